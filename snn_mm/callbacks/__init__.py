@@ -1,0 +1,1 @@
+"""Lightning callbacks: modulations, monitors, run records."""

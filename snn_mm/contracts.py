@@ -1,0 +1,47 @@
+"""What the parts of the library hand to each other.
+
+Modalities are named, never positional, and nothing assumes that there are two of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NotRequired, TypedDict
+
+from torch import Tensor
+
+FUSED = "fused"
+"""Name of the fusion wherever results or evidence are listed by modality."""
+
+
+class Batch(TypedDict):
+    """One mini-batch.
+
+    A static input is `[N, C, H, W]` (image, spectrogram) or `[N, L, C, H, W]` (frames), an event
+    input `[N, T, C, H, W]`, a feature sequence `[N, L, D]` with its lengths.
+    """
+
+    inputs: dict[str, Tensor]
+    target: Tensor
+    id: list[str]
+    lengths: NotRequired[dict[str, Tensor]]
+
+
+class FusionOutput(NamedTuple):
+    """Logits of a fusion: `fused` is `[T, N, K]`, `unimodal` holds `[T, N, K]` by modality."""
+
+    fused: Tensor
+    unimodal: dict[str, Tensor]
+
+
+class Evidence(NamedTuple):
+    """What a training step leaves for modulations, detached (IEMF Eqs 7-9).
+
+    Sums, not means, so that micro-batches and ranks add up.
+
+    Attributes:
+        true_class: summed probability of the true class, a scalar by modality and for `FUSED`.
+        count: number of samples behind the sums, a scalar.
+    """
+
+    true_class: dict[str, Tensor]
+    count: Tensor

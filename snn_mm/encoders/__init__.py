@@ -1,0 +1,1 @@
+"""Spiking backbones and their ANN twins, one a file."""

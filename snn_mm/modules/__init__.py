@@ -1,0 +1,1 @@
+"""LightningModules: the base, then one a paper or task."""

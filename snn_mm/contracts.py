@@ -5,12 +5,18 @@ Modalities are named, never positional, and nothing assumes that there are two o
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 FUSED = "fused"
 """Name of the fusion wherever results or evidence are listed by modality."""
+
+Scope = Literal["classifier", "module"]
+"""Which parameters of a fusion: `classifier`, the fused classifier alone, or `module`, all of the
+fusion operator; never the unimodal heads."""
 
 
 class Batch(TypedDict):
@@ -45,3 +51,27 @@ class Evidence(NamedTuple):
 
     true_class: dict[str, Tensor]
     count: Tensor
+
+
+@runtime_checkable
+class Modulated(Protocol):
+    """What a modulation needs of a LightningModule; any module that offers it can be modulated.
+
+    Attributes:
+        evidence: left by each training step.
+    """
+
+    evidence: Evidence | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        ...
+
+    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """Parameters that belong to one modality: its encoder and its own classifier."""
+        ...
+
+    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
+        """Parameters of the fused classifier, or of the whole fusion module."""
+        ...

@@ -1,1 +1,6 @@
 """LightningModules: the base, then one a paper or task."""
+
+from snn_mm.modules.base import MultimodalModule
+from snn_mm.modules.iemf import IEMFModule
+
+__all__ = ["IEMFModule", "MultimodalModule"]

@@ -1,0 +1,266 @@
+"""What every multimodal module shares: one step for all stages, metrics, parameters by role."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, Literal, TypedDict
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import (
+    CyclicLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+)
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from snn_mm.contracts import FUSED, Batch, Evidence, FusionOutput, Scope
+from snn_mm.encoders.base import Encoder
+from snn_mm.errors import UserError
+from snn_mm.factors import true_class_probability
+from snn_mm.fusion import FusionFactory
+
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler | ReduceLROnPlateau]
+Stage = Literal["train", "val", "test"]
+STAGES: tuple[Stage, ...] = ("train", "val", "test")
+
+
+class Prediction(TypedDict):
+    """What `predict` yields for a batch: ids, and probabilities `[N, K]` by modality and fused."""
+
+    id: list[str]
+    probability: dict[str, Tensor]
+
+
+def paper_sgd(parameters: Iterable[Any]) -> Optimizer:
+    """SGD of IEMF Table S1 (learning rate 5e-3, weight decay 1e-4); momentum 0.9 from its code."""
+    return SGD(parameters, lr=5e-3, momentum=0.9, weight_decay=1e-4)
+
+
+class MultimodalModule(LightningModule, ABC):
+    """Base of every paper's module: encoders, a fusion, and one step that all stages go through.
+
+    A subclass says what its loss is (`compute_loss`) and may change how logits over time become
+    one prediction (`readout`). Modalities are those of `encoders`; a batch may hold more, so that
+    a unimodal twin of an experiment is the same file with one encoder.
+
+    Args:
+        encoders: one backbone per modality, by name.
+        fusion: makes the fusion from the feature widths and the number of classes.
+        num_classes: K.
+        optimizer: makes the optimizer from parameters or parameter groups.
+        lr_scheduler: makes the learning-rate schedule; none if left out.
+        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
+        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
+        parameter_groups: optimizer options by modality name or `fusion`, such as
+            `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
+    """
+
+    monitor = f"val/accuracy/{FUSED}"
+    mode = "max"
+
+    def __init__(
+        self,
+        encoders: dict[str, Encoder],
+        fusion: FusionFactory,
+        num_classes: int,
+        optimizer: OptimizerFactory = paper_sgd,
+        lr_scheduler: SchedulerFactory | None = None,
+        lr_scheduler_interval: Literal["epoch", "step"] = "epoch",
+        lr_scheduler_monitor: str = "val/loss",
+        parameter_groups: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.optimizer_factory = optimizer
+        self.scheduler_factory = lr_scheduler
+        self.scheduler_interval = lr_scheduler_interval
+        self.scheduler_monitor = lr_scheduler_monitor
+        self.parameter_groups = parameter_groups or {}
+        self.evidence: Evidence | None = None
+        self.configure_models(encoders, fusion)
+        self.configure_metrics()
+        self._check_parameter_groups()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of fusion."""
+        return tuple(self.encoders)
+
+    def configure_models(self, encoders: dict[str, Encoder], fusion: FusionFactory) -> None:
+        """Build `encoders` and `fusion`."""
+        if not encoders or FUSED in encoders:
+            raise UserError(
+                f"encoders: needs at least one modality and none may be called {FUSED!r}; "
+                f"got {', '.join(encoders) or 'none'}"
+            )
+        self.encoders = nn.ModuleDict(encoders)
+        dims = {name: encoder.feature_dim for name, encoder in encoders.items()}
+        self.fusion = fusion(dims, self.num_classes)
+
+    def configure_metrics(self) -> None:
+        """Build one accuracy per stage for each modality and the fusion."""
+        for stage in STAGES:
+            accuracy = {
+                name: MulticlassAccuracy(self.num_classes, average="micro")
+                for name in (*self.modalities, FUSED)
+            }
+            metrics = MetricCollection(
+                dict(accuracy), prefix=f"{stage}/accuracy/", compute_groups=False
+            )
+            self.add_module(f"{stage}_metrics", metrics)
+
+    def metric_names(self) -> list[str]:
+        """Every name that validation logs: what a checkpoint or schedule may monitor."""
+        accuracies = [f"val/accuracy/{name}" for name in (*self.modalities, FUSED)]
+        return ["val/loss", *accuracies]
+
+    def forward(self, inputs: dict[str, Tensor]) -> FusionOutput:
+        """Logits `[T, N, K]` of inputs by modality (shapes: see `Batch`)."""
+        output: FusionOutput = self.fusion(
+            {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
+        )
+        return output
+
+    @abstractmethod
+    def compute_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
+        """The scalar training loss of logits `[T, N, K]` and class indices `[N]`."""
+
+    def readout(self, output: FusionOutput) -> dict[str, Tensor]:
+        """One prediction per sample: logits `[N, K]` by modality and fused, the mean over time."""
+        logits = {name: value.mean(dim=0) for name, value in output.unimodal.items()}  # [N, K]
+        return {**logits, FUSED: output.fused.mean(dim=0)}
+
+    def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
+        """Loss of one batch; updates and logs metrics, leaves the evidence for callbacks."""
+        target = batch["target"]
+        output = self(batch["inputs"])
+        loss = self.compute_loss(output, target)
+        logits = self.readout(output)
+        if stage == "train":
+            self.evidence = gather_evidence(logits, target)
+        self._log_step(loss, logits, target, stage)
+        return loss
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One training step."""
+        return self.shared_step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """One validation step."""
+        self.shared_step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """One test step."""
+        self.shared_step(batch, "test")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
+        """Class probabilities of one batch."""
+        logits = self.readout(self(batch["inputs"]))
+        probability = {name: value.softmax(dim=-1) for name, value in logits.items()}
+        return {"id": batch["id"], "probability": probability}
+
+    def setup(self, stage: str) -> None:
+        """Check the module against the data before the first batch."""
+        data = getattr(self.trainer, "datamodule", None)
+        offered = getattr(data, "modalities", self.modalities)
+        missing = [name for name in self.modalities if name not in offered]
+        if missing:
+            raise UserError(
+                f"model.encoders: {type(data).__name__} has no modality {', '.join(missing)}; "
+                f"accepted: {', '.join(offered)}"
+            )
+        classes = getattr(data, "num_classes", self.num_classes)
+        if classes != self.num_classes:
+            raise UserError(
+                f"model.num_classes is {self.num_classes}, but {type(data).__name__} "
+                f"has {classes} classes"
+            )
+
+    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """Parameters that belong to one modality: its encoder and its own classifier."""
+        encoder = self.encoders[modality].parameters()
+        return chain(encoder, self.fusion.head_parameters(modality))
+
+    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
+        """Parameters of the fused classifier, or of the whole fusion module."""
+        parameters: Iterator[nn.Parameter] = self.fusion.fusion_parameters(scope)
+        return parameters
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer over all parameters or over groups, and its schedule."""
+        optimizer = self.optimizer_factory(self._optimizer_input())
+        if self.scheduler_factory is None:
+            return optimizer
+        scheduler = self.scheduler_factory(optimizer)
+        if isinstance(scheduler, OneCycleLR | CyclicLR) and self.scheduler_interval == "epoch":
+            raise UserError(
+                f"model.lr_scheduler: {type(scheduler).__name__} advances each optimizer step; "
+                "set lr_scheduler_interval: step"
+            )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": scheduler,
+                "interval": self.scheduler_interval,
+                "monitor": self.scheduler_monitor,
+            },
+        }
+
+    def _optimizer_input(self) -> list[Any]:
+        if not self.parameter_groups:
+            return list(self.parameters())
+        members = {name: self.modality_parameters(name) for name in self.modalities}
+        members["fusion"] = self.fusion_parameters("module")
+        return [
+            {"name": name, "params": list(parameters), **self.parameter_groups.get(name, {})}
+            for name, parameters in members.items()
+        ]
+
+    def _check_parameter_groups(self) -> None:
+        accepted = (*self.modalities, "fusion")
+        unknown = [name for name in self.parameter_groups if name not in accepted]
+        if unknown:
+            raise UserError(
+                f"model.parameter_groups: unknown group {', '.join(unknown)}; "
+                f"accepted: {', '.join(accepted)}"
+            )
+
+    def _log_step(
+        self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage
+    ) -> None:
+        metrics: MetricCollection = getattr(self, f"{stage}_metrics")
+        for name, value in logits.items():
+            metrics[name].update(value.detach().float(), target)
+        named = {f"{stage}/accuracy/{name}": metrics[name] for name in logits}
+        size = target.shape[0]
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=size)
+        self.log(
+            f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True
+        )
+
+
+def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:
+    """Sum the true-class probabilities of a batch (IEMF Eqs 7-9, before the division).
+
+    Args:
+        logits: `[N, K]` by modality and for the fusion.
+        target: class indices `[N]`.
+
+    Returns:
+        Sums in float64, so that many micro-batches and ranks add up without loss.
+    """
+    sums = {
+        name: true_class_probability(value, target).sum(dtype=torch.float64)
+        for name, value in logits.items()
+    }
+    count = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
+    return Evidence(sums, count)

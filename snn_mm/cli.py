@@ -1,0 +1,74 @@
+"""The thin entry point of `snnmm`: picks the command and turns its outcome into an exit code.
+
+A command's module is imported only when it is called for, so that those which need no torch answer
+at once.
+
+Exit codes: 0 success, 1 `doctor` found something broken, 2 a mistake in what was typed or in a
+config, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import snn_mm
+from snn_mm.commands.help import COMMANDS, overview
+from snn_mm.errors import UserError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141  # as a shell reports a process that SIGPIPE ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: what was typed after `snnmm`; the process's own arguments if None.
+
+    Returns:
+        The exit code of the process.
+    """
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # a closed pipe shows here, not while the interpreter shuts down
+    except UserError as error:
+        print(f"snnmm: error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("snnmm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `snnmm list | head`: nobody reads on, so what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _dispatch(argv: list[str]) -> int:
+    """Answer the options of `snnmm` itself, or hand `argv` to the command it starts with."""
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    first = argv[0] if argv else "--help"
+    if first in ("-h", "--help"):
+        print(overview())
+        return 0
+    if first in ("-V", "--version"):
+        print(f"snnmm {snn_mm.__version__}")
+        return 0
+    if first not in COMMANDS:
+        raise UserError(_unknown(first))
+    code: int = import_module(COMMANDS[first].module).run(argv)
+    return code
+
+
+def _unknown(word: str) -> str:
+    if word.startswith("-"):
+        return f"unknown option '{word}'; a command comes first: snnmm fit {word} ..."
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "see `snnmm --help`"
+    return f"unknown command '{word}'; {hint}\ncommands: {', '.join(COMMANDS)}"

@@ -1,0 +1,175 @@
+"""Finds classes and their constructor parameters by reading source, so that nothing is imported.
+
+Importing the encoders would import torch, which takes seconds; parsing them takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from snn_mm.commands.docstrings import argument_texts
+from snn_mm.commands.signatures import (
+    Parameter,
+    given_to_base,
+    literal_aliases,
+    own_parameters,
+)
+from snn_mm.errors import UserError
+
+
+@dataclass(frozen=True)
+class SourceClass:
+    """A class statement, and the module it stands in."""
+
+    module: str
+    node: ast.ClassDef
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.node.name
+
+    @property
+    def path(self) -> str:
+        """The class path as a config names it."""
+        return f"{self.module}.{self.name}"
+
+    @cached_property
+    def docstring(self) -> str:
+        """The docstring, without its indentation."""
+        return ast.get_docstring(self.node) or ""
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """The last part of each base's name: `Encoder` for `base.Encoder` and `Encoder[X]`."""
+        return tuple(_last_name(base) for base in self.node.bases)
+
+    @cached_property
+    def methods(self) -> dict[str, ast.FunctionDef]:
+        """The functions of the class body by name."""
+        return {item.name: item for item in self.node.body if isinstance(item, ast.FunctionDef)}
+
+    @property
+    def assigned(self) -> set[str]:
+        """Names the class body defines in any way; they implement an abstract method."""
+        targets = [item.targets for item in self.node.body if isinstance(item, ast.Assign)]
+        names = {target.id for group in targets for target in group if isinstance(target, ast.Name)}
+        return names | set(self.methods)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """What one file defines: its classes, and its aliases of `Literal` by name."""
+
+    classes: list[SourceClass]
+    aliases: dict[str, ast.expr]
+
+
+class SourceIndex:
+    """The classes of some files, with inheritance followed among them."""
+
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        self.classes: list[SourceClass] = []
+        self._aliases: dict[str, ast.expr] = {}
+        for file in files:
+            self.classes += file.classes
+            self._aliases |= file.aliases
+        self._by_name: dict[str, list[SourceClass]] = defaultdict(list)
+        for cls in self.classes:
+            self._by_name[cls.name].append(cls)
+
+    def lineage(self, cls: SourceClass) -> list[SourceClass]:
+        """Return the class and every ancestor in these files, nearest first."""
+        found = [cls]
+        for base in self._bases(cls):
+            found += [ancestor for ancestor in self.lineage(base) if ancestor not in found]
+        return found
+
+    def ancestor_names(self, cls: SourceClass) -> set[str]:
+        """Return the names of all ancestors, those outside these files included."""
+        return {name for member in self.lineage(cls) for name in member.bases}
+
+    def is_concrete(self, cls: SourceClass) -> bool:
+        """Say whether a config can name the class: public, and nothing abstract left in it."""
+        if cls.name.startswith("_") or {"ABC", "Protocol"} & set(cls.bases):
+            return False
+        missing: set[str] = set()
+        for member in reversed(self.lineage(cls)):
+            missing -= member.assigned
+            missing |= {name for name, method in member.methods.items() if _is_abstract(method)}
+        return not missing
+
+    def parameters(self, cls: SourceClass) -> tuple[Parameter, ...]:
+        """Return the constructor's parameters, with those that `**kwargs` hands to a base class."""
+        lineage = self.lineage(cls)
+        owner = next((member for member in lineage if "__init__" in member.methods), None)
+        if owner is None:
+            return ()
+        init = owner.methods["__init__"]
+        texts: dict[str, str] = {}
+        for member in reversed(lineage):
+            texts |= _documented(member)
+        own = own_parameters(init, texts, self._aliases)
+        return (*own, *self._passed_on(owner, init, {parameter.name for parameter in own}))
+
+    def _passed_on(
+        self, owner: SourceClass, init: ast.FunctionDef, taken: set[str]
+    ) -> Iterator[Parameter]:
+        """Yield the base class's parameters that `**kwargs` can still set."""
+        bases = self._bases(owner)
+        if init.args.kwarg is None or not bases:
+            return
+        positional, keywords = given_to_base(init)
+        for parameter in self.parameters(bases[0])[positional:]:
+            if parameter.name not in taken | keywords:
+                yield parameter
+
+    def _bases(self, cls: SourceClass) -> list[SourceClass]:
+        """Return the bases found in these files; of two with one name, that of the same module."""
+        found = []
+        for name in cls.bases:
+            candidates = [c for c in self._by_name[name] if c is not cls]
+            candidates.sort(key=lambda candidate: candidate.module != cls.module)
+            found += candidates[:1]
+        return found
+
+
+def read_source(module: str, path: Path) -> SourceFile:
+    """Parse one file.
+
+    Args:
+        module: the name it is imported by.
+        path: the file.
+
+    Raises:
+        UserError: the file is not Python.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
+    classes = [SourceClass(module, node) for node in tree.body if isinstance(node, ast.ClassDef)]
+    return SourceFile(classes, literal_aliases(tree))
+
+
+def _documented(cls: SourceClass) -> dict[str, str]:
+    """Return the argument texts of the class docstring and of its constructor's."""
+    init = cls.methods.get("__init__")
+    inner = ast.get_docstring(init) if init else None
+    return argument_texts(cls.docstring) | argument_texts(inner or "")
+
+
+def _is_abstract(method: ast.FunctionDef) -> bool:
+    return any(_last_name(mark) == "abstractmethod" for mark in method.decorator_list)
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name, whatever it is subscripted with."""
+    if isinstance(node, ast.Subscript):
+        return _last_name(node.value)
+    return ast.unparse(node).rsplit(".", 1)[-1]

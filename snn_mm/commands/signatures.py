@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
+LONGEST_CONSTANT = 60
+"""Characters up to which a constant is shown by its value rather than its name."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One constructor parameter; `default` is source text, None where a value is required."""
@@ -18,27 +22,32 @@ class Parameter:
 
 
 class _Expand(ast.NodeTransformer):
-    """Puts what a type alias stands for in its place, so that the accepted words are seen."""
+    """Puts the value of a name in its place, so that the accepted words and numbers are seen."""
 
-    def __init__(self, aliases: Mapping[str, ast.expr]) -> None:
-        self.aliases = aliases
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.aliases.get(node.id, node)
+        return self.values.get(node.id, node)
 
 
 def own_parameters(
-    init: ast.FunctionDef, texts: Mapping[str, str], aliases: Mapping[str, ast.expr]
+    init: ast.FunctionDef, texts: Mapping[str, str], values: Mapping[str, ast.expr]
 ) -> list[Parameter]:
     """Return the parameters a constructor names itself.
 
     Args:
         init: the `__init__` function.
         texts: descriptions by name.
-        aliases: type aliases to expand in annotations.
+        values: what to write in place of a name in annotations and defaults.
     """
     return [
-        Parameter(arg.arg, _annotation(arg, aliases), default, texts.get(arg.arg, ""))
+        Parameter(
+            arg.arg,
+            _text(arg.annotation, values) or "",
+            _text(default, values),
+            texts.get(arg.arg, ""),
+        )
         for arg, default in _arguments(init)
     ]
 
@@ -51,35 +60,35 @@ def given_to_base(init: ast.FunctionDef) -> tuple[int, set[str]]:
     return 0, set()
 
 
-def literal_aliases(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return the module's aliases of `Literal`, such as `Scope = Literal["module"]`, by name."""
+def named_values(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return a module's short constants and aliases of `Literal`, such as `Kappa`, by name."""
     return {
         target.id: statement.value
         for statement in tree.body
-        if isinstance(statement, ast.Assign) and _is_literal(statement.value)
+        if isinstance(statement, ast.Assign)
         for target in statement.targets
-        if isinstance(target, ast.Name)
+        if isinstance(target, ast.Name) and _worth_showing(target.id, statement.value)
     }
 
 
-def _is_literal(node: ast.expr) -> bool:
-    return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
+def _worth_showing(name: str, value: ast.expr) -> bool:
+    if isinstance(value, ast.Subscript):
+        return ast.unparse(value.value).rsplit(".", 1)[-1] == "Literal"
+    return name.isupper() and len(ast.unparse(value)) <= LONGEST_CONSTANT
 
 
-def _annotation(arg: ast.arg, aliases: Mapping[str, ast.expr]) -> str:
-    """Return the source of an annotation on one line; the tree itself stays as it was."""
-    if arg.annotation is None:
-        return ""
-    copy = ast.parse(ast.unparse(arg.annotation), mode="eval")
-    return ast.unparse(_Expand(aliases).visit(copy))
+def _text(node: ast.expr | None, values: Mapping[str, ast.expr]) -> str | None:
+    """Return the source of an expression with names replaced; the tree itself stays as it was."""
+    if node is None:
+        return None
+    copy = ast.parse(ast.unparse(node), mode="eval")
+    return ast.unparse(_Expand(values).visit(copy))
 
 
-def _arguments(function: ast.FunctionDef) -> Iterator[tuple[ast.arg, str | None]]:
-    """Yield each argument after `self` with the source of its default."""
+def _arguments(function: ast.FunctionDef) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """Return each argument after `self` with its default."""
     spec = function.args
     positional = [*spec.posonlyargs, *spec.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
     defaults += spec.defaults
-    pairs = [*zip(positional, defaults), *zip(spec.kwonlyargs, spec.kw_defaults)]
-    for arg, default in pairs[1:]:
-        yield arg, None if default is None else ast.unparse(default)
+    return iter([*zip(positional, defaults), *zip(spec.kwonlyargs, spec.kw_defaults)][1:])

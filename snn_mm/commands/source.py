@@ -16,7 +16,7 @@ from snn_mm.commands.docstrings import argument_texts
 from snn_mm.commands.signatures import (
     Parameter,
     given_to_base,
-    literal_aliases,
+    named_values,
     own_parameters,
 )
 from snn_mm.errors import UserError
@@ -64,21 +64,19 @@ class SourceClass:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What one file defines: its classes, and its aliases of `Literal` by name."""
+    """What one file defines: its classes, and the values that its signatures name."""
 
     classes: list[SourceClass]
-    aliases: dict[str, ast.expr]
+    values: dict[str, ast.expr]
 
 
 class SourceIndex:
     """The classes of some files, with inheritance followed among them."""
 
     def __init__(self, files: Iterable[SourceFile]) -> None:
-        self.classes: list[SourceClass] = []
-        self._aliases: dict[str, ast.expr] = {}
-        for file in files:
-            self.classes += file.classes
-            self._aliases |= file.aliases
+        files = list(files)
+        self.classes = [cls for file in files for cls in file.classes]
+        self._values = _unambiguous(file.values for file in files)
         self._by_name: dict[str, list[SourceClass]] = defaultdict(list)
         for cls in self.classes:
             self._by_name[cls.name].append(cls)
@@ -114,7 +112,7 @@ class SourceIndex:
         texts: dict[str, str] = {}
         for member in reversed(lineage):
             texts |= _documented(member)
-        own = own_parameters(init, texts, self._aliases)
+        own = own_parameters(init, texts, self._values)
         return (*own, *self._passed_on(owner, init, {parameter.name for parameter in own}))
 
     def _passed_on(
@@ -154,7 +152,18 @@ def read_source(module: str, path: Path) -> SourceFile:
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
     classes = [SourceClass(module, node) for node in tree.body if isinstance(node, ast.ClassDef)]
-    return SourceFile(classes, literal_aliases(tree))
+    return SourceFile(classes, named_values(tree))
+
+
+def _unambiguous(groups: Iterable[dict[str, ast.expr]]) -> dict[str, ast.expr]:
+    """Merge, and leave out the names to which two files give different values."""
+    merged: dict[str, ast.expr] = {}
+    clashes = set()
+    for values in groups:
+        for name, value in values.items():
+            if ast.dump(merged.setdefault(name, value)) != ast.dump(value):
+                clashes.add(name)
+    return {name: value for name, value in merged.items() if name not in clashes}
 
 
 def _documented(cls: SourceClass) -> dict[str, str]:

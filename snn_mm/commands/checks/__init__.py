@@ -1,0 +1,1 @@
+"""What `snnmm doctor` looks at, one subject a file; nothing here imports torch."""

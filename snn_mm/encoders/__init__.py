@@ -1,1 +1,7 @@
 """Spiking backbones and their ANN twins, one a file."""
+
+from snn_mm.encoders.base import Encoder, ImageEncoder, InputKind, NeuronFactory
+from snn_mm.encoders.convnet import ConvNet
+from snn_mm.encoders.resnet import ResNet18
+
+__all__ = ["ConvNet", "Encoder", "ImageEncoder", "InputKind", "NeuronFactory", "ResNet18"]

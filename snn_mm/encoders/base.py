@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
+import torch
+from spikingjelly.activation_based import functional
 from torch import Tensor, nn
+
+from snn_mm.errors import UserError
+from snn_mm.neurons import is_spiking, reset_neurons
 
 NeuronFactory = Callable[[], nn.Module]
 """Makes a fresh neuron layer: a spiking preset, or `torch.nn.ReLU` for the ANN twin."""
 
 InputKind = Literal["static", "frames", "events"]
 """`static` `[N, C, H, W]`, `frames` `[N, L, C, H, W]`, `events` `[N, T, C, H, W]`."""
+
+_SHAPES = {"static": "[N, {}, H, W]", "frames": "[N, L, {}, H, W]", "events": "[N, T, {}, H, W]"}
 
 
 class Encoder(nn.Module, ABC):
@@ -34,3 +41,83 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Encode `[N, C, H, W]`, `[N, L, C, H, W]` or `[N, T, C, H, W]` to features `[T, N, D]`."""
+
+
+class ImageEncoder(Encoder):
+    """What the convolutional backbones share: kinds of input, direct encoding, the reset.
+
+    A subclass builds its layers, calls `finish`, and writes two functions: `stem`, all that comes
+    before the first neuron, and `body`, the rest. Frames are folded into the batch and their features
+    averaged. The ANN twin has no time: it sees the mean of the T bins of an event input.
+
+    Batch statistics of the stem are taken over N images of a static input, not over T equal copies.
+    They are the same, but for the running variance, which estimates n/(n - 1) with n smaller by T.
+    """
+
+    in_channels: int
+    input_kind: InputKind
+    channels_last: bool
+
+    @abstractmethod
+    def stem(self, x: Tensor) -> Tensor:
+        """Input current of the first neurons `[B, C', H', W']` of images `[B, C, H, W]`."""
+
+    @abstractmethod
+    def body(self, current: Tensor) -> Tensor:
+        """Features `[T, B, D]` from the current of the first neurons `[T, B, C', H', W']`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode `[N, C, H, W]`, `[N, L, C, H, W]` or `[N, T, C, H, W]` to features `[T, N, D]`."""
+        self._check(x)
+        reset_neurons(self)
+        if self.input_kind == "events":
+            return self.body(self._event_current(x))
+        if self.input_kind == "frames":
+            features = self.body(self._shared_current(x.flatten(0, 1)))  # [T, N*L, D]
+            return features.unflatten(1, x.shape[:2]).mean(2)  # [T, N, D]
+        return self.body(self._shared_current(x))
+
+    def finish(self) -> None:
+        """Set step mode and memory format of all layers; the last call of a subclass's `__init__`."""
+        if self.input_kind not in get_args(InputKind):
+            kinds = ", ".join(get_args(InputKind))
+            raise UserError(f"{self._name}: input_kind {self.input_kind!r} is not one of {kinds}")
+        if self.time_steps < 1:
+            raise UserError(f"{self._name}: time_steps must be at least 1, not {self.time_steps}")
+        if self.time_steps > 1 and not is_spiking(self):
+            raise UserError(
+                f"{self._name}: a network without spiking neurons computes the same features in each "
+                f"of its {self.time_steps} time steps; set time_steps: 1"
+            )
+        functional.set_step_mode(self, "m")
+        if self.channels_last:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _shared_current(self, images: Tensor) -> Tensor:
+        current = self.stem(self._formatted(images))
+        return current.expand(self.time_steps, *current.shape)  # [T, B, C', H', W']
+
+    def _event_current(self, x: Tensor) -> Tensor:
+        bins = x.transpose(0, 1)  # [T, N, C, H, W]
+        if not is_spiking(self):
+            bins = bins.mean(0, keepdim=True)  # [1, N, C, H, W]
+        current = self.stem(self._formatted(bins.flatten(0, 1)))  # [T*N, C', H', W']
+        return current.unflatten(0, bins.shape[:2])  # [T, N, C', H', W']
+
+    def _formatted(self, images: Tensor) -> Tensor:
+        return (
+            images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+        )
+
+    def _check(self, x: Tensor) -> None:
+        shape = _SHAPES[self.input_kind].format(self.in_channels)
+        if x.dim() != shape.count(",") + 1 or x.shape[-3] != self.in_channels:
+            raise UserError(
+                f"{self._name}: an input of kind {self.input_kind!r} must be {shape}, "
+                f"this one is {list(x.shape)}\n"
+                "Set in_channels and input_kind of the encoder to what the data module delivers."
+            )
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__

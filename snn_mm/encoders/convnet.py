@@ -1,0 +1,95 @@
+"""A small spiking convolutional network for inputs of 8x8 to 64x64 pixels, and its ANN twin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spikingjelly.activation_based import functional, layer
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_max_pool2d
+
+from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
+from snn_mm.errors import UserError
+from snn_mm.neurons import IEMFLIF
+
+_GRID = 4
+
+
+class ConvNet(ImageEncoder):
+    """Stages of convolution 3x3, batch norm, neurons and 2x2 max-pool, then a spiking projection.
+
+    A stage halves a map only while a 4x4 grid is left of it, and the last maps are max-pooled to that
+    grid: the same network takes digits of 8x8 pixels, event frames of 34x34 and spectrograms. Pools
+    take the maximum, so every convolution but the first sees spikes alone; features are spikes too.
+
+    Args:
+        in_channels: C of the input.
+        neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
+        time_steps: T of a static input; 1 for the ANN twin.
+        channels: channels of each stage.
+        feature_dim: D, the number of neurons in the last layer.
+        input_kind: `static`, `frames` or `events`.
+        channels_last: memory format of the feature maps.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        neuron: NeuronFactory = IEMFLIF,
+        time_steps: int = 4,
+        channels: Sequence[int] = (32, 64),
+        feature_dim: int = 128,
+        input_kind: InputKind = "static",
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        if not channels:
+            raise UserError("ConvNet: channels must list the channels of at least one stage")
+        self.in_channels, self.time_steps, self.input_kind = in_channels, time_steps, input_kind
+        self.channels_last, self.feature_dim = channels_last, feature_dim
+        self.conv = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels[0])
+        self.neuron = neuron()
+        self.halve = layer.MaxPool2d(2)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                layer.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+                layer.BatchNorm2d(outputs),
+                neuron(),
+            )
+            for inputs, outputs in zip(channels, channels[1:])
+        )
+        self.projection = nn.Sequential(
+            layer.Linear(channels[-1] * _GRID**2, feature_dim, bias=False),
+            layer.BatchNorm1d(feature_dim),
+            neuron(),
+        )
+        self.finish()
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm of images `[B, C, H, W]`: `[B, C', H, W]`."""
+        if min(x.shape[-2:]) < _GRID:
+            height, width = x.shape[-2:]
+            raise UserError(
+                f"ConvNet: inputs must be at least {_GRID}x{_GRID} pixels, these are {height}x{width}"
+            )
+        normalised: Tensor = self.norm(self.conv(x))
+        return normalised
+
+    def body(self, current: Tensor) -> Tensor:
+        """Features `[T, B, D]` from the current of the first neurons `[T, B, C', H, W]`."""
+        x = self._pooled(self.neuron(current))
+        for stage in self.stages:
+            x = self._pooled(stage(x))
+        x = functional.seq_to_ann_forward(x, _to_grid)  # [T, B, C', 4, 4]
+        features: Tensor = self.projection(x.flatten(2))
+        return features
+
+    def _pooled(self, spikes: Tensor) -> Tensor:
+        large = min(spikes.shape[-2:]) >= 2 * _GRID
+        return self.halve(spikes) if large else spikes  # [T, B, C', H/2, W/2]
+
+
+def _to_grid(maps: Tensor) -> Tensor:
+    """Maxima of maps `[B, C, H, W]` over the cells of a grid `[B, C, 4, 4]`."""
+    return adaptive_max_pool2d(maps, _GRID)

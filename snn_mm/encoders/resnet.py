@@ -1,0 +1,176 @@
+"""The spiking ResNet-18 in its two forms, and its ANN twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Literal, get_args
+
+from spikingjelly.activation_based import layer
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
+from snn_mm.errors import UserError
+from snn_mm.neurons import IEMFLIF, reset_neurons
+
+Form = Literal["preactivation", "postactivation"]
+
+
+class ResNet18(ImageEncoder):
+    """ResNet-18 whose activations are spiking neurons.
+
+    Stem: convolution 7x7 with stride 2, batch norm, neurons, max-pool 3x3 with stride 2. Then four
+    stages of two blocks, and the mean over space. Convolutions have no bias and start from Kaiming's
+    normal distribution (fan out). Batch statistics are taken over time and batch together.
+
+    Args:
+        in_channels: C of the input.
+        neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
+        time_steps: T of a static input; 1 for the ANN twin.
+        form: `preactivation`, batch norm and neurons before each convolution and none after the last
+            block, as in the code of IEMF; `postactivation`, the ordinary ResNet-18 of OGM-GE.
+        input_kind: `static`, `frames` or `events`.
+        width: channels of the first stage; features have 8 times as many.
+        channels_last: memory format of the feature maps.
+        checkpoint_blocks: recompute the blocks in the backward pass: less memory, more time.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        neuron: NeuronFactory = IEMFLIF,
+        time_steps: int = 4,
+        form: Form = "preactivation",
+        input_kind: InputKind = "static",
+        width: int = 64,
+        channels_last: bool = True,
+        checkpoint_blocks: bool = False,
+    ) -> None:
+        super().__init__()
+        if form not in get_args(Form):
+            raise UserError(f"ResNet18: form {form!r} is not one of {', '.join(get_args(Form))}")
+        self.in_channels, self.time_steps, self.input_kind = in_channels, time_steps, input_kind
+        self.channels_last, self.checkpoint_blocks = channels_last, checkpoint_blocks
+        self.feature_dim = 8 * width
+        self.conv = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.neuron = neuron()
+        self.pool = layer.MaxPool2d(3, stride=2, padding=1)
+        self.blocks = nn.ModuleList(_blocks(form, width, neuron))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.finish()
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm of images `[B, C, H, W]`: `[B, width, H/2, W/2]`."""
+        normalised: Tensor = self.norm(self.conv(x))
+        return normalised
+
+    def body(self, current: Tensor) -> Tensor:
+        """Features `[T, B, D]` from the current of the first neurons `[T, B, width, H/2, W/2]`."""
+        x = self.pool(self.neuron(current))  # [T, B, width, H/4, W/4]
+        for block in self.blocks:
+            x = _checkpointed(block, x) if self.checkpoint_blocks else block(x)
+        features: Tensor = x.mean((-2, -1))  # [T, B, D]
+        return features
+
+
+class PreactivationBlock(nn.Module):
+    """Twice batch norm, neurons, convolution 3x3; a changed shape passes batch norm, neurons, 1x1."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, neuron: NeuronFactory) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            layer.BatchNorm2d(inputs),
+            neuron(),
+            _conv(inputs, outputs, 3, stride),
+            layer.BatchNorm2d(outputs),
+            neuron(),
+            _conv(outputs, outputs, 3),
+        )
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            projection = _conv(inputs, outputs, 1, stride)
+            self.shortcut = nn.Sequential(layer.BatchNorm2d(inputs), neuron(), projection)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From `[T, N, C, H, W]` to `[T, N, C', H', W']`."""
+        total: Tensor = self.main(x) + self.shortcut(x)
+        return total
+
+
+class PostactivationBlock(nn.Module):
+    """Convolution 3x3, batch norm, neurons, convolution 3x3, batch norm; neurons after the sum."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, neuron: NeuronFactory) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            _conv(inputs, outputs, 3, stride),
+            layer.BatchNorm2d(outputs),
+            neuron(),
+            _conv(outputs, outputs, 3),
+            layer.BatchNorm2d(outputs),
+        )
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            projection = _conv(inputs, outputs, 1, stride)
+            self.shortcut = nn.Sequential(projection, layer.BatchNorm2d(outputs))
+        self.neuron = neuron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From `[T, N, C, H, W]` to `[T, N, C', H', W']`."""
+        spikes: Tensor = self.neuron(self.main(x) + self.shortcut(x))
+        return spikes
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Module:
+    conv: nn.Module = layer.Conv2d(
+        inputs, outputs, size, stride=stride, padding=size // 2, bias=False
+    )
+    return conv
+
+
+def _blocks(form: Form, width: int, neuron: NeuronFactory) -> Iterator[nn.Module]:
+    block = PreactivationBlock if form == "preactivation" else PostactivationBlock
+    inputs = width
+    for stage in range(4):
+        outputs = width * 2**stage
+        yield block(inputs, outputs, 1 if stage == 0 else 2, neuron)
+        yield block(outputs, outputs, 1, neuron)
+        inputs = outputs
+
+
+def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
+    """Run a block `[T, N, C, H, W]` now and once more in the backward pass, with equal effects."""
+
+    def run(x: Tensor) -> Tensor:
+        reset_neurons(block)  # else the second run would start from where the first one ended
+        out: Tensor = block(x)
+        return out
+
+    contexts = partial(_first_and_second_run, block)
+    out: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[assignment]
+    return out
+
+
+def _first_and_second_run(
+    block: nn.Module,
+) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    return nullcontext(), _running_statistics_frozen(block)
+
+
+@contextmanager
+def _running_statistics_frozen(block: nn.Module) -> Iterator[None]:
+    """Keep the second run of a block from counting its batch into the running statistics again."""
+    norms = [part for part in block.modules() if isinstance(part, nn.BatchNorm2d)]
+    before = [norm.track_running_stats for norm in norms]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm, tracked in zip(norms, before):
+            norm.track_running_stats = tracked

@@ -1,0 +1,190 @@
+"""A leaky integrate-and-fire layer over all time steps at once, compiled for the CPU.
+
+spikingjelly steps its neurons on the CPU one tensor operation at a time and keeps the charged
+membrane of every step for the backward pass. Here one compiled loop runs through time while the
+membrane stays in the cache; only the input is kept and the backward pass recomputes the rest. Spikes
+equal spikingjelly's bit for bit: the operations and their order are the same, in float32.
+
+The loop sees an input `[T, ...]` as T rows of M numbers in the order in which they lie in memory, so
+contiguous and channels-last tensors are both read without a copy. An input that repeats one row
+(`x.expand(T, ...)`) is read in place too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from snn_mm.lif_loops import backward_loop, forward_loop
+
+_GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
+
+
+class LIFSettings(NamedTuple):
+    """What a LIF layer is made of: `u <- u + (x - (u - reset)) / tau`, or `x` undivided.
+
+    Attributes:
+        tau: membrane time constant, above 1.
+        threshold: a neuron fires where its charged membrane is at or above it, compared in float32.
+        reset: membrane potential after a spike, and at rest.
+        decay_input: whether the input is divided by `tau` too.
+        detach_reset: whether the backward pass takes the spike in the reset for a constant.
+        surrogate: `TRIANGLE`, max(0, alpha - alpha² |z|), or `ARCTAN`, (alpha/2) / (1 + (π/2 alpha z)²).
+        alpha: sharpness of the surrogate.
+    """
+
+    tau: float
+    threshold: float
+    reset: float
+    decay_input: bool
+    detach_reset: bool
+    surrogate: int
+    alpha: float
+
+
+@cache
+def _pool(process: int, workers: int) -> ThreadPoolExecutor:
+    # By process, because the threads of a pool do not survive a fork (data loader workers).
+    return ThreadPoolExecutor(workers, thread_name_prefix=f"lif-{process}")
+
+
+def _in_chunks(loop: Callable[..., None], size: int, steps: int, *arguments: Any) -> None:
+    """Run a loop over M numbers on as many threads as torch uses, the caller's among them."""
+    chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
+    bounds = [size * i // chunks // 16 * 16 for i in range(chunks)] + [size]
+    pool = _pool(os.getpid(), chunks - 1) if chunks > 1 else None
+    rest = (
+        [pool.submit(loop, *pair, *arguments) for pair in zip(bounds[1:], bounds[2:])]
+        if pool
+        else []
+    )
+    loop(bounds[0], bounds[1], *arguments)
+    wait(rest)
+    for future in rest:
+        future.result()
+
+
+def _is_dense(x: Tensor) -> bool:
+    """Whether the numbers of `x` fill one stretch of memory, in whatever order of dimensions."""
+    expected = 1
+    for stride, size in sorted(zip(x.stride(), x.shape)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
+def _in_rows(x: Tensor) -> tuple[Tensor, int]:
+    """A tensor `[T, ...]` the loop can read, copied only if needed, and the step between its rows."""
+    size = x[0].numel()
+    if _is_dense(x[0]):
+        if len(x) == 1 or x.stride(0) == size:
+            return x, size
+        if x.stride(0) == 0:
+            return x, 0
+    return x.contiguous(), size
+
+
+def _like_row(x: Tensor, row: Tensor) -> Tensor:
+    """`x` in the memory order of `row`, of the same shape."""
+    return x if x.stride() == row.stride() else torch.empty_like(row).copy_(x)
+
+
+def _memory(x: Tensor, numbers: int) -> np.ndarray[Any, Any]:
+    """That many numbers of `x` as they lie in memory."""
+    return cast("np.ndarray[Any, Any]", x.detach().as_strided((numbers,), (1,)).numpy())
+
+
+def _empty_rows(x: Tensor) -> Tensor:
+    """An empty tensor of the shape of `x` `[T, ...]`, its rows in the memory order of `x[0]`."""
+    return x.new_empty_strided(x.shape, (x[0].numel(), *x[0].stride()))
+
+
+class _FusedLIF(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:
+        x, step = _in_rows(x)
+        size = x[0].numel()
+        ctx.save_for_backward(x, u)
+        ctx.lif, ctx.step = lif, step
+        ctx.set_materialize_grads(False)
+        spikes, last = _empty_rows(x), torch.empty_like(x[0])
+        last.fill_(lif.reset) if u is None else last.copy_(u)
+        arguments = (_memory(x, step * (len(x) - 1) + size), step)
+        outputs = (_memory(spikes, spikes.numel()), _memory(last, size))
+        _in_chunks(forward_loop, size, len(x), *arguments, *outputs, _compiled(lif))
+        return spikes, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None, None]:
+        x, u = ctx.saved_tensors
+        if grad_spikes is None and grad_last is None:
+            return None, None, None
+        grad_x, grad_u = _backward(x, u, grad_spikes, grad_last, ctx.step, ctx.lif)
+        if ctx.step == 0:
+            # One row was repeated: autograd adds up T rows of what we return, so return T-ths.
+            grad_x = (grad_x / len(x)).expand(x.shape)
+        return grad_x, grad_u if u is not None else None, None
+
+
+def _backward(
+    x: Tensor,
+    u: Tensor | None,
+    grad_spikes: Tensor | None,
+    grad_last: Tensor | None,
+    step: int,
+    lif: LIFSettings,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of `x` `[T, ...]`, or of its one row `[...]` when `step` is 0, and of `u` `[...]`."""
+    size, row = x[0].numel(), x[0]
+    grad_x = torch.empty_like(row) if step == 0 else _empty_rows(x)
+    grad_u = torch.zeros_like(row) if grad_last is None else torch.empty_like(row).copy_(grad_last)
+    rows = _empty_rows(x)
+    if grad_spikes is None:
+        rows.zero_()
+    else:
+        rows = grad_spikes if grad_spikes.stride() == rows.stride() else rows.copy_(grad_spikes)
+    start = _memory(_like_row(u, row), size) if u is not None else np.empty(0, np.float32)
+    arguments = (_memory(x, step * (len(x) - 1) + size), step, start, _memory(rows, rows.numel()))
+    outputs = (_memory(grad_u, size), _memory(grad_x, grad_x.numel()))
+    _in_chunks(backward_loop, size, len(x), *arguments, *outputs, _compiled(lif))
+    return grad_x, grad_u
+
+
+def _compiled(lif: LIFSettings) -> tuple[Any, ...]:
+    """The settings as the loops take them, in float32."""
+    numbers = (np.float32(value) for value in lif[:3])
+    return (*numbers, lif.decay_input, lif.detach_reset, lif.surrogate, np.float32(lif.alpha))
+
+
+def fits(x: Tensor) -> bool:
+    """Whether the compiled loop takes `x` `[T, ...]`: plain float32 on the CPU, not being traced."""
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
+    on_cpu = plain and x.device.type == "cpu" and x.dtype == torch.float32
+    return on_cpu and x.dim() > 1 and x.numel() > 0 and not torch.compiler.is_compiling()
+
+
+def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:
+    """Run a LIF layer with hard reset over all time steps.
+
+    Args:
+        x: input current `[T, ...]` for which `fits` holds.
+        u: membrane before the first step `[...]`; None stands for the reset potential.
+        lif: time constant, threshold, reset and surrogate.
+
+    Returns:
+        Spikes `[T, ...]` of 0 and 1, and the membrane after the last step `[...]`.
+    """
+    return cast("tuple[Tensor, Tensor]", _FusedLIF.apply(x, u, lif))

@@ -1,0 +1,109 @@
+"""Waveforms and their log-mel spectrograms."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+from torchaudio.transforms import MelSpectrogram
+
+from snn_mm.errors import UserError
+
+Wave = NDArray[np.float32]
+
+FLOOR = 1e-4
+"""Added to the mel power before the logarithm: about 60 dB below a wave of mean square 1."""
+
+
+def read_wav(path: Path, sample_rate: int) -> Wave:
+    """Read a mono recording `[samples]`.
+
+    Raises:
+        UserError: the file can't be read, is empty, not mono, not finite or has another rate.
+    """
+    try:
+        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise UserError(f"{path} can't be read as audio: {error}") from error
+    if rate != sample_rate or wave.shape[1] != 1:
+        raise UserError(
+            f"{path} has {wave.shape[1]} channels at {rate} Hz; accepted is mono at {sample_rate}."
+        )
+    if not len(wave) or not np.isfinite(wave).all():
+        raise UserError(f"{path} is empty or holds NaN or infinity.")
+    return np.ascontiguousarray(wave[:, 0])  # [samples, 1] -> [samples]
+
+
+def trim(wave: Wave, below_db: float = 40.0) -> Wave:
+    """Cut from both ends of `[samples]` what stays `below_db` below the peak."""
+    level = np.abs(wave)
+    loud = np.flatnonzero(level >= level.max() * 10 ** (-below_db / 20))
+    return wave[loud[0] : loud[-1] + 1]
+
+
+def normalise(wave: Wave) -> Wave:
+    """Scale `[samples]` to a mean square of 1; digital silence stays silent."""
+    power = float(np.mean(np.square(wave, dtype=np.float64)))
+    return wave / np.float32(np.sqrt(power)) if power > 0 else wave
+
+
+def centre(wave: Wave, samples: int) -> Wave:
+    """Put `[any]` into the middle of `[samples]`: zeros at both ends, or both ends cut."""
+    excess = len(wave) - samples
+    if excess > 0:
+        return wave[excess // 2 : excess // 2 + samples]
+    return np.pad(wave, (-excess // 2, -excess - (-excess // 2)))
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Log-mel spectrogram of a window of fixed length, by torchaudio.
+
+    torchaudio would reflect the ends of the wave; here zeros continue it, so that nothing is heard
+    twice, and `frames` hops give exactly `frames` columns.
+
+    Attributes:
+        sample_rate: in Hz.
+        n_fft: samples a Fourier transform sees.
+        hop: samples from one frame to the next.
+        n_mels: F, the number of mel bands.
+        frames: L, the number of frames.
+    """
+
+    sample_rate: int = 8000
+    n_fft: int = 256
+    hop: int = 200
+    n_mels: int = 32
+    frames: int = 32
+
+    @property
+    def samples(self) -> int:
+        """Length of the window in samples."""
+        return self.hop * self.frames
+
+    def __call__(self, waves: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn waves `[N, samples]` into log-mel spectrograms `[N, 1, F, L]`."""
+        # In pieces: the spectra of thousands of waves at once would not fit in memory.
+        pieces = [self._piece(piece) for piece in torch.split(torch.from_numpy(waves), 256)]
+        return torch.cat(pieces).numpy()
+
+    def _piece(self, waves: Tensor) -> Tensor:
+        ends = self.n_fft - self.hop
+        padded = pad(waves, (ends // 2, ends - ends // 2))
+        power: Tensor = _mel(self.sample_rate, self.n_fft, self.hop, self.n_mels)(padded)
+        return (power + FLOOR).log().unsqueeze(1)  # [N, F, L] -> [N, 1, F, L]
+
+
+@functools.cache
+def _mel(sample_rate: int, n_fft: int, hop: int, n_mels: int) -> MelSpectrogram:
+    """Make the transform once: its filter bank takes longer than a wave."""
+    return MelSpectrogram(
+        sample_rate, n_fft=n_fft, hop_length=hop, n_mels=n_mels, center=False, power=2.0
+    )

@@ -1,0 +1,30 @@
+"""Noise at a given signal-to-noise ratio."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def noise(
+    shape: tuple[int, ...], power: float, snr_db: float | None, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw white Gaussian noise to add to a signal.
+
+    `SNR = 10 log10(P_signal / P_noise)` in dB, where P is a mean square; hence the standard
+    deviation of the noise is `sqrt(P_signal / 10^(SNR / 10))`.
+
+    Args:
+        shape: shape of the signal, `[...]`.
+        power: P_signal, in the square of the signal's unit.
+        snr_db: the ratio in dB; None gives no noise.
+        rng: the sample's own random stream.
+
+    Returns:
+        The noise, of the given shape.
+    """
+    if snr_db is None:
+        return np.zeros(shape, np.float32)
+    scale = np.sqrt(power / 10 ** (snr_db / 10))
+    drawn: NDArray[np.float32] = rng.standard_normal(shape, np.float32)
+    return drawn * np.float32(scale)

@@ -1,0 +1,117 @@
+"""One split of a data set as arrays, and the batches made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
+
+Array = NDArray[Any]
+Transform = Callable[[Array], Array]
+
+
+class Sample(NamedTuple):
+    """One sample: an input by modality, its class, and the name that error messages use."""
+
+    inputs: dict[str, Tensor]
+    target: int
+    id: str
+
+
+@dataclass(frozen=True)
+class Split(Dataset[Sample]):
+    """Samples that point into arrays of recordings, so that pairing recordings copies nothing.
+
+    Attributes:
+        arrays: recordings by modality, `[R, ...]`; may be memory-mapped.
+        rows: for each sample its recording in `arrays`, `[n]` by modality.
+        labels: the class of each sample, `[n]`.
+        ids: a unique name of each sample.
+        transforms: by modality, what turns a stored recording into an input.
+    """
+
+    arrays: Mapping[str, Array]
+    rows: Mapping[str, NDArray[np.int64]]
+    labels: NDArray[np.int64]
+    ids: Sequence[str]
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
+
+    @classmethod
+    def aligned(cls, arrays: Mapping[str, Array], labels: Array, ids: Sequence[str]) -> Split:
+        """Make a split of arrays `[n, ...]` whose row i is sample i in every modality."""
+        rows = {name: np.arange(len(array)) for name, array in arrays.items()}
+        return cls(arrays, rows, labels.astype(np.int64), ids)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Sample:
+        inputs = {name: self._input(name, index) for name in self.arrays}
+        return Sample(inputs, int(self.labels[index]), str(self.ids[index]))
+
+    def _input(self, name: str, index: int) -> Tensor:
+        """Return the input `[...]` of one sample in float32."""
+        recording = self.arrays[name][self.rows[name][index]]
+        transform = self.transforms.get(name, np.asarray)
+        # The copy detaches the tensor from a memory map, which is read-only.
+        return torch.from_numpy(np.array(transform(recording), dtype=np.float32))
+
+    def digest(self) -> str:
+        """Return a SHA-256 of everything that decides the samples, except the transforms."""
+        sha = hashlib.sha256("\n".join(self.ids).encode())
+        sha.update(np.ascontiguousarray(self.labels).data)
+        for name in sorted(self.arrays):
+            array = self.arrays[name]
+            sha.update(f"{name} {array.dtype} {array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).data)
+            sha.update(np.ascontiguousarray(self.rows[name]).data)
+        return sha.hexdigest()
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack samples into a `Batch`, refusing inputs that are not finite.
+
+    Raises:
+        UserError: an input holds NaN or infinity; names the modality and the sample.
+    """
+    ids = [sample.id for sample in samples]
+    names = samples[0].inputs
+    inputs = {name: torch.stack([sample.inputs[name] for sample in samples]) for name in names}
+    for name, values in inputs.items():
+        _check_finite(name, values, ids)
+    return {"inputs": inputs, "target": torch.tensor([s.target for s in samples]), "id": ids}
+
+
+def _check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
+    """Refuse `values` `[N, ...]` with NaN or infinity, naming the first such sample."""
+    finite = values.flatten(1).isfinite().all(dim=1)  # [N, ...] -> [N]
+    if not finite.all():
+        first = ids[int(finite.logical_not().nonzero()[0])]
+        raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
+
+
+def check_split(name: str, split: Split, num_classes: int) -> None:
+    """Refuse a split that is empty or has labels outside `0..num_classes-1`.
+
+    Raises:
+        UserError: names the split, or the sample and the accepted range.
+    """
+    if len(split) == 0:
+        raise UserError(f"The '{name}' split is empty: no sample to read.")
+    outside = np.flatnonzero((split.labels < 0) | (split.labels >= num_classes))
+    if len(outside):
+        first = outside[0]
+        raise UserError(
+            f"Label {split.labels[first]} of sample '{split.ids[first]}' is out of range "
+            f"in the '{name}' split: accepted are 0 to {num_classes - 1}."
+        )

@@ -107,11 +107,11 @@ class Concat(Fusion):
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused logits `[T, N, K]`."""
         joined = torch.cat([features[name] for name in self.feature_dims], dim=-1)  # [T, N, ΣD]
-        return self.classifier(joined)
+        return apply(self.classifier, joined)
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """W_m z_m + b / M, `[T, N, K]`."""
-        columns = self.classifier.weight.split(list(self.feature_dims.values()), dim=1)
+        columns = torch.split(self.classifier.weight, list(self.feature_dims.values()), dim=1)
         weight = columns[list(self.feature_dims).index(modality)]  # [K, D_m]
         bias = self.classifier.bias / len(self.feature_dims)
         return nn.functional.linear(features[modality], weight, bias)
@@ -142,8 +142,7 @@ class Sum(Fusion):
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """W_m z_m + b_m, `[T, N, K]`."""
-        logits: Tensor = self.classifiers[modality](features[modality])
-        return logits
+        return apply(self.classifiers[modality], features[modality])
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
         """Weights and biases of all classifiers, which are the whole fusion."""
@@ -211,7 +210,7 @@ class FiLM(_Conditioned):
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused logits `[T, N, K]`."""
         scale, shift = self.generator(self.condition(features)).chunk(2, dim=-1)  # [T, N, D] each
-        return self.classifier(scale * features[self.conditioned] + shift)
+        return apply(self.classifier, scale * features[self.conditioned] + shift)
 
 
 class Gated(_Conditioned):
@@ -235,7 +234,13 @@ class Gated(_Conditioned):
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused logits `[T, N, K]`."""
         gate = self.gate(self.condition(features)).sigmoid()  # [T, N, D]
-        return self.classifier(gate * self.value(features[self.conditioned]))
+        return apply(self.classifier, gate * self.value(features[self.conditioned]))
+
+
+def apply(layer: nn.Module, value: Tensor) -> Tensor:
+    """Call a layer; torch types the result as Any."""
+    result: Tensor = layer(value)
+    return result
 
 
 FusionFactory = Callable[[dict[str, int], int], Fusion]

@@ -8,7 +8,7 @@ before they are clipped.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -62,11 +62,7 @@ class Modulation(Callback, ABC):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse modules that leave no evidence or cannot name their parameters."""
-        if not isinstance(pl_module, Modulated):
-            raise UserError(
-                f"{type(self).__name__} cannot modulate {type(pl_module).__name__}: it needs "
-                "`evidence`, `modality_parameters` and `fusion_parameters` (see MultimodalModule)"
-            )
+        self._modulated(pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget evidence of an optimizer step that was cut off."""
@@ -74,8 +70,8 @@ class Modulation(Callback, ABC):
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the evidence of one micro-batch."""
-        evidence = pl_module.evidence
-        if isinstance(evidence, Evidence):
+        evidence = self._modulated(pl_module).evidence
+        if evidence is not None:
             self._pending.append(evidence)
 
     def on_before_optimizer_step(
@@ -86,9 +82,17 @@ class Modulation(Callback, ABC):
         if not pending or not self.is_active(trainer.current_epoch):
             return
         self.factors = self.compute_factors(mean_strength(pending, trainer))
-        self.rewrite_gradients(cast(Modulated, pl_module), self.factors, trainer.global_step)
+        self.rewrite_gradients(self._modulated(pl_module), self.factors, trainer.global_step)
         named = {f"{self.name}/{key}": value for key, value in self.factors.items()}
         pl_module.log_dict(named, on_step=True, on_epoch=True, batch_size=1)
+
+    def _modulated(self, module: object) -> Modulated:
+        if not isinstance(module, Modulated):
+            raise UserError(
+                f"{type(self).__name__} cannot modulate {type(module).__name__}: it needs "
+                "`evidence`, `modality_parameters` and `fusion_parameters` (see MultimodalModule)"
+            )
+        return module
 
     def generator(self, optimizer_step: int, device: torch.device) -> torch.Generator:
         """The source of noise of one optimizer step, the same on every rank."""

@@ -2,11 +2,11 @@
 
 spikingjelly steps its neurons on the CPU one tensor operation at a time and keeps the charged
 membrane of every step for the backward pass. Here one compiled loop runs through time while the
-membrane stays in the cache; only the input is kept and the backward pass recomputes the rest. Spikes
-equal spikingjelly's bit for bit: the operations and their order are the same, in float32.
+membrane stays in the cache; only the input is kept and the backward pass recomputes the rest.
+Spikes equal spikingjelly's bit for bit: the operations and their order are the same, in float32.
 
-The loop sees an input `[T, ...]` as T rows of M numbers in the order in which they lie in memory, so
-contiguous and channels-last tensors are both read without a copy. An input that repeats one row
+The loop sees an input `[T, ...]` as T rows of M numbers in the order in which they lie in memory,
+so contiguous and channels-last tensors are both read without a copy. An input that repeats one row
 (`x.expand(T, ...)`) is read in place too.
 """
 
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -37,8 +38,8 @@ class LIFSettings(NamedTuple):
         reset: membrane potential after a spike, and at rest.
         decay_input: whether the input is divided by `tau` too.
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
-        surrogate: `TRIANGLE`, max(0, alpha - alpha² |z|), or `ARCTAN`, (alpha/2) / (1 + (π/2 alpha z)²).
-        alpha: sharpness of the surrogate.
+        surrogate: `TRIANGLE`, max(0, α - α²|z|), or `ARCTAN`, (α/2) / (1 + (π/2 α z)²).
+        alpha: sharpness α of the surrogate.
     """
 
     tau: float
@@ -60,15 +61,10 @@ def _in_chunks(loop: Callable[..., None], size: int, steps: int, *arguments: Any
     """Run a loop over M numbers on as many threads as torch uses, the caller's among them."""
     chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
     bounds = [size * i // chunks // 16 * 16 for i in range(chunks)] + [size]
-    pool = _pool(os.getpid(), chunks - 1) if chunks > 1 else None
-    rest = (
-        [pool.submit(loop, *pair, *arguments) for pair in zip(bounds[1:], bounds[2:])]
-        if pool
-        else []
-    )
-    loop(bounds[0], bounds[1], *arguments)
-    wait(rest)
-    for future in rest:
+    mine, *others = pairwise(bounds)
+    futures = [_pool(os.getpid(), chunks - 1).submit(loop, *pair, *arguments) for pair in others]
+    loop(*mine, *arguments)
+    for future in futures:
         future.result()
 
 
@@ -84,7 +80,7 @@ def _is_dense(x: Tensor) -> bool:
 
 
 def _in_rows(x: Tensor) -> tuple[Tensor, int]:
-    """A tensor `[T, ...]` the loop can read, copied only if needed, and the step between its rows."""
+    """`x` `[T, ...]` as the loop can read it, copied only if needed, and the step between rows."""
     size = x[0].numel()
     if _is_dense(x[0]):
         if len(x) == 1 or x.stride(0) == size:
@@ -147,7 +143,7 @@ def _backward(
     step: int,
     lif: LIFSettings,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of `x` `[T, ...]`, or of its one row `[...]` when `step` is 0, and of `u` `[...]`."""
+    """Gradients of `x` `[T, ...]`, or of its one row `[...]` if `step` is 0, and of `u` `[...]`."""
     size, row = x[0].numel(), x[0]
     grad_x = torch.empty_like(row) if step == 0 else _empty_rows(x)
     grad_u = torch.zeros_like(row) if grad_last is None else torch.empty_like(row).copy_(grad_last)
@@ -170,7 +166,7 @@ def _compiled(lif: LIFSettings) -> tuple[Any, ...]:
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the compiled loop takes `x` `[T, ...]`: plain float32 on the CPU, not being traced."""
+    """Whether the compiled loop takes `x` `[T, ...]`: plain float32 on the CPU, not traced."""
     plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
     on_cpu = plain and x.device.type == "cpu" and x.dtype == torch.float32
     return on_cpu and x.dim() > 1 and x.numel() > 0 and not torch.compiler.is_compiling()

@@ -1,9 +1,9 @@
 """The compiled loops of a LIF layer, over rows of float32 numbers; `fused_lif` calls them.
 
-An input of T rows is one flat array: number i of row t is `x[t * step + i]`, and a step of 0 repeats
-one row. A loop takes its numbers from start to stop in blocks that stay in the L1 cache through all
-time steps. The operations and their order are spikingjelly's, so spikes agree bit for bit; nothing
-here may be compiled with fast-math.
+An input of T rows is one flat array: number i of row t is `x[t * step + i]`, and a step of 0
+repeats one row. A loop takes its numbers from start to stop in blocks that stay in the L1 cache
+through all time steps. The operations and their order are spikingjelly's, so spikes agree bit for
+bit; nothing here may be compiled with fast-math.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def forward_loop(start: int, stop: int, x: Any, step: int, spikes: Any, u: Any, 
 
 @_compile
 def _charged_block(low: int, high: int, x: Any, step: int, u: Any, charged: Any, lif: Any) -> None:
-    """Charged membranes `[T, block]` of one block, from the membrane `u` `[block]` it starts with."""
+    """Charged membranes `[T, block]` of one block, from the membrane `u` `[block]` before it."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     for t in range(charged.shape[0]):
         for i in range(high - low):
@@ -75,7 +75,7 @@ def _charged_block(low: int, high: int, x: Any, step: int, u: Any, charged: Any,
 def _backward_step(
     charged: Any, grad_spike: Any, carry: Any, grad_x: Any, add: bool, lif: Any
 ) -> None:
-    """One step back in time of one block; `carry` is the gradient of the membrane after the step."""
+    """One step back in time of one block; `carry` is the gradient of the membrane after it."""
     tau, threshold, reset, decay_input, detach_reset, surrogate, alpha = lif
     for i in range(charged.size):
         slope = _surrogate_gradient(charged[i] - threshold, surrogate, alpha)
@@ -100,7 +100,7 @@ def backward_loop(
     grad_x: Any,
     lif: Any,
 ) -> None:
-    """Fill `grad_x` and turn `grad_u` `[M]`, the gradient of the last membrane, into that of `u`."""
+    """Fill `grad_x`; turn `grad_u` `[M]`, the gradient of the last membrane, into that of `u`."""
     size = grad_u.size
     steps = grad_spikes.size // size
     charged = np.empty((steps, _BLOCK), np.float32)

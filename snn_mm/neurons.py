@@ -1,160 +1,21 @@
-"""The leaky integrate-and-fire neurons of the papers, as presets over spikingjelly's `LIFNode`.
+"""The leaky integrate-and-fire neurons of the papers, as presets of one layer.
 
-Every preset is a factory of fresh layers that YAML can name: `neuron: IEMFLIF`, or with `class_path`
-and `init_args` to change a constant. They run over all time steps at once, `[T, N, ...]`.
-
-A neuron of IEMF and TAAF fires strictly above its threshold, spikingjelly's at it. For numbers of
-one precision "above the threshold" is "at or above the next number", so that is what is compared.
+Each is a factory of fresh layers that YAML can name: `neuron: IEMFLIF`, or with `class_path` and
+`init_args` to change a constant. They run over all time steps at once, `[T, N, ...]`.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, Literal
+from typing import Literal
 
-import torch
-from spikingjelly.activation_based import functional, neuron, surrogate
+from spikingjelly.activation_based import surrogate
 from spikingjelly.activation_based.base import MemoryModule
-from torch import Tensor, nn
+from torch import nn
 
-from snn_mm import fused_lif, lif_loops
 from snn_mm.errors import UserError
+from snn_mm.lif import LIF, Implementation
 
-__all__ = ["LIF", "IEMFLIF", "SGMTLIF", "TAAFLIF", "is_spiking", "reset_neurons"]
-
-Implementation = Literal["auto", "reference"]
-"""`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""
-
-_FUSED_SURROGATES = {
-    surrogate.PiecewiseQuadratic: lif_loops.TRIANGLE,
-    surrogate.ATan: lif_loops.ARCTAN,
-}
-
-
-class LIF(neuron.LIFNode):  # type: ignore[misc]
-    """A LIF layer with hard reset to 0, over `[T, N, ...]`, fast on the CPU.
-
-    The membrane is float32 for a half-precision input: in bfloat16 a leak loses what a small input
-    adds, and spikingjelly's fused CUDA kernels want float32 state.
-
-    Args:
-        tau: membrane time constant, above 1; a step leaks 1/tau of the potential.
-        decay_input: whether the input is divided by `tau`: u <- u + (x - u)/tau, else u - u/tau + x.
-        v_threshold: firing threshold, above 0.
-        fires_at_threshold: whether u = threshold fires.
-        surrogate_function: derivative of the step in the backward pass; None is ATan(2).
-        detach_reset: whether the backward pass takes the spike in the reset for a constant.
-        implementation: `auto`, or `reference` for spikingjelly's own operations, which counters see.
-    """
-
-    def __init__(
-        self,
-        tau: float = 2.0,
-        decay_input: bool = True,
-        v_threshold: float = 1.0,
-        fires_at_threshold: bool = True,
-        surrogate_function: surrogate.SurrogateFunctionBase | None = None,
-        detach_reset: bool = True,
-        implementation: Implementation = "auto",
-    ) -> None:
-        _check_above("tau", tau, 1.0)
-        _check_above("v_threshold", v_threshold, 0.0)
-        super().__init__(
-            tau=float(tau),
-            decay_input=decay_input,
-            v_threshold=float(v_threshold),
-            v_reset=0.0,
-            surrogate_function=surrogate_function or surrogate.ATan(2.0),
-            detach_reset=detach_reset,
-            step_mode="m",
-        )
-        self.fires_at_threshold = fires_at_threshold
-        self.implementation = implementation
-
-    def materialize_states(
-        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], step_mode: str
-    ) -> tuple[Any, ...]:
-        """The membrane as a tensor of the input's shape, in float32 for half-precision inputs."""
-        x = inputs[0]
-        if x.dtype in (torch.float16, torch.bfloat16):
-            # Only shape, device and dtype are read, so an expanded scalar stands for the input.
-            inputs = (x.new_empty((), dtype=torch.float32).expand(x.shape),)
-        states = super().materialize_states(inputs, states, step_mode)
-        return tuple(states)
-
-    def multi_step_forward(self, x_seq: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Spikes `[T, N, ...]` of an input current `[T, N, ...]`; leaves the last membrane in `v`."""
-        kind = _FUSED_SURROGATES.get(type(self.surrogate_function))
-        special = self.store_v_seq or not self.surrogate_function.spiking or kind is None
-        if self.implementation == "reference" or special or not fused_lif.fits(x_seq):
-            return self._reference(x_seq)
-        spikes, self.v = fused_lif.fused_lif(x_seq, self._carried(x_seq), self._settings(kind))
-        return spikes
-
-    def single_step_functional_forward(
-        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], **kwargs: Any
-    ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
-        """One step as a function of the state: `((spikes,), (membrane,))`, all `[N, ...]`."""
-        spikes, v, _ = self._step_all(inputs[0].unsqueeze(0), states[0])
-        return (spikes[0],), (v,)
-
-    def multi_step_functional_forward(
-        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], **kwargs: Any
-    ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
-        """All steps as a function of the state: spikes `[T, N, ...]`, membrane `[N, ...]`."""
-        spikes, v, _ = self._step_all(inputs[0], states[0])
-        return (spikes,), (v,)
-
-    def extra_repr(self) -> str:
-        """What tells one LIF from another when a model is printed."""
-        sign = "≥" if self.fires_at_threshold else ">"
-        return f"tau={self.tau}, fires {sign} {self.v_threshold}, {self.implementation}"
-
-    def _reference(self, x: Tensor) -> Tensor:
-        states = self.materialize_states((x,), tuple(self._memories.values()), "m")
-        spikes, self.v, self.v_seq = self._step_all(x, states[0], self.store_v_seq)
-        return spikes
-
-    def _step_all(
-        self, x: Tensor, v: Tensor, store_v_seq: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        result: tuple[Tensor, Tensor, Tensor | None] = functional.lif_multi_step(
-            x,
-            v,
-            self.tau,
-            self.decay_input,
-            self._compared_threshold(v.dtype),
-            self.v_reset,
-            self.surrogate_function,
-            self.detach_reset,
-            store_v_seq,
-        )
-        return result
-
-    def _compared_threshold(self, dtype: torch.dtype) -> float:
-        """The number of this precision at which a membrane fires."""
-        threshold = torch.tensor(self.v_threshold, dtype=dtype)
-        if not self.fires_at_threshold:
-            threshold = threshold.nextafter(torch.tensor(math.inf, dtype=dtype))
-        return float(threshold)
-
-    def _settings(self, kind: int) -> fused_lif.LIFSettings:
-        return fused_lif.LIFSettings(
-            tau=self.tau,
-            threshold=self._compared_threshold(torch.float32),
-            reset=self.v_reset,
-            decay_input=self.decay_input,
-            detach_reset=self.detach_reset,
-            surrogate=kind,
-            alpha=float(self.surrogate_function.alpha),
-        )
-
-    def _carried(self, x: Tensor) -> Tensor | None:
-        """The membrane an earlier call left, where it fits the input `[T, N, ...]`, as in spikingjelly."""
-        v = self.v
-        if not isinstance(v, Tensor) or v.shape != x.shape[1:]:
-            return None
-        return v.to(device=x.device, dtype=x.dtype)
+__all__ = ["IEMFLIF", "LIF", "SGMTLIF", "TAAFLIF", "is_spiking", "reset_neurons"]
 
 
 class IEMFLIF(LIF):
@@ -227,9 +88,10 @@ class TAAFLIF(LIF):
 
 
 class SGMTLIF(LIF):
-    """The neuron of SGMT (Eq. 1): U = V + (I - V)/tau, fires at the threshold, arctangent surrogate.
+    """The neuron of SGMT (Eq. 1): U = V + (I - V)/tau, fires at the threshold.
 
-    The paper calls V_th and tau hyperparameters and prints neither; its resting potential is 0 here.
+    Its surrogate is the derivative of the arctangent. The paper prints neither V_th nor tau; both
+    are what its firing rates suggest. The resting potential V_rest is 0.
 
     Args:
         tau: membrane time constant τ.
@@ -271,8 +133,3 @@ def reset_neurons(module: nn.Module) -> None:
 def is_spiking(module: nn.Module) -> bool:
     """Whether any layer in `module` keeps a membrane."""
     return any(isinstance(part, MemoryModule) for part in module.modules())
-
-
-def _check_above(name: str, value: float, bound: float) -> None:
-    if not (math.isfinite(value) and value > bound):
-        raise UserError(f"LIF neuron: {name} must be a number above {bound:g}, not {value!r}")

@@ -47,8 +47,8 @@ class ImageEncoder(Encoder):
     """What the convolutional backbones share: kinds of input, direct encoding, the reset.
 
     A subclass builds its layers, calls `finish`, and writes two functions: `stem`, all that comes
-    before the first neuron, and `body`, the rest. Frames are folded into the batch and their features
-    averaged. The ANN twin has no time: it sees the mean of the T bins of an event input.
+    before the first neuron, and `body`, the rest. Frames are folded into the batch and their
+    features averaged. The ANN twin has no time: it sees the mean of the T bins of an event input.
 
     Batch statistics of the stem are taken over N images of a static input, not over T equal copies.
     They are the same, but for the running variance, which estimates n/(n - 1) with n smaller by T.
@@ -74,11 +74,11 @@ class ImageEncoder(Encoder):
             return self.body(self._event_current(x))
         if self.input_kind == "frames":
             features = self.body(self._shared_current(x.flatten(0, 1)))  # [T, N*L, D]
-            return features.unflatten(1, x.shape[:2]).mean(2)  # [T, N, D]
+            return features.reshape(-1, *x.shape[:2], self.feature_dim).mean(2)  # [T, N, D]
         return self.body(self._shared_current(x))
 
     def finish(self) -> None:
-        """Set step mode and memory format of all layers; the last call of a subclass's `__init__`."""
+        """Set step mode and memory format of all layers; a subclass calls it when all are built."""
         if self.input_kind not in get_args(InputKind):
             kinds = ", ".join(get_args(InputKind))
             raise UserError(f"{self._name}: input_kind {self.input_kind!r} is not one of {kinds}")
@@ -86,12 +86,12 @@ class ImageEncoder(Encoder):
             raise UserError(f"{self._name}: time_steps must be at least 1, not {self.time_steps}")
         if self.time_steps > 1 and not is_spiking(self):
             raise UserError(
-                f"{self._name}: a network without spiking neurons computes the same features in each "
-                f"of its {self.time_steps} time steps; set time_steps: 1"
+                f"{self._name}: without spiking neurons all {self.time_steps} time steps compute "
+                "the same features; set time_steps: 1"
             )
         functional.set_step_mode(self, "m")
         if self.channels_last:
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.to(memory_format=torch.channels_last)
 
     def _shared_current(self, images: Tensor) -> Tensor:
         current = self.stem(self._formatted(images))
@@ -102,7 +102,7 @@ class ImageEncoder(Encoder):
         if not is_spiking(self):
             bins = bins.mean(0, keepdim=True)  # [1, N, C, H, W]
         current = self.stem(self._formatted(bins.flatten(0, 1)))  # [T*N, C', H', W']
-        return current.unflatten(0, bins.shape[:2])  # [T, N, C', H', W']
+        return current.view(*bins.shape[:2], *current.shape[1:])  # [T, N, C', H', W']
 
     def _formatted(self, images: Tensor) -> Tensor:
         return (

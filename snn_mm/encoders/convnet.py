@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
@@ -18,9 +19,9 @@ _GRID = 4
 class ConvNet(ImageEncoder):
     """Stages of convolution 3x3, batch norm, neurons and 2x2 max-pool, then a spiking projection.
 
-    A stage halves a map only while a 4x4 grid is left of it, and the last maps are max-pooled to that
-    grid: the same network takes digits of 8x8 pixels, event frames of 34x34 and spectrograms. Pools
-    take the maximum, so every convolution but the first sees spikes alone; features are spikes too.
+    A stage halves a map only while a 4x4 grid is left of it, and the last maps are max-pooled to
+    that grid: one network takes digits of 8x8 pixels, event frames of 34x34 and spectrograms. Pools
+    take the maximum, so every convolution but the first sees spikes alone; features are spikes.
 
     Args:
         in_channels: C of the input.
@@ -57,7 +58,7 @@ class ConvNet(ImageEncoder):
                 layer.BatchNorm2d(outputs),
                 neuron(),
             )
-            for inputs, outputs in zip(channels, channels[1:])
+            for inputs, outputs in pairwise(channels)
         )
         self.projection = nn.Sequential(
             layer.Linear(channels[-1] * _GRID**2, feature_dim, bias=False),
@@ -71,7 +72,7 @@ class ConvNet(ImageEncoder):
         if min(x.shape[-2:]) < _GRID:
             height, width = x.shape[-2:]
             raise UserError(
-                f"ConvNet: inputs must be at least {_GRID}x{_GRID} pixels, these are {height}x{width}"
+                f"ConvNet: an input must have at least {_GRID}x{_GRID} pixels, not {height}x{width}"
             )
         normalised: Tensor = self.norm(self.conv(x))
         return normalised

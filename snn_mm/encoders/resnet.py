@@ -22,15 +22,15 @@ class ResNet18(ImageEncoder):
     """ResNet-18 whose activations are spiking neurons.
 
     Stem: convolution 7x7 with stride 2, batch norm, neurons, max-pool 3x3 with stride 2. Then four
-    stages of two blocks, and the mean over space. Convolutions have no bias and start from Kaiming's
-    normal distribution (fan out). Batch statistics are taken over time and batch together.
+    stages of two blocks, and the mean over space. Convolutions have no bias and Kaiming's normal
+    initialisation (fan out). Batch statistics are taken over time and batch together.
 
     Args:
         in_channels: C of the input.
         neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
         time_steps: T of a static input; 1 for the ANN twin.
-        form: `preactivation`, batch norm and neurons before each convolution and none after the last
-            block, as in the code of IEMF; `postactivation`, the ordinary ResNet-18 of OGM-GE.
+        form: `preactivation`, batch norm and neurons before each convolution and none after the
+            last block, as in IEMF's code; `postactivation`, the ordinary ResNet-18 of OGM-GE.
         input_kind: `static`, `frames` or `events`.
         width: channels of the first stage; features have 8 times as many.
         channels_last: memory format of the feature maps.
@@ -79,7 +79,7 @@ class ResNet18(ImageEncoder):
 
 
 class PreactivationBlock(nn.Module):
-    """Twice batch norm, neurons, convolution 3x3; a changed shape passes batch norm, neurons, 1x1."""
+    """Twice batch norm, neurons, convolution 3x3; the shortcut, where needed, once with a 1x1."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, neuron: NeuronFactory) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
         return out
 
     contexts = partial(_first_and_second_run, block)
-    out: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[assignment]
+    out: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=contexts)
     return out
 
 

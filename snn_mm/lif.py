@@ -1,0 +1,157 @@
+"""The LIF layer behind the papers' presets: spikingjelly's `LIFNode` with a fast path on the CPU.
+
+Some papers' neurons fire strictly above the threshold, spikingjelly's fire at it. For numbers of
+one precision "above" means "at or above the next number", so that is what is compared.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from spikingjelly.activation_based import functional, neuron, surrogate
+from torch import Tensor
+
+from snn_mm import fused_lif, lif_loops
+from snn_mm.errors import UserError
+
+Implementation = Literal["auto", "reference"]
+"""`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""
+
+_FUSED_SURROGATES = {
+    surrogate.PiecewiseQuadratic: lif_loops.TRIANGLE,
+    surrogate.ATan: lif_loops.ARCTAN,
+}
+
+
+class LIF(neuron.LIFNode):  # type: ignore[misc]
+    """A LIF layer with hard reset to 0, over `[T, N, ...]`, fast on the CPU.
+
+    The membrane is float32 for a half-precision input: in bfloat16 a leak loses what a small input
+    adds, and spikingjelly's fused CUDA kernels want float32 state.
+
+    Args:
+        tau: membrane time constant, above 1; a step leaks 1/tau of the potential.
+        decay_input: u <- u + (x - u)/tau if true, else u <- u - u/tau + x.
+        v_threshold: firing threshold, above 0.
+        fires_at_threshold: whether u = threshold fires.
+        surrogate_function: derivative of the step in the backward pass; None is ATan(2).
+        detach_reset: whether the backward pass takes the spike in the reset for a constant.
+        implementation: `auto`, or `reference` for spikingjelly's operations, which counters see.
+    """
+
+    def __init__(
+        self,
+        tau: float = 2.0,
+        decay_input: bool = True,
+        v_threshold: float = 1.0,
+        fires_at_threshold: bool = True,
+        surrogate_function: surrogate.SurrogateFunctionBase | None = None,
+        detach_reset: bool = True,
+        implementation: Implementation = "auto",
+    ) -> None:
+        _check_above("tau", tau, 1.0)
+        _check_above("v_threshold", v_threshold, 0.0)
+        super().__init__(
+            tau=float(tau),
+            decay_input=decay_input,
+            v_threshold=float(v_threshold),
+            v_reset=0.0,
+            surrogate_function=surrogate_function or surrogate.ATan(2.0),
+            detach_reset=detach_reset,
+            step_mode="m",
+        )
+        self.fires_at_threshold = fires_at_threshold
+        self.implementation = implementation
+
+    def materialize_states(
+        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], step_mode: str
+    ) -> tuple[Any, ...]:
+        """The membrane as a tensor of the input's shape, in float32 for half-precision inputs."""
+        x = inputs[0]
+        if x.dtype in (torch.float16, torch.bfloat16):
+            # Only shape, device and dtype are read, so an expanded scalar stands for the input.
+            inputs = (x.new_empty((), dtype=torch.float32).expand(x.shape),)
+        states = super().materialize_states(inputs, states, step_mode)
+        return tuple(states)
+
+    def multi_step_forward(self, x_seq: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Spikes `[T, N, ...]` of a current `[T, N, ...]`; leaves the last membrane in `v`."""
+        settings = self._settings() if fused_lif.fits(x_seq) else None
+        if settings is not None:
+            spikes, self.v = fused_lif.fused_lif(x_seq, self._carried(x_seq), settings)
+            return spikes
+        states = self.materialize_states((x_seq,), tuple(self._memories.values()), "m")
+        spikes, self.v, self.v_seq = self._step_all(x_seq, states[0], self.store_v_seq)
+        return spikes
+
+    def single_step_functional_forward(
+        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], **kwargs: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
+        """One step as a function of the state: `((spikes,), (membrane,))`, all `[N, ...]`."""
+        spikes, v, _ = self._step_all(inputs[0].unsqueeze(0), states[0])
+        return (spikes[0],), (v,)
+
+    def multi_step_functional_forward(
+        self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], **kwargs: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
+        """All steps as a function of the state: spikes `[T, N, ...]`, membrane `[N, ...]`."""
+        spikes, v, _ = self._step_all(inputs[0], states[0])
+        return (spikes,), (v,)
+
+    def extra_repr(self) -> str:
+        """What tells one LIF from another when a model is printed."""
+        sign = "≥" if self.fires_at_threshold else ">"
+        return f"tau={self.tau}, fires {sign} {self.v_threshold}, {self.implementation}"
+
+    def _step_all(
+        self, x: Tensor, v: Tensor, store_v_seq: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        result: tuple[Tensor, Tensor, Tensor | None] = functional.lif_multi_step(
+            x,
+            v,
+            self.tau,
+            self.decay_input,
+            self._compared_threshold(v.dtype),
+            self.v_reset,
+            self.surrogate_function,
+            self.detach_reset,
+            store_v_seq,
+        )
+        return result
+
+    def _compared_threshold(self, dtype: torch.dtype) -> float:
+        """The number of this precision at which a membrane fires."""
+        threshold = torch.tensor(self.v_threshold, dtype=dtype)
+        if not self.fires_at_threshold:
+            threshold = threshold.nextafter(torch.tensor(math.inf, dtype=dtype))
+        return float(threshold)
+
+    def _settings(self) -> fused_lif.LIFSettings | None:
+        """What the compiled loop needs to know; None where this layer asks more of it."""
+        kind = _FUSED_SURROGATES.get(type(self.surrogate_function))
+        special = self.store_v_seq or not self.surrogate_function.spiking
+        if kind is None or special or self.implementation == "reference":
+            return None
+        return fused_lif.LIFSettings(
+            tau=self.tau,
+            threshold=self._compared_threshold(torch.float32),
+            reset=self.v_reset,
+            decay_input=self.decay_input,
+            detach_reset=self.detach_reset,
+            surrogate=kind,
+            alpha=float(self.surrogate_function.alpha),
+        )
+
+    def _carried(self, x: Tensor) -> Tensor | None:
+        """The membrane an earlier call left, if it has the shape of a step of `x` `[T, N, ...]`."""
+        v = self.v
+        if not isinstance(v, Tensor) or v.shape != x.shape[1:]:
+            return None
+        return v.to(device=x.device, dtype=x.dtype)
+
+
+def _check_above(name: str, value: float, bound: float) -> None:
+    if not (math.isfinite(value) and value > bound):
+        raise UserError(f"LIF neuron: {name} must be a number above {bound:g}, not {value!r}")

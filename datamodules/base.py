@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,7 +75,7 @@ class MultimodalDataModule(LightningDataModule, ABC):
     """
 
     modalities: tuple[str, ...]
-    class_names: list[str]
+    class_names: Sequence[str]
 
     def __init__(
         self, root: str = "data", seed: int = 0, loader: LoaderOptions = DEFAULT_LOADER

@@ -23,7 +23,7 @@ from datamodules import audio, espeak
 from snn_mm.errors import UserError
 
 SAMPLE_RATE = 8000
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ACCENTS = ["en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-gb-x-gbclan"]
 TAKES = 3
 RECORDED = "captcha"

@@ -1,0 +1,167 @@
+"""N-MNIST: what an event camera saw of MNIST digits, 34x34 pixels and two polarities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snn_mm.errors import UserError
+
+SIZE = 34
+POLARITIES = 2
+BYTES_PER_EVENT = 5
+
+_HELP = (
+    "accepted are Train/<digit>/*.bin with Test/<digit>/*.bin,\n"
+    "or train*.txt and test*.txt listing 'index label' of <index>.bs2.\n"
+    "Get them from https://www.garrickorchard.com/datasets/n-mnist and set nmnist_dir."
+)
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """How events become frames.
+
+    Attributes:
+        time_steps: T, the number of frames.
+        bin_by: frames of equal duration (`time`) or with equally many events (`count`).
+        values: number of events (`count`), its `log1p`, or whether there was one (`binary`).
+    """
+
+    time_steps: int = 4
+    bin_by: Literal["time", "count"] = "time"
+    values: Literal["count", "log1p", "binary"] = "log1p"
+
+    def __post_init__(self) -> None:
+        if self.time_steps < 1:
+            raise UserError(f"events.time_steps is {self.time_steps}; accepted are 1 and more.")
+
+    def transform(self, counts: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn counts of events `[T, 2, 34, 34]` into the values of the same shape."""
+        values = counts.astype(np.float32)
+        if self.values == "log1p":
+            return np.log1p(values)
+        return np.minimum(values, 1) if self.values == "binary" else values
+
+
+class Recording(NamedTuple):
+    """An event file, its class and whether it belongs to the test set."""
+
+    path: Path
+    digit: int
+    test: bool
+
+
+class Events(NamedTuple):
+    """Events of one recording, each field `[E]`; `time` is in microseconds."""
+
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+    polarity: NDArray[np.int64]
+    time: NDArray[np.int64]
+
+
+def list_recordings(folder: Path) -> list[Recording]:
+    """List event files in the official layout or as two lists with numbered files.
+
+    Raises:
+        UserError: neither layout is there, or a label is out of range; names folder or file.
+    """
+    list_layout = _listed if any(folder.glob("train*.txt")) else _official
+    recordings = [*list_layout(folder, "train"), *list_layout(folder, "test")]
+    if not recordings:
+        raise UserError(f"No event recordings in {folder}: {_HELP}")
+    return recordings
+
+
+def _official(folder: Path, part: str) -> Iterator[Recording]:
+    """Yield `Train/<digit>/*.bin`, or those of `Test`."""
+    for path in sorted((folder / part.capitalize()).glob("*/*.bin")):
+        digit = path.parent.name
+        yield Recording(path, _digit(digit, str(path.parent)), part == "test")
+
+
+def _listed(folder: Path, part: str) -> Iterator[Recording]:
+    """Yield the files that `train*.txt` or `test*.txt` lists."""
+    for listing in sorted(folder.glob(f"{part}*.txt")):
+        for line in listing.read_text().splitlines():
+            fields = line.split()
+            if not fields or line.startswith("#"):
+                continue
+            if len(fields) != 2:
+                raise UserError(f"{listing}: '{line}' is not 'index label'.")
+            path = folder / f"{fields[0]}.bs2"
+            yield Recording(
+                path, _digit(fields[1], f"{listing}, index {fields[0]}"), part == "test"
+            )
+
+
+def _digit(text: str, where: str) -> int:
+    if not text.isdecimal() or int(text) > 9:
+        raise UserError(f"Label {text} in {where} is out of range: accepted are 0 to 9.")
+    return int(text)
+
+
+def read_events(path: Path) -> Events:
+    """Read 40-bit events: x 8 bits, y 8, polarity 1, time 23 in microseconds, big-endian.
+
+    Raises:
+        UserError: the file is missing, empty, cut off or has pixels outside 34x34; names it.
+    """
+    try:
+        raw = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise UserError(f"Event file {path} can't be read: {error.strerror}.") from error
+    if not len(raw) or len(raw) % BYTES_PER_EVENT:
+        raise UserError(
+            f"Event file {path} is truncated: {len(raw)} bytes are not a positive multiple of "
+            f"{BYTES_PER_EVENT}."
+        )
+    x, y, high, middle, low = raw.reshape(-1, BYTES_PER_EVENT).T.astype(np.int64)
+    if max(x.max(), y.max()) >= SIZE:
+        raise UserError(
+            f"Event file {path} has the pixel ({x.max()}, {y.max()}); accepted are 0 to {SIZE - 1}."
+        )
+    return Events(x, y, high >> 7, (high & 0x7F) << 16 | middle << 8 | low)
+
+
+def bin_events(events: Events, options: EventOptions) -> NDArray[np.uint8]:
+    """Count events in T frames `[T, 2, 34, 34]`; channel 1 holds the events of polarity 1.
+
+    Frames split the time from the first to the last event, or the events, into equal parts. Counts
+    above 255 are held at 255, far above what a pixel of this data set fires.
+    """
+    steps = options.time_steps
+    if options.bin_by == "time":
+        since = events.time - events.time.min()
+        step = since * steps // (since.max() + 1)
+    else:
+        order = np.argsort(events.time, kind="stable")
+        step = np.empty_like(order)
+        step[order] = np.arange(len(order)) * steps // len(order)
+    cell = ((step * POLARITIES + events.polarity) * SIZE + events.y) * SIZE + events.x
+    counts = np.bincount(cell, minlength=steps * POLARITIES * SIZE * SIZE)
+    return np.minimum(counts, 255).astype(np.uint8).reshape(steps, POLARITIES, SIZE, SIZE)
+
+
+def read_recordings(recordings: list[Recording], options: EventOptions) -> dict[str, NDArray[Any]]:
+    """Read recordings: counts of events `[R, T, 2, 34, 34]`, classes, test marks and names.
+
+    Raises:
+        UserError: a recording can't be read; names it.
+    """
+    shape = (len(recordings), options.time_steps, POLARITIES, SIZE, SIZE)
+    counts = np.empty(shape, np.uint8)
+    for row, recording in enumerate(recordings):
+        counts[row] = bin_events(read_events(recording.path), options)
+    return {
+        "inputs": counts,
+        "labels": np.array([recording.digit for recording in recordings]),
+        "test": np.array([recording.test for recording in recordings]),
+        "names": np.array([recording.path.stem for recording in recordings]),
+    }

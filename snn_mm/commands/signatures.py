@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-
 LONGEST_CONSTANT = 60
 """Characters up to which a constant is shown by its value rather than its name."""
 

@@ -1,0 +1,112 @@
+"""What is offered: classes agree with what an import finds, experiments with their files."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from snn_mm.commands.catalogue import GROUPS, Entry, catalogue, components, experiments, find
+from snn_mm.errors import UserError
+
+COMPONENTS = components()
+
+
+@pytest.fixture
+def own_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "experiments" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text("# My experiment.\n#\n# More words.\nseed_everything: 1\n# not this\n")
+    monkeypatch.chdir(tmp_path)
+    return file
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
+def test_class_path_imports_a_concrete_class(entry: Entry) -> None:
+    module, name = entry.location.rsplit(".", 1)
+    cls = getattr(import_module(module), name)
+    assert inspect.isclass(cls)
+    assert not inspect.isabstract(cls)
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
+def test_parameters_are_those_python_sees(entry: Entry) -> None:
+    module, name = entry.location.rsplit(".", 1)
+    accepted = inspect.signature(getattr(import_module(module), name)).parameters
+    own = {
+        name for name, parameter in accepted.items() if parameter.kind < parameter.VAR_POSITIONAL
+    }
+    assert own <= {parameter.name for parameter in entry.parameters}
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
+def test_every_class_and_parameter_is_described(entry: Entry) -> None:
+    assert entry.summary
+    assert [p.name for p in entry.parameters if not (p.description and p.type)] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "member"),
+    [
+        ("modules", "IEMFModule"),
+        ("encoders", "ResNet18"),
+        ("neurons", "IEMFLIF"),
+        ("fusions", "FiLM"),
+        ("modulations", "IEMF"),
+        ("datamodules", "DigitsAV"),
+    ],
+)
+def test_groups_hold_what_they_are_named_for(group: str, member: str) -> None:
+    assert member in [entry.name for entry in COMPONENTS if entry.group == group]
+
+
+def test_base_classes_are_not_offered() -> None:
+    names = {entry.name for entry in COMPONENTS}
+    assert not names & {
+        "Encoder",
+        "Fusion",
+        "Modulation",
+        "MultimodalModule",
+        "MultimodalDataModule",
+    }
+
+
+def test_entries_come_in_the_order_of_groups() -> None:
+    order = [GROUPS.index(entry.group) for entry in catalogue()]
+    assert order == sorted(order)
+
+
+def test_experiments_of_the_working_directory_come_first(own_experiment: Path) -> None:
+    mine = experiments()[0]
+    assert mine.location == "experiments/mine.yaml"
+    assert mine.summary == "My experiment."
+    assert mine.text == "My experiment.\n\nMore words."
+
+
+def test_own_experiment_hides_a_shipped_one_of_its_name(own_experiment: Path) -> None:
+    own_experiment.rename(own_experiment.with_name("quickstart.yaml"))
+    found = [entry for entry in experiments() if entry.name == "quickstart"]
+    assert [entry.location for entry in found] == ["experiments/quickstart.yaml"]
+
+
+@pytest.mark.parametrize("key", ["film", "FiLM", "snn_mm.fusion.FiLM"])
+def test_a_class_is_found_in_any_case_and_by_path(key: str) -> None:
+    assert [entry.name for entry in find(key, COMPONENTS)] == ["FiLM"]
+
+
+@pytest.mark.parametrize("key", ["mine", "mine.yaml", "experiments/mine.yaml"])
+def test_an_experiment_is_found_by_name_and_file(own_experiment: Path, key: str) -> None:
+    assert [entry.name for entry in find(key, experiments())] == ["mine"]
+
+
+def test_a_group_names_all_its_members() -> None:
+    assert {entry.group for entry in find("Fusions", COMPONENTS)} == {"fusions"}
+
+
+def test_an_unknown_key_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="nothing is called 'fillm'; did you mean FiLM"):
+        find("fillm", COMPONENTS)
+    with pytest.raises(UserError, match="groups: experiments, modules"):
+        find("qqqqqq", COMPONENTS)

@@ -1,0 +1,146 @@
+"""The entry point: dispatch, exit codes, and no torch before it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import snn_mm
+from snn_mm import cli
+from snn_mm.errors import UserError
+
+TORCH_FREE = [[], ["--help"], ["--version"], ["help"], ["list"], ["list", "encoders"], ["doctor"]]
+
+PROBE = """
+import sys
+from snn_mm.cli import main
+main(sys.argv[1:])
+print(sorted({"torch", "lightning", "jsonargparse", "numpy"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def run_module(*argv: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snn_mm", *argv]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, run: object) -> None:
+    """Let `run` answer every command."""
+    monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(name=name, run=run))
+
+
+@pytest.mark.parametrize("argv", TORCH_FREE, ids=" ".join)
+def test_heavy_packages_stay_unimported(argv: list[str]) -> None:
+    command = [sys.executable, "-c", PROBE, *argv]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert child.stderr.strip() == "[]"
+    assert child.stdout
+
+
+@pytest.mark.parametrize("argv", TORCH_FREE, ids=" ".join)
+def test_torch_free_commands_answer_within_a_second(argv: list[str]) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        run_module(*argv)
+        return time.perf_counter() - start
+
+    # The best of three, since other processes may hold the processor.
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"snnmm {snn_mm.__version__}\n"
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    assert capsys.readouterr().out.startswith("usage: snnmm COMMAND")
+
+
+def test_arguments_default_to_those_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["snnmm", "--version"])
+    assert cli.main() == 0
+    assert "snnmm" in capsys.readouterr().out
+
+
+def test_unknown_command_names_the_nearest_and_exits_with_2() -> None:
+    child = run_module("fti", "--config", "x.yaml")
+    assert child.returncode == 2
+    assert "unknown command 'fti'; did you mean 'fit'?" in child.stderr
+    assert len(child.stderr.splitlines()) <= 5
+    assert not child.stdout
+
+
+def test_an_unlike_word_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["zzzzz"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_an_option_before_the_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--config", "x.yaml"]) == 2
+    assert "a command comes first: snnmm fit --config" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_training_commands_get_the_whole_argument_list(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def run(argv: list[str]) -> int:
+        seen.append(argv)
+        return 7
+
+    answer_with(monkeypatch, run)
+    assert cli.main([command, "--config", "x.yaml"]) == 7
+    assert seen == [[command, "--config", "x.yaml"]]
+
+
+def test_help_word_asks_the_command_for_its_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, lambda argv: 0 if argv == ["fit", "--help"] else 1)
+    assert cli.main(["help", "fit"]) == 0
+
+
+def test_user_error_is_one_message_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(argv: list[str]) -> int:
+        raise UserError("no such directory: nowhere")
+
+    answer_with(monkeypatch, run)
+    assert cli.main(["list"]) == 2
+    assert capsys.readouterr().err == "snnmm: error: no such directory: nowhere\n"
+
+
+def test_interrupt_is_one_line_and_exit_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    answer_with(monkeypatch, run)
+    assert cli.main(["list"]) == 130
+    assert capsys.readouterr().err == "snnmm: interrupted\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(argv: list[str]) -> int:
+        raise ZeroDivisionError
+
+    answer_with(monkeypatch, run)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["list"])
+
+
+def test_a_reader_that_goes_away_causes_no_traceback() -> None:
+    script = f"{sys.executable} -m snn_mm list | true; exit ${{PIPESTATUS[0]}}"
+    child = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert child.returncode in (0, 141)
+    assert not child.stderr

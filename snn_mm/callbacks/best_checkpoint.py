@@ -1,0 +1,70 @@
+"""`best.ckpt`: the weights of the best validation, and a check of what "best" is measured by."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from snn_mm.errors import UserError
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keep the checkpoint of the best validation as `best.ckpt`.
+
+    Args:
+        monitor: name of the metric that decides.
+        mode: whether more of it is better or less.
+    """
+
+    def __init__(
+        self, monitor: str = "val/accuracy/fused", mode: Literal["min", "max"] = "max"
+    ) -> None:
+        super().__init__(
+            filename="best",
+            monitor=monitor,
+            mode=mode,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,  # at the end of validation, before records look at it
+        )
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a metric that the module never logs, before any training."""
+        names = getattr(pl_module, "metric_names", None)
+        if callable(names):
+            check_monitor("checkpoint.monitor", str(self.monitor), names())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best score, also when the run directory was moved."""
+        folder = Path(str(self.dirpath))
+
+        def moved(path: str) -> str:
+            return str(folder / Path(path).name) if path else path
+
+        models = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        super().load_state_dict(
+            {
+                **state_dict,
+                **{key: moved(state_dict[key]) for key in paths},
+                "best_k_models": models,
+                "dirpath": self.dirpath,
+            }
+        )
+
+
+def check_monitor(key: str, monitor: str, names: list[str]) -> None:
+    """Refuse a monitor that is none of the names, with the nearest ones.
+
+    Raises:
+        UserError: no such metric.
+    """
+    if monitor not in names:
+        nearest = difflib.get_close_matches(monitor, names, n=3, cutoff=0.3) or names[:3]
+        raise UserError(
+            f"{key}: the model logs no metric {monitor!r}\nnearest: {', '.join(nearest)}"
+        )

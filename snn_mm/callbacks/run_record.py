@@ -1,0 +1,136 @@
+"""Keeps `config.yaml`, `environment.json` and `results.json` of a run up to date."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import WandbLogger
+from torch import Tensor
+
+from snn_mm.run.directory import RunDirectory, read_json, write_json
+from snn_mm.run.environment import describe_environment
+from snn_mm.run.lock import RunLock
+
+Metrics = dict[str, float | None]
+
+
+class RunRecord(Callback):
+    """Write what a run was and how it went; `results.json` is whole and valid at any time.
+
+    Only rank zero writes, and no hook calls a collective.
+
+    Args:
+        run: the run directory.
+        config: the whole config as YAML.
+        best: the callback that keeps the best checkpoint.
+        facts: further facts for `environment.json`, such as the seed.
+    """
+
+    def __init__(
+        self, run: RunDirectory, config: str, best: ModelCheckpoint, facts: dict[str, Any]
+    ) -> None:
+        self.run = run
+        self.config = config
+        self.best = best
+        self.facts = facts
+        self._best: dict[str, Any] = {}
+        self.is_writer = False
+        self._lock = RunLock(run)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Make the directory and note that the run is under way."""
+        if stage != "fit" or not trainer.is_global_zero:
+            return
+        self.run.create()
+        self._lock.acquire()
+        self.is_writer = True
+        self.run.config.write_text(self.config)
+        self._write_environment(trainer)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                self._upload_config(logger)
+        identity = {"experiment": self.run.experiment, "run_id": self.run.run_id}
+        self.update(status="running", error=None, **identity)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note progress and, after a new best, the validation behind it."""
+        metrics = plain_metrics(trainer.callback_metrics)
+        path, score = self.best.best_model_path, self.best.best_model_score
+        if path and (score is None or plain(score) != self._best.get("score")):
+            self._best = {
+                "checkpoint": str(self.run.best.relative_to(self.run.path)),
+                "monitor": self.best.monitor,
+                "mode": self.best.mode,
+                "score": plain(score),
+                "epoch": trainer.current_epoch,
+                "validation": select_stage(metrics, "val"),
+            }
+        self.update(
+            epochs=trainer.current_epoch + 1,
+            steps=trainer.global_step,
+            train=select_stage(metrics, "train"),
+            validation=select_stage(metrics, "val"),
+            best=self._best,
+        )
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the test metrics."""
+        self.update(test=plain_metrics(trainer.callback_metrics))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is known of the best checkpoint."""
+        return {"best": self._best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore it."""
+        self._best = state_dict["best"]
+
+    def update(self, **fields: Any) -> None:
+        """Merge fields into `results.json`; nothing on other ranks or before the run has begun."""
+        if self.is_writer:
+            write_json(self.run.results, {**read_json(self.run.results), **fields})
+
+    def close(self, **fields: Any) -> None:
+        """Merge the last fields and let go of the directory."""
+        self.update(**fields)
+        self._lock.release()
+
+    def _write_environment(self, trainer: Trainer) -> None:
+        """Add this attempt to those of the run: a resumed run has several."""
+        fingerprint = getattr(trainer.datamodule, "fingerprint", None)  # type: ignore[attr-defined]
+        attempt = {
+            **describe_environment(),
+            **self.facts,
+            "data": fingerprint() if callable(fingerprint) else None,
+            "accelerator": type(trainer.accelerator).__name__,
+            "ranks": trainer.world_size,
+        }
+        attempts = read_json(self.run.environment).get("attempts", [])
+        write_json(self.run.environment, {**attempt, "attempts": [*attempts, attempt]})
+
+    def _upload_config(self, logger: WandbLogger) -> None:
+        """Give W&B the same config; its run exists already, Lightning made it before this hook."""
+        experiment = logger.experiment
+        experiment.config.update(yaml.safe_load(self.config), allow_val_change=True)
+        experiment.save(str(self.run.config), base_path=str(self.run.path), policy="now")
+
+
+def plain(value: Tensor | float | None) -> float | None:
+    """A number that JSON can hold; None for what is not finite."""
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def plain_metrics(metrics: Mapping[str, Tensor]) -> Metrics:
+    """Metrics by name as plain numbers, in alphabetical order."""
+    return {name: plain(metrics[name]) for name in sorted(metrics)}
+
+
+def select_stage(metrics: Metrics, stage: str) -> Metrics:
+    """The metrics of one stage."""
+    return {name: value for name, value in metrics.items() if name.startswith(f"{stage}/")}

@@ -1,0 +1,68 @@
+"""Refuses a checkpoint that does not belong to the model, before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
+
+from snn_mm.errors import UserError
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def check_checkpoint(path: Path, model: LightningModule) -> None:
+    """Compare a checkpoint's parameters with the model's.
+
+    Raises:
+        UserError: the file is no checkpoint, or one of another model.
+    """
+    checkpoint = load_checkpoint(path)
+    if is_overridden("configure_model", model):
+        return  # its layers do not exist yet
+    saved = shapes_of(checkpoint["state_dict"])
+    differences = list_differences(saved, shapes_of(model.state_dict()))
+    if differences:
+        trained = str(checkpoint.get("hyper_parameters", {}).get("_class_path", "an unknown class"))
+        raise UserError(
+            f"checkpoint {path} is of another model\n"
+            f"saved: {trained.rsplit('.', 1)[-1]}; config: {type(model).__name__}\n"
+            + "\n".join(differences[:2])
+            + (f"\nand {len(differences) - 2} more" if len(differences) > 2 else "")
+        )
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without unpickling code and without reading tensors that nobody looks at.
+
+    Raises:
+        UserError: the file is no checkpoint.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch raises many kinds of errors for garbage
+        raise UserError(f"{path} is no checkpoint that can be read safely") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise UserError(f"{path} is no Lightning checkpoint: it holds no `state_dict`")
+    return checkpoint
+
+
+def shapes_of(state: dict[str, Any]) -> Shapes:
+    """Shapes of the tensors of a state dictionary."""
+    return {name: tuple(value.shape) for name, value in state.items() if hasattr(value, "shape")}
+
+
+def list_differences(saved: Shapes, wanted: Shapes) -> list[str]:
+    """One line for each parameter that only one side has, or that has another shape."""
+    lines = []
+    for name in [*wanted, *(name for name in saved if name not in wanted)]:
+        if name not in saved:
+            lines.append(f"{name}: missing in the checkpoint")
+        elif name not in wanted:
+            lines.append(f"{name}: not in the model")
+        elif saved[name] != wanted[name]:
+            lines.append(f"{name}: saved {list(saved[name])}, model {list(wanted[name])}")
+    return lines

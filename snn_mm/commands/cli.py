@@ -1,0 +1,154 @@
+"""LightningCLI with a run directory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
+
+from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.last_checkpoint import LastCheckpoint
+from snn_mm.callbacks.progress import PlainProgress
+from snn_mm.callbacks.reproducibility import EpochSeed
+from snn_mm.callbacks.run_record import RunRecord
+from snn_mm.commands.options import Command, RunOptions
+from snn_mm.commands.parser import Parser
+from snn_mm.commands.wandb_defaults import fill_wandb_defaults
+from snn_mm.run.checkpoint_io import AtomicCheckpointIO
+from snn_mm.run.directory import RunDirectory, find_run
+from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run
+from snn_mm.run.metrics_file import MetricsFile
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    # "warn": some CUDA kernels have no deterministic form, and must not end a run.
+    "deterministic": "warn",
+    "log_every_n_steps": 10,
+}
+
+
+class TrainCLI(LightningCLI):
+    """Parse a command, then build data, model and trainer around one run directory.
+
+    What runs is in `snn_mm.commands.train`; this class only builds.
+
+    Args:
+        command: the command line.
+    """
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_class=Parser,
+            parser_kwargs={"allow_abbrev": False},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=command.arguments,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run, the best checkpoint and the test after training."""
+        parser.add_class_arguments(RunOptions, "run")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.add_argument(
+            "--test_after_fit",
+            type=bool,
+            default=True,
+            help="Whether `fit` ends with the test of the best checkpoint.",
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the arguments given, whatever `sys.argv` holds."""
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the config alone: config and flags are the truth, not what a checkpoint recalls."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Only build; `snn_mm.commands.train` runs."""
+
+    def before_instantiate_classes(self) -> None:
+        """Settle the run directory, before any logger or callback is made."""
+        options = self.settings
+        self.saved_config = self._dump_for_saving()
+        self.run_directory = self._choose_run(options.run, options.seed_everything)
+        os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)
+        if options.trainer.default_root_dir is None:
+            options.trainer.default_root_dir = str(self.run_directory.path)
+        fill_wandb_defaults(options.trainer.logger, self.run_directory)
+
+    @property
+    def settings(self) -> Namespace:
+        """The config of the stage."""
+        settings: Namespace = self.config[self.command.stage]
+        return settings
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer with our loggers, callbacks and checkpoint files beside the user's."""
+        trainer = self._get(self.config_init, "trainer")
+        trainer.callbacks = self._gather_callbacks(as_list(trainer.callbacks))
+        trainer.logger = self._gather_loggers(trainer.logger)
+        plugins = as_list(trainer.plugins)
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            trainer.plugins = [*plugins, AtomicCheckpointIO()]
+        return super().instantiate_trainer(**kwargs)
+
+    def _gather_callbacks(self, given: list[Callback]) -> list[Callback]:
+        trainer = self._get(self.config_init, "trainer")
+        best = self._get(self.config_init, "checkpoint")
+        best.dirpath = str(self.run_directory.checkpoints)
+        seed = self.settings.seed_everything
+        facts = {"seed": seed, "profile": self.settings.run.profile}
+        self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
+        first: list[Callback] = [LastCheckpoint(self.run_directory)]
+        if self.command.stage != "fit" or trainer.fast_dev_run:
+            return given
+        if seed is not False:
+            first.append(EpochSeed(seed))
+        if trainer.enable_progress_bar is not False and not sys.stdout.isatty():
+            trainer.enable_progress_bar = trainer.enable_model_summary = False
+            first.append(PlainProgress())
+        return [*first, *given, self.record]
+
+    def _gather_loggers(self, given: Any) -> list[Logger]:
+        if self.command.stage != "fit":
+            return as_list(given)
+        self.metrics_file = MetricsFile(self.run_directory)
+        return [*as_list(given), self.metrics_file]
+
+    def _choose_run(self, options: Namespace, seed: object) -> RunDirectory:
+        command = self.command
+        if command.resumed is not None:
+            return command.resumed
+        known = find_run(command.checkpoint) if command.checkpoint else None
+        if command.stage != "fit" and known is not None:
+            return known
+        name = options.name or command.experiment
+        return new_run(Path(options.root), name, options.id, seed)
+
+    def _dump_for_saving(self) -> str:
+        """The config as YAML that may be fed back: without what belongs to this run alone."""
+        settings = self.settings.clone()
+        settings.run.id = None
+        settings.ckpt_path = None
+        return str(self._parser(self.command.stage).dump(settings, skip_unset=False))
+
+
+def as_list(value: Any) -> list[Any]:
+    """What a trainer argument holds, as a list: Lightning takes one, several, a flag or nothing."""
+    if value is None or isinstance(value, bool):
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

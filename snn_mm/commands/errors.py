@@ -1,0 +1,45 @@
+"""Turns what went wrong into the few lines a user needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from snn_mm.commands.options import Command
+from snn_mm.commands.parser import ParserError
+from snn_mm.errors import UserError
+
+MAX_LINES = 5
+
+
+def user_message(error: BaseException, command: Command | None) -> str | None:
+    """The message of a user's mistake in at most five lines; None if the error is a bug."""
+    for cause in error_chain(error):
+        if isinstance(cause, UserError):
+            return shorten(bare_message(str(cause)))
+        if isinstance(cause, ParserError):
+            return shorten(str(cause))
+        if isinstance(cause, MisconfigurationException):
+            return shorten(str(cause))
+    return None
+
+
+def error_chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def bare_message(message: str) -> str:
+    """A message without the traceback that a data-loading worker wraps around it."""
+    if "Original Traceback" not in message:
+        return message
+    return message.rsplit("UserError: ", 1)[-1].strip()
+
+
+def shorten(message: str) -> str:
+    """At most five lines."""
+    return "\n".join(message.strip().splitlines()[:MAX_LINES])

@@ -1,0 +1,48 @@
+"""Silences what a user can do nothing about, message by message."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+TIPS = (
+    "💡 Tip",
+    "GPU available:",
+    "TPU available:",
+    "HPU available:",
+    "Seed set to",
+    "Restoring states from",
+    "Restored all states",
+    "Loaded model weights",
+    "`Trainer.fit` stopped: `max_",
+)
+"""Beginnings of Lightning's log messages that repeat what the run directory records."""
+
+WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
+    # Lightning 2.6 calls functions that jsonargparse 5 will drop; we cap jsonargparse below 5.
+    (r"(?s).*jsonargparse", DeprecationWarning),
+    # Data modules choose their workers: data that lies in memory needs none.
+    (r"The '.*_dataloader' does not have many workers", UserWarning),
+    # Modules log per epoch, which this interval does not touch.
+    (r"The number of training batches \(\d+\) is smaller than the logging interval", UserWarning),
+    # Lightning's own use of torch, whenever it moves a batch.
+    (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
+    # Resuming writes into the directory the run already has.
+    (r"Checkpoint directory .* exists and is not empty", UserWarning),
+)
+"""Patterns of warnings about choices that are ours."""
+
+
+def silence() -> None:
+    """Install the filters; safe to call more than once."""
+    for message, category in WARNINGS:
+        warnings.filterwarnings("ignore", message=message, category=category)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logger = logging.getLogger(name)
+        if is_wanted not in logger.filters:
+            logger.addFilter(is_wanted)
+
+
+def is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a log record says something that the run directory does not."""
+    return not record.getMessage().startswith(TIPS)

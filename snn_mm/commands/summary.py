@@ -1,0 +1,57 @@
+"""The small table at the end of a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from snn_mm.run.directory import RunDirectory, read_json
+from snn_mm.run.metrics_file import last_value
+
+Rows = list[tuple[str, str]]
+
+
+def print_summary(run: RunDirectory) -> None:
+    """Print test accuracies, firing rates, the IEMF coefficient and the path of a run."""
+    results = read_json(run.results)
+    columns = ("iemf/xi", "iemf/xi_epoch")
+    coefficients = (last_value(run.metrics, column) for column in columns)
+    last = next((value for value in coefficients if value is not None), None)
+    print_table(summary_rows(results.get("test", {}), last, run))
+
+
+def print_metrics(metrics: dict[str, float | None]) -> None:
+    """Print metrics by name."""
+    print_table(
+        [(name, "-" if value is None else f"{value:.4f}") for name, value in metrics.items()]
+    )
+
+
+def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirectory) -> Rows:
+    """The table's rows; what was not measured is left out."""
+    rows: Rows = []
+    for prefix, label in (("accuracy", "test accuracy"), ("firing_rate", "mean firing rate")):
+        for name, value in test.items():
+            if name.startswith(f"test/{prefix}/") and value is not None:
+                rows.append((f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}"))
+    if coefficient is not None:
+        rows.append(("last IEMF coefficient ξ", f"{coefficient:.4f}"))
+    return [*rows, ("run directory", str(run.path))]
+
+
+def print_table(rows: Rows) -> None:
+    """Print a rich table, or aligned plain lines where stdout is no terminal."""
+    if not rows:
+        return
+    if not sys.stdout.isatty():
+        width = max(len(label) for label, _ in rows)
+        print("\n".join(f"{label:<{width}}  {value}" for label, value in rows))
+        return
+    table = Table(box=box.ROUNDED, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

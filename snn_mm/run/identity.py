@@ -1,0 +1,98 @@
+"""Which directory a command writes to, the same on every rank."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from snn_mm.errors import UserError
+from snn_mm.run.directory import RunDirectory
+
+DIRECTORY_VARIABLE = "SNN_MM_RUN_DIR"
+"""Tells the ranks that Lightning launches which directory the first one chose."""
+
+
+def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> RunDirectory:
+    """Choose the directory of a run that starts, without creating it.
+
+    Args:
+        root: where all experiments lie.
+        experiment: name of the experiment.
+        run_id: the id the user asked for; without it, that of the SLURM job (so that a requeued job
+            finds its run again), else one made of time, seed and a random suffix.
+        seed: seed of the run, part of a made-up id.
+
+    Raises:
+        UserError: a name is no plain folder name, or the id asked for is taken.
+    """
+    for key, name in (("run.name", experiment), ("run.id", run_id)):
+        if name is not None and (not name or name.startswith(".") or "/" in name):
+            raise UserError(f"--{key} {name!r} is no plain folder name")
+    if launched := os.environ.get(DIRECTORY_VARIABLE) if is_launched_rank(os.environ) else None:
+        return RunDirectory(Path(launched))
+    folder = root.resolve() / experiment
+    if run_id is not None:
+        run = RunDirectory(folder / run_id)
+        if run.results.is_file():
+            raise UserError(
+                f"run {run.path} exists already\n"
+                f"continue it with --resume {run.path}, or choose another --run.id"
+            )
+        return run
+    if "SLURM_JOB_ID" in os.environ:
+        return _slurm_run(folder, seed, os.environ)
+    return RunDirectory(folder / agree_on(_fresh_id(seed)))
+
+
+def is_launched_rank(environment: Mapping[str, str]) -> bool:
+    """Whether Lightning's own launcher started this process for a rank above the first."""
+    return environment.get("LOCAL_RANK", "0") != "0" and DIRECTORY_VARIABLE in environment
+
+
+def agree_on(proposal: str) -> str:
+    """Rank 0's proposal, on every rank that torchrun started; elsewhere the proposal itself.
+
+    The ranks have no process group yet, but torchrun's own store is up.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return proposal
+    from torch.distributed import TCPStore
+
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))
+    key = f"snn_mm/run_id/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    if os.environ["RANK"] == "0":
+        store.set(key, proposal)
+    return str(store.get(key).decode())
+
+
+def _fresh_id(seed: object) -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}-{secrets.token_hex(2)}"
+
+
+def _slurm_run(folder: Path, seed: object, environment: Mapping[str, str]) -> RunDirectory:
+    """One run per job, job step and seed.
+
+    The tasks of one `srun` share their step, so an existing directory is this run's own, from
+    another rank or from before a requeue. Without `srun`, several commands of one job look alike:
+    then only a requeued job takes an unfinished run up again.
+    """
+    step = environment.get("SLURM_STEP_ID")
+    base = f"slurm{environment['SLURM_JOB_ID']}" + (f".{step}" if step else "") + f"-s{seed}"
+    run, number = RunDirectory(folder / base), 1
+    requeued = int(environment.get("SLURM_RESTART_COUNT", "0")) > 0
+    while not step and run.path.exists() and not (requeued and run.is_unfinished()):
+        number += 1
+        run = RunDirectory(folder / f"{base}-{number}")
+    return run
+
+
+def newest_unfinished(root: Path, experiment: str) -> RunDirectory | None:
+    """The run of an experiment that was started last and did not finish, if any."""
+    runs = [RunDirectory(path.resolve()) for path in (root / experiment).glob("*/")]
+    unfinished = [run for run in runs if run.is_unfinished()]
+    return max(unfinished, key=lambda run: run.config.stat().st_mtime, default=None)

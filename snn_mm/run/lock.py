@@ -1,0 +1,44 @@
+"""Keeps two processes out of one run directory."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import IO
+
+from snn_mm.errors import UserError
+from snn_mm.run.directory import RunDirectory
+
+
+class RunLock:
+    """Holds a run directory while a process writes to it.
+
+    A POSIX record lock: the kernel gives it back when the process dies, however it dies, and
+    data-loading workers do not inherit it.
+
+    Args:
+        run: the run directory, which must exist.
+    """
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the directory.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        file = (self.run.path / ".lock").open("w")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise UserError(f"run {self.run.path} is in use by another process") from None
+        self._file = file
+
+    def release(self) -> None:
+        """Give the directory back; nothing if it was never taken."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -25,7 +25,7 @@ class IEMF(Modulation):
             deviation, as the released code does.
         start_epoch: first epoch of the update, counted from 0 (60 for CREMA-D in the code).
         end_epoch: last epoch of the update, included; without it there is no end.
-        seed: seed of the noise.
+        seed: seed of the noise; without it the run's own seed.
     """
 
     name = "iemf"
@@ -38,7 +38,7 @@ class IEMF(Modulation):
         grad_noise: Literal["none", "ge"] = "none",
         start_epoch: int = 0,
         end_epoch: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         super().__init__(start_epoch, end_epoch, seed)
         check_iemf_options(gamma, kappa)

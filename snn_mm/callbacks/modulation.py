@@ -7,6 +7,7 @@ before they are clipped.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -27,14 +28,16 @@ class Modulation(Callback, ABC):
     Args:
         start_epoch: first epoch (counted from 0) in which gradients are rewritten.
         end_epoch: last epoch in which they are, included; without it there is no end.
-        seed: seed of any noise the modulation draws; the noise depends on it and the optimizer
-            step alone, so it is the same on every rank and after a resume.
+        seed: seed of any noise the modulation draws; without it the run's own seed. The noise
+            depends on it and the optimizer step alone: the same on every rank and after a resume.
     """
 
     name: str
     """Prefix of what the modulation logs."""
 
-    def __init__(self, start_epoch: int = 0, end_epoch: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, start_epoch: int = 0, end_epoch: int | None = None, seed: int | None = None
+    ) -> None:
         if start_epoch < 0 or (end_epoch is not None and end_epoch < start_epoch):
             raise UserError(
                 f"{type(self).__name__}: 0 <= start_epoch <= end_epoch, "
@@ -96,8 +99,10 @@ class Modulation(Callback, ABC):
 
     def generator(self, optimizer_step: int, device: torch.device) -> torch.Generator:
         """The source of noise of one optimizer step, the same on every rank."""
+        run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+        seed = run_seed if self.seed is None else self.seed
         generator = torch.Generator(device=device)
-        return generator.manual_seed(self.seed * 1_000_003 + optimizer_step)
+        return generator.manual_seed(seed * 1_000_003 + optimizer_step)
 
     @property
     def state_key(self) -> str:

@@ -103,7 +103,7 @@ class MultimodalDataModule(LightningDataModule, ABC):
         """Return a split, loaded and checked when it is first asked for."""
         if name not in self._splits:
             split = self.load_split(name)
-            check_split(name, split, self.num_classes)
+            check_split(name, split, self.modalities, self.num_classes)
             self._splits[name] = split
         return self._splits[name]
 

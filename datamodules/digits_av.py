@@ -111,18 +111,18 @@ class DigitsAV(MultimodalDataModule):
         rows = stratified_cut(labels, self.fractions, stream(self.seed, "images"))
         voices = split_voices(bank.speakers, self.fractions, stream(self.seed, "voices"))
         arrays: dict[str, NDArray[Any]] = {}
-        for name, image_rows, spoken_rows in zip(("val", "test", "train"), rows, voices):
+        for name, written, spoken in zip(("val", "test", "train"), rows, voices):
+            if not len(written) or not len(spoken):
+                raise UserError(f"The '{name}' split is empty: raise {name}_fraction.")
             rng = stream(self.seed, "pairs", name)
-            pairs = pair_by_class(
-                labels[image_rows], bank.labels[spoken_rows], self.pairs_per_image, rng
-            )
-            left, right = image_rows[pairs[0]], spoken_rows[pairs[1]]
-            arrays[f"{name}_label"] = labels[left]
-            arrays[f"{name}_id"] = np.array(
-                [f"image{i:04d}:{bank.names[u]}" for i, u in zip(left, right)]
-            )
-            arrays[f"{name}_visual"] = self._noisy_images(images, left, name)
-            arrays[f"{name}_audio"] = self._noisy_speech(bank, right, name)
+            classes = labels[written], bank.labels[spoken]
+            left, right = pair_by_class(*classes, self.pairs_per_image, rng)
+            image_rows, wave_rows = written[left], spoken[right]
+            pairs = zip(image_rows, bank.names[wave_rows])
+            arrays[f"{name}_label"] = labels[image_rows]
+            arrays[f"{name}_id"] = np.array([f"image{image:04d}:{wave}" for image, wave in pairs])
+            arrays[f"{name}_visual"] = self._noisy_images(images, image_rows, name)
+            arrays[f"{name}_audio"] = self._noisy_speech(bank, wave_rows, name)
         return standardise(arrays, self.modalities)
 
     def _noisy_images(

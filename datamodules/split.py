@@ -48,7 +48,13 @@ class Split(Dataset[Sample]):
 
     @classmethod
     def aligned(cls, arrays: Mapping[str, Array], labels: Array, ids: Sequence[str]) -> Split:
-        """Make a split of arrays `[n, ...]` whose row i is sample i in every modality."""
+        """Make a split of arrays `[n, ...]` whose row i is sample i in every modality.
+
+        Raises:
+            UserError: the labels are not integers.
+        """
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise UserError(f"Labels are {labels.dtype}; accepted are integers.")
         rows = {name: np.arange(len(array)) for name, array in arrays.items()}
         return cls(arrays, rows, labels.astype(np.int64), ids)
 
@@ -100,14 +106,34 @@ def _check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
         raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
 
 
-def check_split(name: str, split: Split, num_classes: int) -> None:
-    """Refuse a split that is empty or has labels outside `0..num_classes-1`.
+def check_split(name: str, split: Split, modalities: Sequence[str], num_classes: int) -> None:
+    """Refuse a split that is empty, inconsistent, or has labels outside `0..num_classes-1`.
 
     Raises:
         UserError: names the split, or the sample and the accepted range.
     """
     if len(split) == 0:
         raise UserError(f"The '{name}' split is empty: no sample to read.")
+    if set(split.arrays) != set(modalities):
+        raise UserError(
+            f"The '{name}' split has the modalities {sorted(split.arrays)}; "
+            f"the data module declares {sorted(modalities)}."
+        )
+    _check_lengths(name, split)
+    _check_labels(name, split, num_classes)
+
+
+def _check_lengths(name: str, split: Split) -> None:
+    """Refuse a split whose parts differ in length or whose ids repeat."""
+    lengths = {modality: len(rows) for modality, rows in split.rows.items()}
+    lengths |= {"labels": len(split.labels), "unique ids": len(set(split.ids))}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{length} {part}" for part, length in lengths.items())
+        raise UserError(f"The parts of the '{name}' split differ in length: {found}.")
+
+
+def _check_labels(name: str, split: Split, num_classes: int) -> None:
+    """Refuse labels that are not classes, naming the first such sample."""
     outside = np.flatnonzero((split.labels < 0) | (split.labels >= num_classes))
     if len(outside):
         first = outside[0]

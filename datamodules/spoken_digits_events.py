@@ -20,7 +20,7 @@ from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified
 from datamodules.split import Split
 from snn_mm.errors import UserError
 
-LOG_MEL = LogMel()
+LOG_MEL = LogMel(hop=128, frames=48)
 DEFAULT_EVENTS = EventOptions()
 
 Prepared = dict[str, NDArray[Any]]
@@ -41,7 +41,7 @@ class Standardise:
 class SpokenDigitsEvents(MultimodalDataModule):
     """FSDD recordings, each paired with N-MNIST event recordings of its class.
 
-    Audio is a log-mel spectrogram `[1, 32, 32]` of 0.8 s at 8 kHz, standardised by the training
+    Audio is a log-mel spectrogram `[1, 32, 48]` of 0.77 s at 8 kHz, standardised by the training
     split; events are frames `[T, 2, 34, 34]`. Test pairs join a test recording of FSDD with one of
     N-MNIST's test files; validation recordings of both are cut from the training recordings, class
     by class. With fewer event than audio recordings, as in the small test sets, one event recording
@@ -139,6 +139,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
     def _pair(self, speech: Prepared, events: Prepared, name: SplitName) -> dict[str, Rows]:
         """Return the rows of both modalities for each sample of a split."""
         spoken, seen = self._speech_parts(speech)[name], self._event_parts(events)[name]
+        for modality, part in (("audio", spoken), ("events", seen)):
+            if not len(part):
+                raise UserError(f"The '{name}' split is empty: no {modality} recording is in it.")
         partners = self.pairs_per_utterance if name == "train" else 1
         rng = stream(self.seed, "pairs", name)
         labels = speech["labels"][spoken], events["labels"][seen]
@@ -168,7 +171,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
         """Cut recordings `[R]` into the test set and, class by class, validation and training."""
         others = np.flatnonzero(~test)
         if not len(others):
-            raise UserError(f"The 'train' split is empty: no {modality} recording to train on.")
+            raise UserError(f"The 'train' split is empty: no {modality} recording is in it.")
         rng = stream(self.seed, "validation", modality)
         val, train = stratified_cut(labels[others], [self.val_fraction], rng)
         return {"train": others[train], "val": others[val], "test": np.flatnonzero(test)}

@@ -1,0 +1,215 @@
+"""The loaders: order, checks, contract, fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+from datamodules.base import LoaderOptions, MultimodalDataModule
+from datamodules.split import Split, check_split
+from snn_mm.errors import UserError
+
+ToyFactory = Callable[..., MultimodalDataModule]
+
+
+class Recorder(LightningModule):
+    """Notes the ids of the training batches by epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.seen: dict[int, list[str]] = {}
+
+    def training_step(self, batch: Any, _: int) -> torch.Tensor:
+        self.seen.setdefault(self.current_epoch, []).extend(batch["id"])
+        return self.weight.sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def train(dm: MultimodalDataModule, folder: Path, epochs: int, resume: Path | None = None) -> Any:
+    trainer = Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    recorder = Recorder()
+    trainer.fit(recorder, datamodule=dm, ckpt_path=resume)
+    return trainer, recorder.seen
+
+
+def order(dm: MultimodalDataModule, epoch: int = 0) -> list[str]:
+    loader = dm.train_dataloader()
+    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    return [name for batch in loader for name in batch["id"]]
+
+
+def test_batch_keeps_the_contract(toy: ToyFactory) -> None:
+    dm = toy()
+    dm.setup("fit")
+    batch = next(iter(dm.train_dataloader()))
+    assert {name: tuple(x.shape) for name, x in batch["inputs"].items()} == {
+        "audio": (4, 1, 3, 4),
+        "visual": (4, 1, 2, 2),
+    }
+    assert {x.dtype for x in batch["inputs"].values()} == {torch.float32}
+    assert batch["target"].dtype == torch.int64
+    assert len(set(batch["id"])) == 4
+
+
+def test_every_sample_keeps_its_own_inputs_and_label(toy: ToyFactory, tmp_path: Path) -> None:
+    stored = np.load(tmp_path / "train.npz")
+    for batch in toy().train_dataloader():
+        rows = [int(name.removeprefix("train")) for name in batch["id"]]
+        assert torch.equal(batch["target"], torch.from_numpy(stored["label"][rows]))
+        expected = torch.from_numpy(stored["audio"][rows]).float()
+        assert torch.equal(batch["inputs"]["audio"], expected)
+
+
+def test_training_order_depends_on_seed_and_epoch_alone(toy: ToyFactory) -> None:
+    torch.manual_seed(1)
+    first = order(toy(), epoch=3)
+    torch.manual_seed(2)
+    assert order(toy(), epoch=3) == first
+    assert order(toy(), epoch=4) != first
+    assert order(toy(seed=1), epoch=3) != first
+
+
+def test_a_resumed_run_sees_the_order_of_an_uninterrupted_one(
+    toy: ToyFactory, tmp_path: Path
+) -> None:
+    _, uninterrupted = train(toy(), tmp_path, epochs=3)
+    trainer, _ = train(toy(), tmp_path, epochs=1)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    _, resumed = train(toy(), tmp_path, epochs=3, resume=tmp_path / "one.ckpt")
+    assert resumed == {epoch: uninterrupted[epoch] for epoch in (1, 2)}
+    assert uninterrupted[0] != uninterrupted[1] != uninterrupted[2]
+
+
+def test_ranks_share_the_samples_without_overlap(toy: ToyFactory) -> None:
+    shares = []
+    for rank in (0, 1):
+        dm = toy()
+        dm.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        shares.append(set(order(dm)))
+    assert not shares[0] & shares[1]
+    assert len(shares[0] | shares[1]) == 12
+
+
+def test_evaluation_keeps_the_order_of_the_split(toy: ToyFactory) -> None:
+    dm = toy()
+    for name, loader in (("val", dm.val_dataloader()), ("test", dm.predict_dataloader())):
+        seen = [sample for batch in loader for sample in batch["id"]]
+        assert seen == [f"{name}{i}" for i in range(12)]
+
+
+def test_two_workers_give_the_batches_of_none(toy: ToyFactory) -> None:
+    workers = toy(num_workers=2, persistent_workers=True, prefetch_factor=2)
+    for ours, theirs in zip(workers.train_dataloader(), toy().train_dataloader(), strict=True):
+        assert ours["id"] == theirs["id"]
+        assert torch.equal(ours["inputs"]["visual"], theirs["inputs"]["visual"])
+
+
+def test_drop_last_leaves_out_the_short_training_batch_only(toy: ToyFactory) -> None:
+    dm = toy(batch_size=5, drop_last=True)
+    assert [len(batch["id"]) for batch in dm.train_dataloader()] == [5, 5]
+    assert [len(batch["id"]) for batch in dm.test_dataloader()] == [5, 5, 2]
+
+
+def test_fingerprint_is_the_same_for_the_same_data_and_any_loader(toy: ToyFactory) -> None:
+    assert toy().fingerprint() == toy(batch_size=7).fingerprint()
+
+
+def test_fingerprint_changes_with_the_seed(toy: ToyFactory) -> None:
+    assert toy().fingerprint() != toy(seed=1).fingerprint()
+
+
+@pytest.mark.parametrize("part", ["audio", "visual", "label"])
+def test_fingerprint_changes_with_one_number(toy: ToyFactory, tmp_path: Path, part: str) -> None:
+    before = toy().fingerprint()
+    stored = dict(np.load(tmp_path / "test.npz"))
+    stored[part].flat[0] = 1 - stored[part].flat[0]
+    np.savez(tmp_path / "test.npz", **stored)
+    assert toy().fingerprint() != before
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused_by_name(
+    toy: ToyFactory, tmp_path: Path, value: float
+) -> None:
+    stored = dict(np.load(tmp_path / "test.npz"))
+    stored["visual"][7, 0, 1, 1] = value
+    np.savez(tmp_path / "test.npz", **stored)
+    with pytest.raises(UserError, match="modality 'visual' of sample 'test7'"):
+        list(toy().test_dataloader())
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_label_out_of_range_is_refused_by_name(
+    toy: ToyFactory, tmp_path: Path, label: int
+) -> None:
+    stored = dict(np.load(tmp_path / "val.npz"))
+    stored["label"][3] = label
+    np.savez(tmp_path / "val.npz", **stored)
+    with pytest.raises(UserError, match=f"Label {label} of sample 'val3'.*accepted are 0 to 1"):
+        toy().setup("validate")
+
+
+def test_labels_that_are_not_integers_are_refused(toy: ToyFactory, tmp_path: Path) -> None:
+    stored = dict(np.load(tmp_path / "val.npz"))
+    np.savez(tmp_path / "val.npz", **{**stored, "label": stored["label"] + 0.5})
+    with pytest.raises(UserError, match="accepted are integers"):
+        toy().setup("validate")
+
+
+def test_an_empty_split_is_refused_by_name(toy: ToyFactory, tmp_path: Path) -> None:
+    stored = {name: array[:0] for name, array in np.load(tmp_path / "val.npz").items()}
+    np.savez(tmp_path / "val.npz", **stored)
+    with pytest.raises(UserError, match="'val' split is empty"):
+        toy().setup("fit")
+
+
+def test_parts_of_different_length_are_refused(toy: ToyFactory, tmp_path: Path) -> None:
+    stored = dict(np.load(tmp_path / "test.npz"))
+    np.savez(tmp_path / "test.npz", **{**stored, "audio": stored["audio"][:-1]})
+    with pytest.raises(UserError, match="11 audio, 12 visual"):
+        toy().setup("test")
+
+
+def test_modalities_that_differ_from_the_declared_are_refused() -> None:
+    arrays = {"audio": np.zeros((2, 1)), "touch": np.zeros((2, 1))}
+    split = Split.aligned(arrays, np.zeros(2, int), ["a", "b"])
+    with pytest.raises(UserError, match=r"\['audio', 'touch'\].*declares \['audio', 'visual'\]"):
+        check_split("train", split, ("audio", "visual"), 2)
+
+
+def test_a_repeated_id_is_refused() -> None:
+    split = Split.aligned({"audio": np.zeros((2, 1))}, np.zeros(2, int), ["a", "a"])
+    with pytest.raises(UserError, match="1 unique ids"):
+        check_split("train", split, ("audio",), 2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 0}, {"num_workers": -1}, {"prefetch_factor": 2}, {"persistent_workers": True}],
+)
+def test_loader_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="loader: "):
+        LoaderOptions(**options)
+
+
+def test_a_negative_seed_is_refused(toy: ToyFactory) -> None:
+    with pytest.raises(UserError, match="seed is -1"):
+        toy(seed=-1)

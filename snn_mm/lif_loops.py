@@ -46,29 +46,40 @@ def _surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
 
 
 @_compile
+def _forward_step(x: Any, spikes: Any, u: Any, lif: Any) -> None:
+    """One step of one block: fill its `spikes` and move its membrane `u`, all `[block]`."""
+    tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
+    for i in range(u.size):
+        charged = _charge(x[i], u[i], tau, reset, decay_input)
+        fired = charged >= threshold
+        spikes[i] = np.float32(1) if fired else np.float32(0)
+        u[i] = reset if fired else charged
+
+
+@_compile
 def forward_loop(start: int, stop: int, x: Any, step: int, spikes: Any, u: Any, lif: Any) -> None:
     """Fill `spikes` `[T * M]` and move the membrane `u` `[M]` through time, from start to stop."""
-    tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     size = u.size
     for low in range(start, stop, _BLOCK):
         high = min(low + _BLOCK, stop)
         for t in range(spikes.size // size):
-            for i in range(low, high):
-                charged = _charge(x[t * step + i], u[i], tau, reset, decay_input)
-                fired = charged >= threshold
-                spikes[t * size + i] = np.float32(1) if fired else np.float32(0)
-                u[i] = reset if fired else charged
+            # Slices, because only loops from 0 to a size are compiled to vector instructions.
+            _forward_step(
+                x[t * step + low : t * step + high],
+                spikes[t * size + low : t * size + high],
+                u[low:high],
+                lif,
+            )
 
 
 @_compile
-def _charged_block(low: int, high: int, x: Any, step: int, u: Any, charged: Any, lif: Any) -> None:
-    """Charged membranes `[T, block]` of one block, from the membrane `u` `[block]` before it."""
+def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
+    """One step of one block: fill its `charged` membrane and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
-    for t in range(charged.shape[0]):
-        for i in range(high - low):
-            value = _charge(x[t * step + low + i], u[i], tau, reset, decay_input)
-            charged[t, i] = value
-            u[i] = reset if value >= threshold else value
+    for i in range(x.size):
+        value = _charge(x[i], u[i], tau, reset, decay_input)
+        charged[i] = value
+        u[i] = reset if value >= threshold else value
 
 
 @_compile
@@ -111,7 +122,8 @@ def backward_loop(
             membrane[: high - low] = u[low:high]
         else:
             membrane[:] = lif[2]
-        _charged_block(low, high, x, step, membrane, charged, lif)
+        for t in range(steps):
+            _charge_step(x[t * step + low : t * step + high], membrane, charged[t], lif)
         for t in range(steps - 1, -1, -1):
             _backward_step(
                 charged[t, : high - low],

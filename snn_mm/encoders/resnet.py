@@ -159,18 +159,18 @@ def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
 def _first_and_second_run(
     block: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _running_statistics_frozen(block)
+    return nullcontext(), _running_statistics_kept(block)
 
 
 @contextmanager
-def _running_statistics_frozen(block: nn.Module) -> Iterator[None]:
-    """Keep the second run of a block from counting its batch into the running statistics again."""
+def _running_statistics_kept(block: nn.Module) -> Iterator[None]:
+    """Let the second run of a block count its batch into copies of the running statistics."""
     norms = [part for part in block.modules() if isinstance(part, nn.BatchNorm2d)]
-    before = [norm.track_running_stats for norm in norms]
-    for norm in norms:
-        norm.track_running_stats = False
+    kept = [(norm, name, value) for norm in norms for name, value in norm.named_buffers()]
+    for norm, name, value in kept:
+        setattr(norm, name, value.clone())
     try:
         yield
     finally:
-        for norm, tracked in zip(norms, before):
-            norm.track_running_stats = tracked
+        for norm, name, value in kept:
+            setattr(norm, name, value)

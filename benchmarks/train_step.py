@@ -1,0 +1,79 @@
+"""Time one training step of the spiking audio-visual ResNet-18 beside a plain loop over time.
+
+    python benchmarks/train_step.py [--rounds 7] [--threads 2]
+
+Each workload lives in its own process, so that peak memory is its own; they take turns, one step a
+round, so that other load on the machine falls on all of them. A ratio is that of one round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import time
+from multiprocessing.connection import Connection
+
+import torch
+from workloads import WORKLOADS
+
+import snn_mm
+
+BASE = "plain loop over time"
+
+
+def serve(name: str, threads: int, connection: Connection) -> None:
+    """In a fresh process: one step of the workload and its seconds per request, then the memory."""
+    torch.set_num_threads(threads)
+    step = WORKLOADS[name]()
+    step()  # compiles, allocates
+    connection.send("ready")
+    while connection.recv() == "step":
+        start = time.perf_counter()
+        step()
+        connection.send(time.perf_counter() - start)
+    connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def measure(
+    names: list[str], rounds: int, threads: int
+) -> tuple[dict[str, list[float]], list[float]]:
+    """Seconds of every round by workload, and peak memory in GiB."""
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Connection] = []
+    for name in names:
+        ours, theirs = context.Pipe()
+        context.Process(target=serve, args=(name, threads, theirs), daemon=True).start()
+        theirs.close()  # else a process that dies is waited for in vain
+        ours.recv()
+        pipes.append(ours)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name, pipe in zip(names, pipes):
+            pipe.send("step")
+            seconds[name].append(pipe.recv())
+    for pipe in pipes:
+        pipe.send("stop")
+    return seconds, [pipe.recv() for pipe in pipes]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--only", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
+    options = parser.parse_args()
+    names = list(dict.fromkeys([BASE, *options.only]))
+    seconds, memory = measure(names, options.rounds, options.threads)
+    print(f"torch {torch.__version__}, snn_mm {snn_mm.__version__}, {options.threads} threads")
+    print(f"{'':<30}{'median s':>9}{'ratio':>7} {'[min, max]':<13}{'peak GiB':>9}")
+    for name, peak in zip(names, memory):
+        ratios = [mine / base for mine, base in zip(seconds[name], seconds[BASE])]
+        span = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
+        median, ratio = statistics.median(seconds[name]), statistics.median(ratios)
+        print(f"{name:<30}{median:>9.2f}{ratio:>7.2f} {span:<13}{peak:>9.2f}")
+
+
+if __name__ == "__main__":
+    main()

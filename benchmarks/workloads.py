@@ -1,0 +1,95 @@
+"""What `train_step.py` times: training steps of one network written in several ways.
+
+A workload is a function without arguments that takes one step. All share batch, T and shapes: audio
+`[8, 1, 257, 188]`, visual `[8, 3, 224, 224]`, and T = 4 as in both networks' defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from plain_loop import PlainLoopResNet18
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from snn_mm.encoders import ResNet18
+
+BATCH, CLASSES = 8, 6
+SHAPES = {"audio": (1, 257, 188), "visual": (3, 224, 224)}
+
+Workload = Callable[[], None]
+
+
+class AudioVisual(nn.Module):
+    """Two encoders, a classifier of the concatenated features and one of each modality."""
+
+    def __init__(self, encoder: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoder(shape[0]) for shape in SHAPES.values())
+        self.heads = nn.ModuleList(nn.Linear(512, CLASSES) for _ in SHAPES)
+        self.fused = nn.Linear(1024, CLASSES)
+
+    def forward(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Logits `[N, K]`, mean over time, of the fusion and of each modality."""
+        features = [encoder(x) for encoder, x in zip(self.encoders, inputs)]
+        unimodal = [head(f).mean(0) for head, f in zip(self.heads, features)]
+        return [self.fused(torch.cat(features, -1)).mean(0), *unimodal]
+
+
+def correlated_inputs() -> list[Tensor]:
+    """Smooth noise: white noise saturates the first max-pool and silences a deep network."""
+    coarse = [torch.randn(BATCH, c, h // 8, w // 8) for c, h, w in SHAPES.values()]
+    sizes = [shape[1:] for shape in SHAPES.values()]
+    return [interpolate(x, size, mode="bilinear") for x, size in zip(coarse, sizes)]
+
+
+def training_step(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Workload:
+    """Forward, backward and SGD of the audio-visual network on one fixed batch."""
+    torch.manual_seed(0)
+    model = AudioVisual(encoder)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    inputs, target = correlated_inputs(), torch.arange(BATCH) % CLASSES
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = model(inputs)
+        sum(cross_entropy(each.float(), target) for each in logits).backward()
+        optimizer.step()
+
+    return step
+
+
+def convolutions() -> Workload:
+    """Forward and backward of every convolution of the network alone: the floor of a step."""
+    calls: list[tuple[nn.Module, Tensor, Tensor]] = []
+
+    def record(conv: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        x = inputs[0].detach().clone().requires_grad_(inputs[0].requires_grad)
+        calls.append((conv, x, torch.randn_like(output)))
+
+    model = AudioVisual(ResNet18)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(record)
+    model(correlated_inputs())
+    for module in model.modules():
+        module._forward_hooks.clear()
+
+    def step() -> None:
+        for conv, x, gradient in calls:
+            conv(x).backward(gradient)
+
+    return step
+
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "plain loop over time": partial(training_step, PlainLoopResNet18),
+    "snn_mm": partial(training_step, ResNet18),
+    "snn_mm, contiguous": partial(training_step, partial(ResNet18, channels_last=False)),
+    "snn_mm, checkpointed": partial(training_step, partial(ResNet18, checkpoint_blocks=True)),
+    "snn_mm, bfloat16": partial(training_step, ResNet18, bf16=True),
+    "convolutions alone": convolutions,
+}

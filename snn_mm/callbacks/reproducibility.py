@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-Stream = Literal["loading", "training"]
+Stream = Literal["loading", "training", "evaluation"]
 
 
 class EpochSeed(Callback):
@@ -19,6 +19,7 @@ class EpochSeed(Callback):
     because Lightning makes the iterator of the first epoch of a process before `on_train_start` and
     every other one after `on_train_epoch_start`: `loading` is set before the iterator is made (it
     draws the order of the samples and the seed of the workers), `training` before the first step.
+    What a test draws is set when it begins, so it does not depend on the training before it.
 
     Workers that outlive an epoch (`persistent_workers`) keep their own generators: transforms that
     draw must then derive their seed from the sample and the epoch.
@@ -30,6 +31,11 @@ class EpochSeed(Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._first_epoch = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Set the generators of an evaluation."""
+        if stage != "fit":
+            seed_everywhere(derive_seed(self.seed, 0, trainer.global_rank, "evaluation"))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the `loading` stream of the first epoch; the sanity check leaves it as it is."""
@@ -58,7 +64,7 @@ class EpochSeed(Callback):
 
 def derive_seed(seed: int, epoch: int, rank: int, stream: Stream) -> int:
     """A 32-bit seed from the seed of the run, the epoch, the rank and the stream."""
-    key = (seed, epoch, rank, 0 if stream == "loading" else 1)
+    key = (seed, epoch, rank, get_args(Stream).index(stream))
     return int(np.random.SeedSequence(key).generate_state(1)[0])
 
 

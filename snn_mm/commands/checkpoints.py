@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning import LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from snn_mm.errors import UserError
+from snn_mm.run.directory import find_run
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -26,13 +28,22 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
     saved = shapes_of(checkpoint["state_dict"])
     differences = list_differences(saved, shapes_of(model.state_dict()))
     if differences:
-        trained = str(checkpoint.get("hyper_parameters", {}).get("_class_path", "an unknown class"))
         raise UserError(
             f"checkpoint {path} is of another model\n"
-            f"saved: {trained.rsplit('.', 1)[-1]}; config: {type(model).__name__}\n"
+            f"saved: {trained_class(path)}; config: {type(model).__name__}\n"
             + "\n".join(differences[:2])
             + (f"\nand {len(differences) - 2} more" if len(differences) > 2 else "")
         )
+
+
+def trained_class(path: Path) -> str:
+    """Name of the class that the run of a checkpoint trained."""
+    run = find_run(path)
+    try:
+        config = yaml.safe_load(run.config.read_text()) if run else {}
+        return str(config["model"]["class_path"]).rsplit(".", 1)[-1]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return "a class that no config.yaml beside it names"
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

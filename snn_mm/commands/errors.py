@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from snn_mm.commands.explain import explain
 from snn_mm.commands.options import Command
 from snn_mm.commands.parser import ParserError
 from snn_mm.errors import UserError
@@ -15,11 +16,13 @@ MAX_LINES = 5
 
 def user_message(error: BaseException, command: Command | None) -> str | None:
     """The message of a user's mistake in at most five lines; None if the error is a bug."""
-    for cause in error_chain(error):
+    chain = list(error_chain(error))
+    for cause in chain:
         if isinstance(cause, UserError):
             return shorten(bare_message(str(cause)))
-        if isinstance(cause, ParserError):
-            return shorten(str(cause))
+    for cause in chain:
+        if isinstance(cause, ParserError) and command is not None:
+            return shorten(explain(str(cause), cause.keys, command.configs, command.arguments))
         if isinstance(cause, MisconfigurationException):
             return shorten(str(cause))
     return None

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snn_mm.commands.config_tree import check_configs, read_entries
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import newest_unfinished
@@ -64,8 +65,6 @@ def read_command(argv: list[str]) -> Command:
     parser.add_argument("-c", "--config", action="append", default=[])
     parser.add_argument("--resume")
     parser.add_argument("--ckpt_path")
-    parser.add_argument("--run.root", dest="root", default="runs")
-    parser.add_argument("--run.name", dest="name")
     given = parser.parse_known_args(rest)[0]
     if given.resume is not None:
         return _resume(stage, rest, given)
@@ -78,7 +77,8 @@ def _start(stage: str, rest: list[str], given: argparse.Namespace) -> Command:
         checkpoint, run = find_checkpoint(Path(given.ckpt_path))
         if run is not None and not configs and run.config.is_file():
             configs, added = [run.config], ["--config", str(run.config)]
-    experiment = given.name or (configs[0].stem if configs else "run")
+    check_configs(configs)
+    experiment = run_setting("name", configs, rest) or (configs[0].stem if configs else "run")
     arguments = [stage, *added, *without(rest, "--ckpt_path")]
     return Command(stage, arguments, configs, experiment, checkpoint=checkpoint)
 
@@ -89,8 +89,10 @@ def _resume(stage: str, rest: list[str], given: argparse.Namespace) -> Command:
         raise UserError("--resume belongs to `snnmm fit`, and without --ckpt_path")
     rest = without(rest, "--resume")
     if given.resume == "auto":
-        experiment = given.name or (Path(given.config[0]).stem if given.config else "run")
-        run = newest_unfinished(Path(given.root), experiment)
+        configs = [Path(path) for path in given.config]
+        experiment = run_setting("name", configs, rest) or (configs[0].stem if configs else "run")
+        root = run_setting("root", configs, rest) or RunOptions.root
+        run = newest_unfinished(Path(root), experiment)
         if run is None:
             return _start(stage, rest, given)
         rest = without(without(rest, "--config"), "-c")
@@ -105,7 +107,14 @@ def _resume(stage: str, rest: list[str], given: argparse.Namespace) -> Command:
     checkpoint = run.last if run.last.is_file() else None
     arguments = [stage, "--config", str(run.config), *rest]
     configs = [run.config, *map(Path, given.config)]
+    check_configs(configs)
     return Command(stage, arguments, configs, run.experiment, run, checkpoint)
+
+
+def run_setting(name: str, configs: list[Path], flags: list[str]) -> str | None:
+    """What flags or else the last of the configs say about the run; None if they say nothing."""
+    entries = read_entries(configs, flags)
+    return next((e.value for e in reversed(entries) if e.path == ("run", name)), None)
 
 
 def find_checkpoint(path: Path) -> tuple[Path, RunDirectory | None]:

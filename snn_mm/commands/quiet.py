@@ -27,6 +27,8 @@ WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"The number of training batches \(\d+\) is smaller than the logging interval", UserWarning),
     # Lightning's own use of torch, whenever it moves a batch.
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
+    # The callbacks that keep the run directory have no part in an evaluation.
+    (r"Be aware that when using `ckpt_path`, callbacks used to create", UserWarning),
     # Resuming writes into the directory the run already has.
     (r"Checkpoint directory .* exists and is not empty", UserWarning),
 )

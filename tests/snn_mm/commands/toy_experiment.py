@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import torch
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from snn_mm.cli import main
 from snn_mm.contracts import Batch
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
@@ -53,7 +55,9 @@ class ToyData(LightningDataModule):
 
     def _loader(self, seed: int, shuffle: bool = False) -> DataLoader[Batch]:
         data = ToyDataset(seed, self.bad)
-        return DataLoader(data, self.batch_size, shuffle, num_workers=self.num_workers)
+        return DataLoader(
+            data, batch_size=self.batch_size, shuffle=shuffle, num_workers=self.num_workers
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled."""
@@ -92,19 +96,26 @@ class ToyDataset(Dataset[Batch]):
 class KillAt(Callback):
     """Kill the process at a point of training, as a machine that fails would.
 
-    Args:
-        moment: name of a callback hook.
-        count: at which call of the hook, counted from one.
+    `TOY_KILL=on_train_batch_start:7:SIGKILL` names a callback hook, which call of it, counted from
+    one, and the signal; without the variable nothing happens.
     """
 
-    def __init__(self, moment: str, count: int) -> None:
-        self.moment, self.count, self.seen = moment, count, 0
+    def __init__(self) -> None:
+        moment, count, signal_name = os.environ.get("TOY_KILL", ":0:SIGKILL").split(":")
+        self.moment, self.count, self.seen = moment, int(count), 0
+        self.signal = getattr(signal, signal_name)
 
     def _strike(self, trainer: Trainer, module: LightningModule, *arguments: object) -> None:
         self.seen += not trainer.sanity_checking
         if self.seen == self.count:
-            os.kill(os.getpid(), getattr(signal, os.environ.get("TOY_SIGNAL", "SIGKILL")))
+            os.kill(os.getpid(), self.signal)
 
     def __getattribute__(self, name: str) -> object:
         get = super().__getattribute__
         return get("_strike") if name.startswith("on_") and name == get("moment") else get(name)
+
+
+def run_and_die(argv: list[str], kill: str) -> None:
+    """What a process does that is going to be killed (see `KillAt`)."""
+    os.environ["TOY_KILL"] = kill
+    sys.exit(main(argv))

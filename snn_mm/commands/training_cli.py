@@ -19,7 +19,7 @@ from snn_mm.callbacks.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.progress import PlainProgress
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.callbacks.run_record import RunRecord
-from snn_mm.commands.options import Command, RunOptions
+from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
 from snn_mm.commands.wandb_defaults import fill_wandb_defaults
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
@@ -96,6 +96,13 @@ class TrainCLI(LightningCLI):
         settings: Namespace = self.config[self.command.stage]
         return settings
 
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file whose weights are loaded, from the command line or else from the config."""
+        if self.command.checkpoint is None and self.settings.ckpt_path is not None:
+            return find_checkpoint(Path(self.settings.ckpt_path))[0]
+        return self.command.checkpoint
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with our loggers, callbacks and checkpoint files beside the user's."""
         trainer = self._get(self.config_init, "trainer")
@@ -113,14 +120,14 @@ class TrainCLI(LightningCLI):
         seed = self.settings.seed_everything
         facts = {"seed": seed, "profile": self.settings.run.profile}
         self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
-        first: list[Callback] = [LastCheckpoint(self.run_directory)]
-        if self.command.stage != "fit" or trainer.fast_dev_run:
-            return given
-        if seed is not False:
-            first.append(EpochSeed(seed))
+        seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
+        progress: list[Callback] = []
         if trainer.enable_progress_bar is not False and not sys.stdout.isatty():
             trainer.enable_progress_bar = trainer.enable_model_summary = False
-            first.append(PlainProgress())
+            progress = [PlainProgress()]
+        if self.command.stage != "fit" or trainer.fast_dev_run:
+            return [*seeds, *progress, *given]
+        first = [LastCheckpoint(self.run_directory), *seeds, *progress]
         return [*first, *given, self.record]
 
     def _gather_loggers(self, given: Any) -> list[Logger]:

@@ -1,0 +1,110 @@
+"""Finds the classes that config files call by name, and what they accept."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import typing
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
+
+from lightning import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.loggers.logger import Logger
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+OWN_PACKAGES = ("snn_mm.", "datamodules.")
+ROOTS: dict[tuple[str, ...], type] = {
+    ("model",): LightningModule,
+    ("data",): LightningDataModule,
+    ("trainer", "callbacks"): Callback,
+    ("trainer", "logger"): Logger,
+}
+"""What kind of class a key of the config holds."""
+BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Optimizer, LRScheduler)
+
+
+def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
+    """The names that look most like a word, best first."""
+    by_lower = {name.lower(): name for name in names}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=0.5)
+    return [by_lower[name] for name in found]
+
+
+def subclasses(bases: Iterable[type]) -> Iterator[type]:
+    """Every class below the bases that has been imported."""
+    for base in bases:
+        below: list[type] = type.__subclasses__(base)
+        yield from below
+        yield from subclasses(below)
+
+
+def class_choices(bases: Iterable[type]) -> list[str]:
+    """Short names of the public, concrete classes below the bases, this project's first."""
+    found = {kind for kind in subclasses(bases) if is_choice(kind)}
+    ordered = sorted(found, key=lambda kind: (not is_own(kind), kind.__name__))
+    return list(dict.fromkeys(kind.__name__ for kind in ordered))
+
+
+def is_choice(kind: type) -> bool:
+    """Whether a config may name a class."""
+    return not kind.__name__.startswith("_") and not inspect.isabstract(kind)
+
+
+def is_own(kind: type) -> bool:
+    """Whether a class belongs to this project."""
+    return kind.__module__.startswith(OWN_PACKAGES)
+
+
+def find_class(name: str) -> Any:
+    """What an import path or a short class name stands for, None if it is nothing."""
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        kinds = (kind for kind in subclasses(BASES) if kind.__name__ == name)
+        return next(iter(sorted(kinds, key=lambda kind: not is_own(kind))), None)
+    try:
+        return getattr(import_module(module), attribute, None)
+    except (ImportError, ValueError):
+        return None
+
+
+def parameters(kind: Any) -> dict[str, inspect.Parameter]:
+    """Parameters of a class, those of its parents included while `**kwargs` passes them on."""
+    found: dict[str, inspect.Parameter] = {}
+    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
+        function = vars(parent).get("__init__") if inspect.isclass(parent) else parent
+        if function is None or parent is object:
+            continue
+        own = list(inspect.signature(function).parameters.values())[inspect.isclass(parent) :]
+        passes_on = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own)
+        variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        found = {p.name: p for p in own if p.kind not in variadic} | found
+        if not passes_on:
+            break
+    return found
+
+
+def parameter_bases(kind: Any, parameter: str) -> list[type]:
+    """The classes that the annotation of a parameter mentions; of a factory, what it makes."""
+    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
+        function = getattr(parent, "__init__", parent)
+        try:
+            hints = typing.get_type_hints(function)
+        except (NameError, TypeError):
+            continue
+        if parameter in hints:
+            return list(classes_in(hints[parameter]))
+    return []
+
+
+def classes_in(hint: Any) -> Iterator[type]:
+    """Classes with subclasses of interest that a type hint is built from."""
+    if inspect.isclass(hint) and not typing.get_args(hint):
+        if issubclass(hint, BASES):
+            yield hint
+        return
+    for argument in typing.get_args(hint):
+        for part in argument if isinstance(argument, list) else [argument]:
+            yield from classes_in(part)

@@ -1,0 +1,186 @@
+"""Says in a few lines what jsonargparse says in many: key, place, nearest accepted names."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from snn_mm.commands.class_names import (
+    ROOTS,
+    class_choices,
+    find_class,
+    nearest,
+    parameter_bases,
+    parameters,
+)
+from snn_mm.commands.config_tree import Entry, KeyPath, read_entries
+
+NOTHING_TO_RUN = """nothing says which model and data to use: {missing}
+give an experiment: snnmm fit --config experiments/quickstart.yaml
+what there is: snnmm list experiments"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user set, and what the parser knows.
+
+    Attributes:
+        entries: every key that was set.
+        keys: every key that the parser itself accepts, with dots.
+    """
+
+    entries: list[Entry]
+    keys: list[str]
+
+    def class_at(self, path: KeyPath) -> object:
+        """The class that a key holds, None if it holds none."""
+        names = [entry.value for entry in self.entries if entry.path == path and entry.value]
+        return find_class(names[-1]) if names else None
+
+    def accepted_at(self, path: KeyPath) -> list[str]:
+        """Names that may stand below a key."""
+        kind = self.class_at(path)
+        if kind is not None:
+            return list(parameters(kind))
+        prefix = "".join(f"{word}." for word in path)
+        below = {key[len(prefix) :].split(".")[0] for key in self.keys if key.startswith(prefix)}
+        return sorted(below)
+
+    def owner(self, path: KeyPath) -> tuple[KeyPath, object]:
+        """The nearest key above that holds a class, and the class."""
+        for length in range(len(path) - 1, 0, -1):
+            kind = self.class_at(path[:length])
+            if kind is not None:
+                return path[:length], kind
+        return (), None
+
+
+def explain(message: str, keys: list[str], configs: list[Path], arguments: list[str]) -> str:
+    """Explain a message of jsonargparse.
+
+    Args:
+        message: what it said.
+        keys: keys that the parser accepts, with dots.
+        configs: config files of the command.
+        arguments: the command line.
+    """
+    settings = Settings(read_entries(configs, arguments), keys)
+    for pattern, answer in ANSWERS:
+        if found := re.search(pattern, message):
+            return answer(found, message, settings)
+    return message
+
+
+def unknown_key(found: re.Match[str], message: str, settings: Settings) -> str:
+    """A key that nothing accepts."""
+    wanted = tuple(word for word in found[1].lstrip("-").split(".") if word != "init_args")
+    entries = [
+        entry
+        for entry in settings.entries
+        if entry.path[-len(wanted) :] == wanted
+        and entry.path[-1] not in settings.accepted_at(entry.path[:-1])
+    ]
+    path, place = (entries[0].path, f"\nin {entries[0].place}") if entries else (wanted, "")
+    owner = settings.class_at(path[:-1])
+    of_class = f" of {owner.__name__}" if inspect.isclass(owner) else ""
+    accepted = settings.accepted_at(path[:-1])
+    hint = suggest(path[-1], accepted, None if owner else settings.keys)
+    return f"unknown key '{'.'.join(path)}'{of_class}{place}{hint}"
+
+
+def unknown_class(found: re.Match[str], message: str, settings: Settings) -> str:
+    """A class that does not exist or does not fit."""
+    name = found[1]
+    entry = next((entry for entry in settings.entries if entry.value == name), None)
+    if entry is None:
+        return f"unknown class '{name}'"
+    reason = re.search(r"No module named '[^']*'", message) if "." in name else None
+    bases = [base for root, base in ROOTS.items() if entry.path[: len(root)] == root]
+    path, owner = settings.owner(entry.path)
+    if owner is not None:
+        bases = parameter_bases(owner, entry.path[len(path)])
+    line = f"{entry.key}: no class '{name}' that fits here" + (f" ({reason[0]})" if reason else "")
+    return f"{line}\nin {entry.place}" + suggest(name.rpartition(".")[2], class_choices(bases))
+
+
+def missing_value(found: re.Match[str], message: str, settings: Settings) -> str:
+    """A parameter without a default that was not given."""
+    names = [name.rpartition(".")[2] for name in found[1].split(", ")]
+    if {"model", "data"} & set(names):
+        return NOTHING_TO_RUN.format(missing=", ".join(names) + " missing")
+    for entry in settings.entries:
+        kind = settings.class_at(entry.path)
+        known = parameters(kind) if inspect.isclass(kind) else {}
+        given = {other.path[-1] for other in settings.entries if other.path[:-1] == entry.path}
+        if all(
+            name in known and known[name].default is inspect.Parameter.empty and name not in given
+            for name in names
+        ):
+            owner = f"{entry.key} ({getattr(kind, '__name__', '')})"
+            return f"{owner}: missing {', '.join(names)}\nin {entry.place}"
+    return f"missing: {', '.join(names)}"
+
+
+def wrong_value(found: re.Match[str], message: str, settings: Settings) -> str:
+    """A value of the wrong type."""
+    value = found[1].strip().strip("'\"")
+    keys = re.findall(r'Parser key "([^"]+)"', message)
+    leaf = keys[-1].split(".")[-1] if keys else ""
+    fits = [entry for entry in settings.entries if entry.path[-1:] == (leaf,)]
+    entry = next((entry for entry in fits if entry.value == value), fits[0] if fits else None)
+    name, place = (entry.key, f"\nin {entry.place}") if entry else (leaf, "")
+    if value.endswith((".yaml", ".yml")):
+        return f"{name}: no such file '{value}' beside the config that names it{place}"
+    return f"{name}: expected {expected_types(message)}, got '{value}'{place}"
+
+
+def expected_types(message: str) -> str:
+    """What the innermost part of a message would accept, such as `int or null`."""
+    inner = innermost(message)
+    kinds = re.findall(r"Expected an? <class '(?:[\w.]+\.)?(\w+)'>", inner)
+    literals = re.findall(r"Expected a typing\.Literal\[(.*?)\]", inner)
+    choices = [choice.strip("' ") for literal in literals for choice in literal.split(",")]
+    names = dict.fromkeys("null" if kind == "NoneType" else kind for kind in [*choices, *kinds])
+    return " or ".join(names) or "another type"
+
+
+def innermost(message: str) -> str:
+    """The lines of the last `Parser key` and those indented below it."""
+    lines = message[message.rfind('Parser key "') :].splitlines()
+    before = message[: message.rfind('Parser key "')].rpartition("\n")[2]
+    inner = [line for line in lines[1:] if len(line) - len(line.lstrip(" ")) > len(before)]
+    return "\n".join([*lines[:1], *inner[: len(lines)]])
+
+
+def suggest(word: str, accepted: list[str], elsewhere: list[str] | None = None) -> str:
+    """A line with the nearest names, or with the first ones where none is near.
+
+    Args:
+        word: what was typed.
+        accepted: names that could stand in its place.
+        elsewhere: dotted keys, looked at when no name is near.
+    """
+    near = nearest(word, accepted)
+    if not near and elsewhere:
+        leaves = {key.rpartition(".")[2]: key for key in elsewhere}
+        near = [leaves[leaf] for leaf in nearest(word, leaves)]
+    if near:
+        return f"\nnearest: {', '.join(near)}"
+    more = ", ..." if len(accepted) > 8 else ""
+    return f"\naccepted: {', '.join(accepted[:8])}{more}" if accepted else ""
+
+
+Answer = Callable[[re.Match[str], str, Settings], str]
+ANSWERS: tuple[tuple[str, Answer], ...] = (
+    (r"does not accept option '([^']+)'", unknown_key),
+    (r"Option '([^']+)' is not accepted", unknown_key),
+    (r"unrecognized arguments: ([^\s=]+)", unknown_key),
+    (r"Problem with given class_path '([^']+)'", unknown_class),
+    (r"Expected a dot import path string: (\S+)", unknown_class),
+    (r"the following arguments are required: (.+)", missing_value),
+    (r"(?:Given|Got) value: (.*)", wrong_value),
+)
+"""What jsonargparse 4 says, and who explains it; the first that fits wins."""

@@ -1,0 +1,141 @@
+"""What the four commands do once their command line is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+import datamodules  # noqa: F401 - imported so that configs may use short class names
+import snn_mm.callbacks
+import snn_mm.encoders
+import snn_mm.fusion
+import snn_mm.modules
+import snn_mm.neurons  # noqa: F401
+from snn_mm.callbacks.run_record import plain_metrics
+from snn_mm.commands.checkpoints import check_checkpoint
+from snn_mm.commands.errors import user_message
+from snn_mm.commands.options import Command
+from snn_mm.commands.predictions import write_predictions
+from snn_mm.commands.quiet import silence
+from snn_mm.commands.summary import print_metrics, print_summary, print_table
+from snn_mm.commands.training_cli import TrainCLI
+from snn_mm.errors import UserError
+from snn_mm.run.directory import FINISHED, find_run
+
+Stage = Literal["validate", "test"]
+
+
+def execute(command: Command) -> int:
+    """Run a command.
+
+    Returns:
+        Exit code: 0, or 130 or 143 after an interrupt.
+
+    Raises:
+        UserError: a mistake in the config, the flags or the data.
+    """
+    silence()
+    try:
+        cli = TrainCLI(command)
+        COMMANDS[command.stage](cli)
+    except SystemExit as error:
+        return exit_code(error)
+    except Exception as error:
+        message = user_message(error, command)
+        if message is None:
+            raise
+        raise UserError(message) from error
+    return 0
+
+
+def fit(cli: TrainCLI) -> None:
+    """Train, test the best checkpoint, and print the table."""
+    trainer, checkpoint = cli.trainer, cli.checkpoint
+    if checkpoint is not None:
+        check_checkpoint(checkpoint, cli.model)
+    with record_outcome(cli):
+        trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
+        if cli.settings.test_after_fit:
+            evaluate(cli, "test", cli.record.best.best_model_path or None)
+    if not trainer.is_global_zero:
+        return
+    if cli.record.is_writer:
+        print_summary(cli.run_directory)
+    else:
+        print_metrics(plain_metrics(trainer.callback_metrics))
+
+
+@contextmanager
+def record_outcome(cli: TrainCLI) -> Iterator[None]:
+    """Note how the run ended, whatever ended it."""
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, SystemExit | KeyboardInterrupt)
+        message = user_message(error, cli.command) or f"{type(error).__name__}: {error}"
+        cli.record.close(status="interrupted" if interrupted else "failed", error=message)
+        raise
+    cli.record.close(status=FINISHED)
+
+
+def evaluate(cli: TrainCLI, stage: Stage, checkpoint: Path | str | None) -> None:
+    """Validate or test with the weights of a checkpoint, or with those that are there."""
+    method = cli.trainer.test if stage == "test" else cli.trainer.validate
+    method(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True, verbose=False)
+
+
+def measure(cli: TrainCLI) -> None:
+    """Validate or test a checkpoint; keep the metrics in its run directory."""
+    checkpoint, stage = required_checkpoint(cli), cli.command.stage
+    evaluate(cli, "test" if stage == "test" else "validate", checkpoint)
+    if not cli.trainer.is_global_zero:
+        return
+    metrics = plain_metrics(cli.trainer.callback_metrics)
+    if run := find_run(checkpoint):
+        run.record_evaluation(stage, checkpoint, metrics)
+    print_metrics(metrics)
+
+
+def predict(cli: TrainCLI) -> None:
+    """Write the probabilities of a checkpoint for every test sample."""
+    checkpoint, trainer = required_checkpoint(cli), cli.trainer
+    if trainer.world_size > 1:
+        raise UserError("predict: runs on one device; give --trainer.devices 1")
+    batches: list[Any] = (
+        trainer.predict(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True) or []
+    )
+    run = find_run(checkpoint)
+    path = (run.path if run else Path.cwd()) / "predictions.csv"
+    count = write_predictions(path, batches, list(cli.datamodule.class_names))
+    print_table([("samples", str(count)), ("predictions", str(path))])
+
+
+def required_checkpoint(cli: TrainCLI) -> Path:
+    """The checkpoint of a command that makes no sense without one.
+
+    Raises:
+        UserError: there is none, or it is of another model.
+    """
+    if cli.checkpoint is None:
+        stage = cli.command.stage
+        raise UserError(
+            f"{stage}: which weights? give --ckpt_path, a run directory or a checkpoint"
+        )
+    check_checkpoint(cli.checkpoint, cli.model)
+    return cli.checkpoint
+
+
+def exit_code(error: SystemExit) -> int:
+    """The shell's code for the signal behind an exit, or the exit's own code."""
+    if isinstance(error, SIGTERMException):
+        return 143
+    if isinstance(error.__context__, KeyboardInterrupt):
+        return 130
+    return error.code if isinstance(error.code, int) else 0
+
+
+COMMANDS = {"fit": fit, "validate": measure, "test": measure, "predict": predict}

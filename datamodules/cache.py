@@ -32,10 +32,24 @@ def build_once(directory: Path, build: Callable[[], Arrays]) -> None:
 
     They are written under another name and moved in one step: an interrupted build leaves nothing
     behind that could be taken for a finished one, and of two builds at once either may win.
+
+    Raises:
+        UserError: `directory` can't be written.
     """
     if directory.exists():
         return
     arrays = build()
+    try:
+        _write(arrays, directory)
+    except OSError as error:
+        raise UserError(
+            f"Prepared data can't be written to {directory.parent} ({error.strerror}). "
+            "Set `root` to a directory with write access and space."
+        ) from error
+
+
+def _write(arrays: Arrays, directory: Path) -> None:
+    """Write arrays under a temporary name, then move them to `directory`."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as temporary:
         made = Path(temporary) / directory.name

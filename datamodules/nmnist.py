@@ -30,12 +30,12 @@ class EventOptions:
     Attributes:
         time_steps: T, the number of frames.
         bin_by: frames of equal duration (`time`) or with equally many events (`count`).
-        values: number of events (`count`), its `log1p`, or whether there was one (`binary`).
+        value: number of events (`count`), its `log1p`, or whether there was one (`binary`).
     """
 
     time_steps: int = 4
     bin_by: Literal["time", "count"] = "time"
-    values: Literal["count", "log1p", "binary"] = "log1p"
+    value: Literal["count", "log1p", "binary"] = "log1p"
 
     def __post_init__(self) -> None:
         if self.time_steps < 1:
@@ -44,9 +44,9 @@ class EventOptions:
     def transform(self, counts: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn counts of events `[T, 2, 34, 34]` into the values of the same shape."""
         values = counts.astype(np.float32)
-        if self.values == "log1p":
+        if self.value == "log1p":
             return np.log1p(values)
-        return np.minimum(values, 1) if self.values == "binary" else values
+        return np.minimum(values, 1) if self.value == "binary" else values
 
 
 class Recording(NamedTuple):

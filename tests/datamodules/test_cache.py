@@ -44,6 +44,12 @@ def test_of_two_builds_at_once_the_first_to_finish_stays(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
+def test_a_place_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    with pytest.raises(UserError, match=r"can't be written to .*file"):
+        build_once(tmp_path / "file" / "made", lambda: ARRAYS)
+
+
 def test_other_options_have_another_path() -> None:
     paths = {cache_path("root", "name", {"seed": seed}) for seed in (0, 0, 1)}
     assert len(paths) == 2

@@ -53,14 +53,14 @@ def test_counts_are_held_at_255(tmp_path: Path, write_events: Writer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("value", "expected"),
     [("count", [0, 1, 3]), ("log1p", np.log([1, 2, 4])), ("binary", [0, 1, 1])],
 )
 def test_values_of_a_frame(
-    values: Literal["count", "log1p", "binary"], expected: list[float]
+    value: Literal["count", "log1p", "binary"], expected: list[float]
 ) -> None:
     counts = np.array([0, 1, 3], np.uint8)
-    np.testing.assert_allclose(EventOptions(values=values).transform(counts), expected, rtol=1e-6)
+    np.testing.assert_allclose(EventOptions(value=value).transform(counts), expected, rtol=1e-6)
 
 
 def test_the_official_layout_is_read(tmp_path: Path, write_random_events: Writer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -17,5 +19,6 @@ def test_measured_snr_is_the_snr_asked_for(power: float, snr_db: float) -> None:
     assert np.mean(drawn) == pytest.approx(0, abs=0.01 * np.std(drawn))
 
 
-def test_without_an_snr_there_is_no_noise() -> None:
-    assert not noise((2, 3), 1.0, None, np.random.default_rng(0)).any()
+@pytest.mark.parametrize("snr_db", [None, math.inf])
+def test_without_an_snr_there_is_no_noise(snr_db: float | None) -> None:
+    assert not noise((2, 3), 1.0, snr_db, np.random.default_rng(0)).any()

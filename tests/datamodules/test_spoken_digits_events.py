@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import zipfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def test_batch_keeps_the_contract(make: Factory) -> None:
 
 
 def test_samples_are_the_recordings_that_their_ids_name(make: Factory, nmnist_dir: Path) -> None:
-    dm = make(events=EventOptions(values="count"))
+    dm = make(events=EventOptions(value="count"))
     sample = dm.split("test")[17]
     spoken, seen = sample.id.split(":")
     assert sample.target == int(spoken[0]) == int(seen) % 10
@@ -96,7 +96,7 @@ def test_more_pairs_repeat_the_training_utterances_alone(make: Factory) -> None:
         {"split": "speaker"},
         {"events": EventOptions(time_steps=5)},
         {"events": EventOptions(bin_by="count")},
-        {"events": EventOptions(values="binary")},
+        {"events": EventOptions(value="binary")},
         {"pairs_per_utterance": 2},
     ],
 )
@@ -190,7 +190,7 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("fsdd", "nmnist"):
         archive = Path(given) / f"{name}.zip"
         if archive.exists():
-            zipfile.ZipFile(archive).extractall(root)
+            shutil.unpack_archive(archive, root)
         else:
             (root / name).symlink_to(Path(given).resolve() / name)
     return root

@@ -13,14 +13,19 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 
-def lif(strictly_above: type[np.floating] = np.float32) -> nn.Module:
-    """The neuron of IEMF; fires strictly above 0.5 in the given precision."""
+def lif() -> nn.Module:
+    """The neuron of IEMF; fires strictly above 0.5, which is at or above the next float32."""
     return neuron.LIFNode(
         tau=2.0,
-        v_threshold=float(np.nextafter(strictly_above(0.5), strictly_above(1))),
+        v_threshold=float(np.nextafter(np.float32(0.5), np.float32(1))),
         surrogate_function=surrogate.PiecewiseQuadratic(2.0),
         detach_reset=True,
     )
+
+
+def neurons(model: nn.Module) -> list[nn.Module]:
+    """Every neuron layer of a network."""
+    return [layer for layer in model.modules() if isinstance(layer, neuron.LIFNode)]
 
 
 class Block(nn.Module):

@@ -83,7 +83,7 @@ class ConvNet(ImageEncoder):
         for stage in self.stages:
             x = self._pooled(stage(x))
         x = functional.seq_to_ann_forward(x, _to_grid)  # [T, B, C', 4, 4]
-        features: Tensor = self.projection(x.flatten(2))
+        features: Tensor = self.projection(x.flatten(-3))  # [T, B, D]
         return features
 
     def _pooled(self, spikes: Tensor) -> Tensor:

@@ -1,0 +1,186 @@
+"""The presets against the equations of their papers, stepped by hand in float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from jsonargparse import ArgumentParser
+from spikingjelly.activation_based import neuron
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from snn_mm.errors import UserError
+from snn_mm.neurons import IEMFLIF, LIF, SGMTLIF, TAAFLIF, is_spiking, reset_neurons
+
+STEPS, NEURONS = 7, 200
+
+
+@dataclass
+class Equations:
+    """u_pre = leak * u + gain * x; s = u_pre above (or at) threshold; u = u_pre * (1 - s)."""
+
+    leak: float
+    gain: float
+    threshold: float
+    at_threshold: bool
+    slope: Callable[[float], float]
+    detached: bool
+
+    def spikes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        u, charged, spikes = 0.0, [], []
+        for current in x:
+            u = self.leak * u + self.gain * current
+            fired = u >= self.threshold if self.at_threshold else u > self.threshold
+            charged.append(u)
+            spikes.append(float(fired))
+            u = 0.0 if fired else u
+        return np.array(spikes), np.array(charged)
+
+    def gradient(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """d(weight . spikes)/dx, by the chain rule written out backwards in time."""
+        spikes, charged = self.spikes(x)
+        grad_x, grad_u = np.zeros_like(x), 0.0
+        for t in reversed(range(len(x))):
+            slope = self.slope(charged[t] - self.threshold)
+            reset = (1 - spikes[t]) - (0.0 if self.detached else charged[t] * slope)
+            grad_charged = weight[t] * slope + grad_u * reset
+            grad_x[t], grad_u = grad_charged * self.gain, grad_charged * self.leak
+        return grad_x
+
+
+Case = tuple[Callable[..., LIF], Equations]
+
+
+def arctan_slope(z: float) -> float:
+    return 1 / (1 + (math.pi * z) ** 2)  # alpha = 2
+
+
+CASES = {
+    "iemf-released": (
+        IEMFLIF,
+        Equations(0.5, 0.5, 0.5, False, lambda z: max(0, 2 - 4 * abs(z)), True),
+    ),
+    "iemf-paper": (
+        lambda **options: IEMFLIF(form="paper", **options),
+        Equations(0.5, 1.0, 0.5, False, lambda z: max(0, 2 - 4 * abs(z)), True),
+    ),
+    "taaf": (TAAFLIF, Equations(0.5, 1.0, 1.0, False, lambda z: max(0, 1 - abs(z)), False)),
+    "sgmt": (SGMTLIF, Equations(0.5, 0.5, 0.5, True, arctan_slope, True)),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param
+
+
+def currents(dtype: torch.dtype) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    # Multiples of 1/8 are exact in every format, and some membranes land on the threshold.
+    return (torch.randn(STEPS, NEURONS, generator=generator) * 10).round().to(dtype) / 8
+
+
+@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_spikes_follow_the_paper(case: Case, dtype: torch.dtype, implementation: str) -> None:
+    make, equations = case
+    x = currents(dtype)
+    spikes = make(implementation=implementation)(x)
+    by_hand = np.stack([equations.spikes(column)[0] for column in x.double().numpy().T], 1)
+    assert spikes.dtype == dtype
+    assert 0.1 < by_hand.mean() < 0.9
+    assert np.array_equal(spikes.double().numpy(), by_hand)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_surrogate_gradient_follows_the_paper(case: Case, dtype: torch.dtype) -> None:
+    make, equations = case
+    x, weight = currents(dtype).requires_grad_(), torch.randn(STEPS, NEURONS, dtype=torch.float64)
+    (make()(x) * weight).sum().backward()
+    pairs = zip(x.detach().double().numpy().T, weight.numpy().T)
+    by_hand = np.stack([equations.gradient(*pair) for pair in pairs], 1)
+    np.testing.assert_allclose(
+        x.grad.numpy(), by_hand, atol=1e-5 if dtype == torch.float32 else 1e-12
+    )
+
+
+@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_on_the_threshold_only_sgmt_fires(
+    case: Case, dtype: torch.dtype, implementation: str
+) -> None:
+    make, equations = case
+    on_it = torch.full((1, 3), equations.threshold / equations.gain, dtype=dtype)
+    above = on_it.nextafter(torch.tensor(math.inf, dtype=dtype))
+    layer = make(implementation=implementation)
+    assert layer(on_it).eq(equations.at_threshold).all()
+    reset_neurons(layer)
+    assert layer(above).eq(1).all()
+
+
+def test_single_steps_equal_the_sequence(case: Case) -> None:
+    make, _ = case
+    x = currents(torch.float32)
+    stepping = make()
+    stepping.step_mode = "s"
+    assert torch.equal(torch.stack([stepping(step) for step in x]), make()(x))
+
+
+def test_half_precision_input_keeps_a_float32_membrane(case: Case) -> None:
+    layer = case[0]()
+    assert layer(torch.full((4, 2), 0.2, dtype=torch.bfloat16)).dtype == torch.bfloat16
+    assert layer.v.dtype == torch.float32
+
+
+def test_forms_of_iemf_differ_by_the_input_factor() -> None:
+    x = currents(torch.float32)
+    assert torch.equal(IEMFLIF(form="paper")(x), IEMFLIF(form="released")(2 * x))
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [
+        ({"tau": 1.0}, "tau"),
+        ({"tau": math.nan}, "tau"),
+        ({"v_threshold": 0.0}, "v_threshold"),
+        ({"v_threshold": -1}, "v_threshold"),
+    ],
+)
+def test_a_senseless_constant_is_named(options: dict[str, float], culprit: str) -> None:
+    with pytest.raises(UserError, match=culprit):
+        IEMFLIF(**options)
+
+
+def test_unknown_form_is_named() -> None:
+    with pytest.raises(UserError, match="papr"):
+        IEMFLIF(form="papr")
+
+
+def test_yaml_coerces_whole_numbers() -> None:
+    parser = ArgumentParser()
+    parser.add_argument("--neuron", type=Callable[[], nn.Module])
+    options = "--neuron=snn_mm.neurons.IEMFLIF", "--neuron.tau=3", "--neuron.v_threshold=1"
+    factory = parser.instantiate(parser.parse_args(list(options))).neuron
+    first, second = factory(), factory()
+    assert (first.tau, first.v_threshold) == (3.0, 1.0)
+    assert first is not second
+
+
+def test_reset_spares_metrics() -> None:
+    layers = nn.ModuleList([IEMFLIF(), neuron.IFNode(step_mode="m"), MeanMetric()])
+    layers[2].update(3.0)
+    for layer in layers[:2]:
+        layer(torch.ones(2, 3) / 4)
+    reset_neurons(layers)
+    assert layers[2].compute() == 3.0
+    assert all(layer.v == 0.0 for layer in layers[:2])
+
+
+def test_is_spiking_tells_a_twin_apart() -> None:
+    assert is_spiking(nn.Sequential(nn.Linear(1, 1), TAAFLIF()))
+    assert not is_spiking(nn.Sequential(nn.Linear(1, 1), nn.ReLU()))

@@ -46,11 +46,11 @@ class Evidence(NamedTuple):
 
     Attributes:
         true_class: summed probability of the true class, a scalar by modality and for `FUSED`.
-        count: number of samples behind the sums, a scalar.
+        samples: number of samples behind the sums, a scalar.
     """
 
     true_class: dict[str, Tensor]
-    count: Tensor
+    samples: Tensor
 
 
 @runtime_checkable

@@ -4,5 +4,6 @@
 class UserError(Exception):
     """A mistake in a config, a flag or the data; ends the command with exit code 2.
 
-    The message says what is wrong, where (key or file), and what is accepted, in at most five lines.
+    The message says what is wrong, where (key or file), and what is accepted, in five lines at
+    most.
     """

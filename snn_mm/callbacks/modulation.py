@@ -124,12 +124,12 @@ def mean_strength(pending: list[Evidence], trainer: Trainer) -> Strength:
     One reduction for all sums: the ranks must agree on every factor, or they drift apart.
     """
     names = list(pending[0].true_class)
-    rows = [torch.stack([*(e.true_class[n] for n in names), e.count]) for e in pending]  # [M + 2]
+    rows = [torch.stack([*(e.true_class[n] for n in names), e.samples]) for e in pending]  # [M + 2]
     sums = torch.stack(rows).sum(dim=0)
     if trainer.world_size > 1:
         sums = trainer.strategy.reduce(sums, reduce_op="sum")
-    *values, count = sums.tolist()
-    return {name: value / count for name, value in zip(names, values, strict=True)}
+    *values, samples = sums.tolist()
+    return {name: value / samples for name, value in zip(names, values, strict=True)}
 
 
 def unimodal_strengths(strength: Strength) -> list[float]:

@@ -262,5 +262,5 @@ def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:
         name: true_class_probability(value, target).sum(dtype=torch.float64)
         for name, value in logits.items()
     }
-    count = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
-    return Evidence(sums, count)
+    samples = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
+    return Evidence(sums, samples)

@@ -33,7 +33,7 @@ def test_evidence_sums_true_class_probabilities_without_gradient() -> None:
     expected = sum(logits["audio"][i].double().softmax(0)[t] for i, t in enumerate(target))
     assert evidence.true_class["audio"].item() == pytest.approx(expected.item(), rel=1e-6)
     assert not evidence.true_class["audio"].requires_grad
-    assert evidence.count == 5
+    assert evidence.samples == 5
 
 
 def test_evidence_of_two_halves_adds_up_to_the_whole() -> None:

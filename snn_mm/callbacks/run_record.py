@@ -101,7 +101,7 @@ class RunRecord(Callback):
         self._lock.release()
 
     def _write_environment(self, trainer: Trainer) -> None:
-        """Add this attempt to those of the run: a resumed run has several."""
+        """Describe this attempt, and keep those before: a resumed run has several."""
         fingerprint = getattr(trainer.datamodule, "fingerprint", None)  # type: ignore[attr-defined]
         attempt = {
             **describe_environment(),
@@ -110,8 +110,10 @@ class RunRecord(Callback):
             "accelerator": type(trainer.accelerator).__name__,
             "ranks": trainer.world_size,
         }
-        attempts = read_json(self.run.environment).get("attempts", [])
-        write_json(self.run.environment, {**attempt, "attempts": [*attempts, attempt]})
+        before = read_json(self.run.environment)
+        earlier = before.pop("earlier_attempts", [])
+        attempts = [*earlier, before] if before else []
+        write_json(self.run.environment, {**attempt, "earlier_attempts": attempts})
 
     def _upload_config(self, logger: WandbLogger) -> None:
         """Give W&B the same config; its run exists already, Lightning made it before this hook."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 
 TIPS = (
@@ -47,4 +48,5 @@ def silence() -> None:
 
 def is_wanted(record: logging.LogRecord) -> bool:
     """Whether a log record says something that the run directory does not."""
-    return not record.getMessage().startswith(TIPS)
+    message = re.sub(r"^\[rank: \d+\] ", "", record.getMessage())
+    return not message.startswith(TIPS)

@@ -57,6 +57,7 @@ def fit(cli: TrainCLI) -> None:
     trainer, checkpoint = cli.trainer, cli.checkpoint
     if checkpoint is not None:
         check_checkpoint(checkpoint, cli.model)
+    cli.run_directory.discard_partial_checkpoints()
     with record_outcome(cli):
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
         if cli.settings.test_after_fit:
@@ -75,9 +76,12 @@ def record_outcome(cli: TrainCLI) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        interrupted = isinstance(error, SystemExit | KeyboardInterrupt)
-        message = user_message(error, cli.command) or f"{type(error).__name__}: {error}"
-        cli.record.close(status="interrupted" if interrupted else "failed", error=message)
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            signal = "SIGTERM" if isinstance(error, SIGTERMException) else "SIGINT"
+            cli.record.close(status="interrupted", error=signal)
+        else:
+            message = user_message(error, cli.command) or f"{type(error).__name__}: {error}"
+            cli.record.close(status="failed", error=message)
         raise
     cli.record.close(status=FINISHED)
 

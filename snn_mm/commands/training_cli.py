@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
@@ -19,6 +19,7 @@ from snn_mm.callbacks.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.progress import PlainProgress
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.callbacks.run_record import RunRecord
+from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
 from snn_mm.commands.wandb_defaults import fill_wandb_defaults
@@ -37,7 +38,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 class TrainCLI(LightningCLI):
     """Parse a command, then build data, model and trainer around one run directory.
 
-    What runs is in `snn_mm.commands.train`; this class only builds.
+    What runs is in `snn_mm.commands.stages`; this class only builds.
 
     Args:
         command: the command line.
@@ -78,7 +79,7 @@ class TrainCLI(LightningCLI):
         """Leave the config alone: config and flags are the truth, not what a checkpoint recalls."""
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Only build; `snn_mm.commands.train` runs."""
+        """Only build; `snn_mm.commands.stages` runs."""
 
     def before_instantiate_classes(self) -> None:
         """Settle the run directory, before any logger or callback is made."""
@@ -98,10 +99,13 @@ class TrainCLI(LightningCLI):
 
     @property
     def checkpoint(self) -> Path | None:
-        """The file whose weights are loaded, from the command line or else from the config."""
-        if self.command.checkpoint is None and self.settings.ckpt_path is not None:
+        """The file to start from: of the command line, of the config, or of a requeued run."""
+        if self.command.checkpoint is not None:
+            return self.command.checkpoint
+        if self.settings.ckpt_path is not None:
             return find_checkpoint(Path(self.settings.ckpt_path))[0]
-        return self.command.checkpoint
+        last = self.run_directory.last
+        return last if self.command.stage == "fit" and last.is_file() else None
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with our loggers, callbacks and checkpoint files beside the user's."""
@@ -116,9 +120,12 @@ class TrainCLI(LightningCLI):
     def _gather_callbacks(self, given: list[Callback]) -> list[Callback]:
         trainer = self._get(self.config_init, "trainer")
         best = self._get(self.config_init, "checkpoint")
-        best.dirpath = str(self.run_directory.checkpoints)
+        for callback in [best, *given]:
+            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(self.run_directory.checkpoints)
         seed = self.settings.seed_everything
-        facts = {"seed": seed, "profile": self.settings.run.profile}
+        flags = {entry.key: entry.value for entry in read_flags(self.command.arguments)}
+        facts = {"seed": seed, "profile": self.settings.run.profile, "flags": flags}
         self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
         progress: list[Callback] = []

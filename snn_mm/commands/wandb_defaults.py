@@ -19,7 +19,11 @@ def fill_wandb_defaults(loggers: Any, run: RunDirectory) -> None:
         if not isinstance(logger, Namespace) or not logger.class_path.endswith("WandbLogger"):
             continue
         arguments = logger.init_args
-        for key, value in (("id", run.run_id), ("name", run.run_id)):
+        for key, value in (
+            ("id", run.run_id),
+            ("name", run.run_id),
+            ("group", run.experiment),
+        ):
             if arguments.get(key) is None:
                 arguments[key] = value
         if arguments.get("save_dir") in (None, "."):

@@ -82,6 +82,14 @@ class RunDirectory:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.figures.mkdir(exist_ok=True)
 
+    def discard_partial_checkpoints(self) -> None:
+        """Remove what Lightning saves in the middle of an epoch when SLURM calls a job back.
+
+        It would go on from there, with the rest of an epoch in another order.
+        """
+        for file in self.path.glob("hpc_ckpt_*.ckpt"):
+            file.unlink(missing_ok=True)
+
     def record_evaluation(
         self, stage: str, checkpoint: Path, metrics: dict[str, float | None]
     ) -> None:

@@ -32,8 +32,8 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
     for key, name in (("run.name", experiment), ("run.id", run_id)):
         if name is not None and (not name or name.startswith(".") or "/" in name):
             raise UserError(f"--{key} {name!r} is no plain folder name")
-    if launched := os.environ.get(DIRECTORY_VARIABLE) if is_launched_rank(os.environ) else None:
-        return RunDirectory(Path(launched))
+    if launched := launched_run(os.environ):
+        return launched
     folder = root.resolve() / experiment
     if run_id is not None:
         run = RunDirectory(folder / run_id)
@@ -48,9 +48,11 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
     return RunDirectory(folder / agree_on(_fresh_id(seed)))
 
 
-def is_launched_rank(environment: Mapping[str, str]) -> bool:
-    """Whether Lightning's own launcher started this process for a rank above the first."""
-    return environment.get("LOCAL_RANK", "0") != "0" and DIRECTORY_VARIABLE in environment
+def launched_run(environment: Mapping[str, str]) -> RunDirectory | None:
+    """The first rank's directory, if Lightning's own launcher started this process for another."""
+    if environment.get("LOCAL_RANK", "0") == "0" or DIRECTORY_VARIABLE not in environment:
+        return None
+    return RunDirectory(Path(environment[DIRECTORY_VARIABLE]))
 
 
 def agree_on(proposal: str) -> str:
@@ -71,7 +73,7 @@ def agree_on(proposal: str) -> str:
 
 
 def _fresh_id(seed: object) -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}-{secrets.token_hex(3)}"
 
 
 def _slurm_run(folder: Path, seed: object, environment: Mapping[str, str]) -> RunDirectory:
@@ -93,6 +95,8 @@ def _slurm_run(folder: Path, seed: object, environment: Mapping[str, str]) -> Ru
 
 def newest_unfinished(root: Path, experiment: str) -> RunDirectory | None:
     """The run of an experiment that was started last and did not finish, if any."""
+    launched = launched_run(os.environ)
     runs = [RunDirectory(path.resolve()) for path in (root / experiment).glob("*/")]
-    unfinished = [run for run in runs if run.is_unfinished()]
+    candidates = runs if launched is None else [launched]
+    unfinished = [run for run in candidates if run.is_unfinished()]
     return max(unfinished, key=lambda run: run.config.stat().st_mtime, default=None)

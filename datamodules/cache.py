@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -66,7 +65,6 @@ def _move(made: Path, directory: Path) -> None:
     except OSError:
         if not directory.exists():
             raise
-        shutil.rmtree(made)
 
 
 def open_arrays(directory: Path) -> dict[str, NDArray[Any]]:

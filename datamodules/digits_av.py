@@ -25,7 +25,7 @@ LOG_MEL = LogMel()
 
 @dataclass(frozen=True)
 class SNR:
-    """Signal-to-noise ratio of each modality in dB; None, or `inf` on a command line, leaves it clean."""
+    """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it clean."""
 
     audio: float | None = -6.0
     visual: float | None = 0.0

@@ -52,6 +52,7 @@ def test_no_image_and_no_voice_is_in_two_splits(digits_root: str, seed: int) -> 
     for sets in (images, voices):
         assert all(not a & b for a, b in itertools.combinations(sets, 2))
     assert sum(len(found) for found in images) == 1797
+    assert min(len(found) for found in voices) > 5
 
 
 def test_sound_and_image_are_of_the_labelled_class(digits_root: str) -> None:

@@ -20,8 +20,6 @@ TIPS = (
 """Beginnings of Lightning's log messages that repeat what the run directory records."""
 
 WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
-    # Lightning 2.6 calls functions that jsonargparse 5 will drop; we cap jsonargparse below 5.
-    (r"(?s).*jsonargparse", DeprecationWarning),
     # Data modules choose their workers: data that lies in memory needs none.
     (r"The '.*_dataloader' does not have many workers", UserWarning),
     # Modules log per epoch, which this interval does not touch.

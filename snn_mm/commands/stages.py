@@ -23,6 +23,7 @@ from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
 from snn_mm.commands.training_cli import TrainCLI
+from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.errors import UserError
 from snn_mm.run.directory import FINISHED, find_run
 
@@ -49,6 +50,8 @@ def execute(command: Command) -> int:
         if message is None:
             raise
         raise UserError(message) from error
+    finally:
+        finish_wandb()
     return 0
 
 

@@ -22,7 +22,7 @@ from snn_mm.callbacks.run_record import RunRecord
 from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
-from snn_mm.commands.wandb_defaults import fill_wandb_defaults
+from snn_mm.commands.wandb_run import fill_wandb_defaults
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run

@@ -1,61 +1,60 @@
-"""A run that is killed anywhere and resumed ends exactly as one that was not."""
+"""A run that is stopped anywhere and resumed ends exactly as one that was not."""
 
 import json
 import multiprocessing
-import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+from snn_mm.cli import main
+from snn_mm.run import RunDirectory
 
-from toy_experiment import run_and_die  # noqa: E402
-
-from snn_mm.cli import main  # noqa: E402
-from snn_mm.run import RunDirectory  # noqa: E402
+Outcome = tuple[dict[str, Any], bytes]
+Die = Callable[[list[str], str], int]
 
 KILLS = {
-    "before the first checkpoint": "on_train_batch_start:3:SIGKILL",
-    "first step of an epoch": "on_train_batch_start:6:SIGKILL",
-    "middle of an epoch": "on_train_batch_end:8:SIGKILL",
-    "in a backward pass": "on_after_backward:9:SIGKILL",
-    "in validation": "on_validation_batch_start:8:SIGKILL",
-    "after validation": "on_validation_end:2:SIGKILL",
-    "end of an epoch": "on_train_epoch_end:2:SIGKILL",
-    "between epochs": "on_train_epoch_start:3:SIGKILL",
-    "after training": "on_fit_end:1:SIGKILL",
-    "in the final test": "on_test_batch_start:2:SIGKILL",
+    "before the first checkpoint": "on_train_batch_start:3",
+    "first step of an epoch": "on_train_batch_start:6",
+    "middle of an epoch": "on_train_batch_end:8",
+    "in a backward pass": "on_after_backward:9",
+    "in validation": "on_validation_batch_start:8",
+    "after validation": "on_validation_end:2",
+    "end of an epoch": "on_train_epoch_end:2",
+    "between epochs": "on_train_epoch_start:3",
+    "after training": "on_fit_end:1",
+    "in the final test": "on_test_batch_start:2",
 }
+INTERRUPTS = {"SIGTERM": 143, "SIGINT": 130}
 
 
-def command(root: Path, *flags: str) -> list[str]:
-    place = ("--run.root", str(root), "--run.id", "a")
-    return ["fit", "--config", str(HERE / "toy.yaml"), *place, *flags]
-
-
-def outcome(root: Path) -> tuple[dict[str, Any], str]:
+def outcome(run: RunDirectory) -> Outcome:
     """What must not differ: the results and every logged metric."""
-    run_directory = RunDirectory(root / "toy" / "a")
-    return json.loads(run_directory.results.read_text()), run_directory.metrics.read_text()
+    return json.loads(run.results.read_text()), run.metrics.read_bytes()
+
+
+def command(config: Path, root: Path, *flags: str) -> list[str]:
+    return ["fit", "--config", str(config), "--run.root", str(root), "--run.id", "a", *flags]
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Outcome:
     root = tmp_path_factory.mktemp("uninterrupted")
-    assert main(command(root)) == 0
-    return outcome(root)
+    assert main(command(toy_config, root)) == 0
+    return outcome(RunDirectory(root / "toy" / "a"))
 
 
 @pytest.fixture(scope="module")
-def die() -> Callable[[list[str], str], int]:
-    """Run a command in a process that is killed on the way; return its exit code."""
-    # A server that has imported everything once and forks; it finds modules by PYTHONPATH alone.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+def die() -> Die:
+    """Run a command in a process that is stopped on the way; return its exit code.
+
+    The processes are forked from a server that has imported everything once.
+    """
+    from toy_experiment import run_and_die
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["toy_experiment"])
 
@@ -69,14 +68,63 @@ def die() -> Callable[[list[str], str], int]:
     return start
 
 
-@pytest.mark.parametrize("kill", KILLS.values(), ids=list(KILLS))
+@pytest.mark.parametrize("moment", KILLS.values(), ids=list(KILLS))
 def test_a_killed_run_resumes_to_the_same_end(
-    kill: str,
-    tmp_path: Path,
-    uninterrupted: tuple[dict[str, Any], str],
-    die: Callable[[list[str], str], int],
+    moment: str, tmp_path: Path, toy_config: Path, uninterrupted: Outcome, die: Die
 ) -> None:
-    assert die(command(tmp_path), kill) == -signal.SIGKILL
-    assert json.loads((tmp_path / "toy/a/results.json").read_text())["status"] == "running"
-    assert main(["fit", "--resume", str(tmp_path / "toy" / "a")]) == 0
-    assert outcome(tmp_path) == uninterrupted
+    run = RunDirectory(tmp_path / "toy" / "a")
+    assert die(command(toy_config, tmp_path), f"{moment}:SIGKILL") == -signal.SIGKILL
+    assert run.status() == "running"
+    assert main(["fit", "--resume", str(run.path)]) == 0
+    assert outcome(run) == uninterrupted
+
+
+@pytest.mark.parametrize(("name", "code"), INTERRUPTS.items())
+def test_an_interrupted_run_says_so_and_resumes(
+    name: str, code: int, tmp_path: Path, toy_config: Path, uninterrupted: Outcome, die: Die
+) -> None:
+    run = RunDirectory(tmp_path / "toy" / "a")
+    assert die(command(toy_config, tmp_path), f"on_train_batch_start:8:{name}") == code
+    assert outcome(run)[0]["status"] == "interrupted"
+    arguments = ["--config", str(toy_config), "--run.root", str(tmp_path)]
+    assert main(["fit", "--resume", "auto", *arguments]) == 0
+    assert outcome(run) == uninterrupted
+
+
+def test_workers_do_not_change_where_a_resumed_run_ends(
+    tmp_path: Path, toy_config: Path, die: Die
+) -> None:
+    flags = ("--data.num_workers", "1", "--trainer.limit_val_batches", "1")
+    whole, cut = (RunDirectory(tmp_path / name / "toy" / "a") for name in ("whole", "cut"))
+    assert main(command(toy_config, whole.root, *flags)) == 0
+    die(command(toy_config, cut.root, *flags), "on_train_batch_start:8:SIGTERM")
+    assert main(["fit", "--resume", str(cut.path)]) == 0
+    assert outcome(cut) == outcome(whole)
+
+
+def test_flags_win_over_the_config_of_the_resumed_run(
+    tmp_path: Path, toy_config: Path, die: Die
+) -> None:
+    die(command(toy_config, tmp_path), "on_train_batch_start:8:SIGKILL")
+    run = RunDirectory(tmp_path / "toy" / "a")
+    assert main(["fit", "--resume", str(run.path), "--trainer.max_epochs", "2"]) == 0
+    assert outcome(run)[0]["epochs"] == 2
+    assert yaml.safe_load(run.config.read_text())["trainer"]["max_epochs"] == 2
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(
+    tmp_path: Path, toy_config: Path, die: Die
+) -> None:
+    stop = ("--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/loss")
+    patience = ("--trainer.callbacks.patience", "1", "--trainer.callbacks.min_delta", "9")
+    argv = command(toy_config, tmp_path, *stop, *patience, "--trainer.max_epochs", "9")
+    assert die(argv, "on_test_batch_start:1:SIGKILL") == -signal.SIGKILL
+    run = RunDirectory(tmp_path / "toy" / "a")
+    assert main(["fit", "--resume", str(run.path)]) == 0
+    assert outcome(run)[0]["epochs"] == 2
+
+
+def test_auto_without_an_unfinished_run_starts_one(tmp_path: Path, toy_config: Path) -> None:
+    argv = [*command(toy_config, tmp_path), "--trainer.max_epochs", "1", "--resume", "auto"]
+    assert main(argv) == 0
+    assert outcome(RunDirectory(tmp_path / "toy" / "a"))[0]["status"] == "finished"

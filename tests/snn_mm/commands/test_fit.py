@@ -1,0 +1,181 @@
+"""`fit` from a config to a run directory, and what is done with the directory afterwards."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from snn_mm.cli import main
+from snn_mm.run import RunDirectory
+from snn_mm.run.metrics_file import read_rows
+
+Train = Callable[..., RunDirectory]
+ONE_EPOCH = ("--trainer.max_epochs", "1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> RunDirectory:
+    root = tmp_path_factory.mktemp("trained")
+    place = ("--run.root", str(root), "--run.id", "a")
+    assert main(["fit", "--config", str(toy_config), *place]) == 0
+    return RunDirectory(root / "toy" / "a")
+
+
+def test_a_run_directory_holds_everything(trained: RunDirectory) -> None:
+    files = (trained.config, trained.metrics, trained.results, trained.environment)
+    checkpoints = (trained.best, trained.last)
+    assert all(path.is_file() for path in (*files, *checkpoints))
+    assert trained.figures.is_dir()
+
+
+def test_results_say_what_was_reached(trained: RunDirectory) -> None:
+    results = json.loads(trained.results.read_text())
+    assert (results["status"], results["epochs"], results["error"]) == ("finished", 3, None)
+    assert results["best"]["score"] == results["best"]["validation"]["val/accuracy/fused"]
+    assert {"test/accuracy/audio", "test/accuracy/visual", "test/accuracy/fused"} <= set(
+        results["test"]
+    )
+
+
+def test_the_best_checkpoint_is_the_epoch_of_the_best_validation(trained: RunDirectory) -> None:
+    column = "val/accuracy/fused"
+    scores = [float(row[column]) for row in read_rows(trained.metrics) if column in row]
+    best = json.loads(trained.results.read_text())["best"]
+    assert best["score"] == max(scores)
+    assert best["epoch"] == scores.index(max(scores))
+    assert torch.load(trained.best, weights_only=True)["epoch"] == best["epoch"]
+
+
+def test_the_environment_names_seed_data_and_flags(trained: RunDirectory) -> None:
+    environment = json.loads(trained.environment.read_text())
+    assert (environment["seed"], environment["data"], environment["ranks"]) == (0, "toy", 1)
+    assert environment["flags"]["run.id"] == "a"
+
+
+def test_the_saved_config_repeats_the_run(trained: RunDirectory, tmp_path: Path) -> None:
+    place = ("--run.root", str(tmp_path), "--run.name", "toy", "--run.id", "b")
+    assert main(["fit", "--config", str(trained.config), *place]) == 0
+    again = RunDirectory(tmp_path / "toy" / "b")
+    assert again.metrics.read_bytes() == trained.metrics.read_bytes()
+
+
+def test_testing_a_run_directory_repeats_the_test_of_its_best_checkpoint(
+    trained: RunDirectory,
+) -> None:
+    before = trained.config.read_bytes()
+    assert main(["test", "--ckpt_path", str(trained.path)]) == 0
+    results = json.loads(trained.results.read_text())
+    assert results["evaluations"]["test"]["best.ckpt"] == results["test"]
+    assert trained.config.read_bytes() == before
+
+
+def test_validating_the_last_checkpoint_is_kept_by_its_name(trained: RunDirectory) -> None:
+    assert main(["validate", "--ckpt_path", str(trained.last)]) == 0
+    evaluations = json.loads(trained.results.read_text())["evaluations"]
+    assert "val/accuracy/fused" in evaluations["validate"]["last.ckpt"]
+
+
+def test_predictions_are_probabilities_of_every_test_sample(trained: RunDirectory) -> None:
+    assert main(["predict", "--ckpt_path", str(trained.path)]) == 0
+    rows = read_rows(trained.path / "predictions.csv")
+    assert len({row["id"] for row in rows}) == 40
+    assert float(rows[0]["fused/minus"]) + float(rows[0]["fused/plus"]) == pytest.approx(1)
+
+
+def test_the_table_names_accuracies_coefficient_and_place(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(*ONE_EPOCH)
+    printed = capsys.readouterr().out
+    assert printed.startswith("epoch 1/1")
+    for label in ("accuracy, audio", "accuracy, visual", "accuracy, fused", "IEMF", str(run.path)):
+        assert label in printed
+
+
+@pytest.mark.parametrize("logger", ["false", "true", "CSVLogger"])
+def test_metrics_are_written_whatever_the_logger(train: Train, tmp_path: Path, logger: str) -> None:
+    extra = ("--trainer.logger.save_dir", str(tmp_path)) if logger == "CSVLogger" else ()
+    run = train(*ONE_EPOCH, "--trainer.logger", logger, *extra)
+    assert any("val/loss" in row for row in read_rows(run.metrics))
+
+
+def test_twice_in_a_row_gives_two_runs(tmp_path: Path, toy_config: Path) -> None:
+    argv = ["fit", "--config", str(toy_config), "--run.root", str(tmp_path), *ONE_EPOCH]
+    assert main(argv) == main(argv) == 0
+    first, second = (RunDirectory(path) for path in (tmp_path / "toy").iterdir())
+    assert first.metrics.read_bytes() == second.metrics.read_bytes()
+
+
+def test_another_seed_is_another_run(train: Train) -> None:
+    first = train(*ONE_EPOCH)
+    second = train(*ONE_EPOCH, "--seed_everything", "1", run_id="b")
+    assert first.metrics.read_bytes() != second.metrics.read_bytes()
+
+
+def test_a_dry_run_leaves_nothing(train: Train, tmp_path: Path) -> None:
+    train("--trainer.fast_dev_run", "true")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_test_can_be_left_out(train: Train) -> None:
+    run = train(*ONE_EPOCH, "--test_after_fit", "false")
+    assert "test" not in json.loads(run.results.read_text())
+
+
+def test_the_printed_config_can_be_fed_back(
+    train: Train, toy_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", str(toy_config), *ONE_EPOCH, "--print_config"]) == 0
+    printed = tmp_path / "printed.yaml"
+    printed.write_text(capsys.readouterr().out)
+    assert yaml.safe_load(printed.read_text())["trainer"]["max_epochs"] == 1
+    train("--config", str(printed))
+
+
+def test_an_own_checkpoint_callback_joins_ours(train: Train) -> None:
+    own = ("--trainer.callbacks+", "ModelCheckpoint", "--trainer.callbacks.filename", "own")
+    run = train(*ONE_EPOCH, *own)
+    names = {path.name for path in run.checkpoints.iterdir()}
+    assert names == {"best.ckpt", "last.ckpt", "own.ckpt"}
+
+
+def test_a_bug_keeps_its_stack_trace_and_marks_the_run(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_experiment import ToyEncoder
+
+    def stumble(self: ToyEncoder, x: torch.Tensor) -> torch.Tensor:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(ToyEncoder, "forward", stumble)
+    with pytest.raises(ZeroDivisionError):
+        train()
+    results = json.loads((tmp_path / "toy" / "a" / "results.json").read_text())
+    assert (results["status"], results["error"]) == ("failed", "ZeroDivisionError: a bug")
+
+
+def test_wandb_offline_works_twice_with_the_run_id(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    shipped = Path(__file__).parents[3] / "experiments" / "_base" / "wandb.yaml"
+    for run_id in ("a", "b"):
+        run = train(*ONE_EPOCH, "--config", str(shipped), run_id=run_id)
+        assert list(run.path.glob(f"wandb/offline-run-*-{run_id}"))
+        assert read_rows(run.metrics)
+
+
+@pytest.mark.slow
+def test_two_ranks_share_one_run_directory(tmp_path: Path, toy_config: Path) -> None:
+    ranks = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+    argv = ["fit", "--config", str(toy_config), "--run.root", str(tmp_path), *ONE_EPOCH, *ranks]
+    subprocess.run([sys.executable, "-m", "snn_mm", *argv], check=True, timeout=300)
+    (run,) = (RunDirectory(path) for path in (tmp_path / "toy").iterdir())
+    assert run.status() == "finished"
+    assert json.loads(run.environment.read_text())["ranks"] == 2

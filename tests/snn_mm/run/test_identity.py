@@ -1,0 +1,88 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from snn_mm.errors import UserError
+from snn_mm.run.directory import RunDirectory, write_json
+from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run, newest_unfinished
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("SLURM", "TORCHELASTIC", "SNN_MM", "LOCAL_RANK")):
+            monkeypatch.delenv(name)
+
+
+def begin(run: RunDirectory, status: str = "running") -> RunDirectory:
+    run.create()
+    run.config.write_text("seed_everything: 0")
+    write_json(run.results, {"status": status})
+    return run
+
+
+def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:
+    paths = {new_run(tmp_path, "toy", None, seed=0).path for _ in range(20)}
+    assert len(paths) == 20
+
+
+def test_choosing_creates_nothing(tmp_path: Path) -> None:
+    new_run(tmp_path, "toy", None, seed=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_id_that_is_taken_is_refused(tmp_path: Path) -> None:
+    begin(new_run(tmp_path, "toy", "a", seed=0))
+    with pytest.raises(UserError, match="--resume"):
+        new_run(tmp_path, "toy", "a", seed=0)
+
+
+@pytest.mark.parametrize("name", ["../up", "", ".hidden", "a/b"])
+def test_an_id_can_not_leave_the_root(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"run\.id"):
+        new_run(tmp_path, "toy", name, seed=0)
+
+
+def test_ranks_that_lightning_launches_use_the_first_ones_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv(DIRECTORY_VARIABLE, str(tmp_path / "toy" / "a"))
+    assert new_run(tmp_path, "toy", None, seed=0).path == tmp_path / "toy" / "a"
+
+
+def test_a_requeued_job_finds_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    first = begin(new_run(tmp_path, "toy", None, seed=0))
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert new_run(tmp_path, "toy", None, seed=0) == first
+
+
+def test_a_second_command_of_one_job_gets_its_own_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    first = begin(new_run(tmp_path, "toy", None, seed=0), "finished")
+    assert new_run(tmp_path, "toy", None, seed=0) != first
+    assert new_run(tmp_path, "toy", None, seed=1) != first
+
+
+def test_the_tasks_of_one_srun_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    first = begin(new_run(tmp_path, "toy", None, seed=0))
+    assert new_run(tmp_path, "toy", None, seed=0) == first
+
+
+def test_the_newest_unfinished_run_is_the_one_started_last(tmp_path: Path) -> None:
+    for age, (name, status) in enumerate([("a", "failed"), ("b", "running"), ("c", "finished")]):
+        run = begin(RunDirectory(tmp_path / "toy" / name), status)
+        os.utime(run.config, (age, age))
+    found = newest_unfinished(tmp_path, "toy")
+    assert found is not None
+    assert found.run_id == "b"
+
+
+def test_no_run_is_no_run(tmp_path: Path) -> None:
+    assert newest_unfinished(tmp_path, "toy") is None

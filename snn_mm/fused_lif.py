@@ -90,14 +90,17 @@ def _in_rows(x: Tensor) -> tuple[Tensor, int]:
     return x.contiguous(), size
 
 
-def _like_row(x: Tensor, row: Tensor) -> Tensor:
-    """`x` in the memory order of `row`, of the same shape."""
-    return x if x.stride() == row.stride() else torch.empty_like(row).copy_(x)
-
-
 def _memory(x: Tensor, numbers: int) -> np.ndarray[Any, Any]:
     """That many numbers of `x` as they lie in memory."""
     return cast("np.ndarray[Any, Any]", x.detach().as_strided((numbers,), (1,)).numpy())
+
+
+def _state(u: Tensor | None, row: Tensor) -> np.ndarray[Any, Any]:
+    """A state `[...]` in the memory order of `row`; none is an empty array."""
+    if u is None:
+        return np.empty(0, np.float32)
+    ordered = u if u.stride() == row.stride() else torch.empty_like(row).copy_(u)
+    return _memory(ordered, row.numel())
 
 
 def _empty_rows(x: Tensor) -> Tensor:
@@ -114,8 +117,7 @@ class _FusedLIF(torch.autograd.Function):
         ctx.lif, ctx.step = lif, step
         ctx.set_materialize_grads(False)
         spikes, last = _empty_rows(x), torch.empty_like(x[0])
-        last.fill_(lif.reset) if u is None else last.copy_(u)
-        arguments = (_memory(x, step * (len(x) - 1) + size), step)
+        arguments = (_memory(x, step * (len(x) - 1) + size), step, _state(u, last))
         outputs = (_memory(spikes, spikes.numel()), _memory(last, size))
         _in_chunks(forward_loop, size, len(x), *arguments, *outputs, _compiled(lif))
         return spikes, last
@@ -146,16 +148,15 @@ def _backward(
     """Gradients of `x` `[T, ...]`, or of its one row `[...]` if `step` is 0, and of `u` `[...]`."""
     size, row = x[0].numel(), x[0]
     grad_x = torch.empty_like(row) if step == 0 else _empty_rows(x)
-    grad_u = torch.zeros_like(row) if grad_last is None else torch.empty_like(row).copy_(grad_last)
-    rows = _empty_rows(x)
+    grad_u, rows = torch.empty_like(row), _empty_rows(x)
     if grad_spikes is None:
         rows.zero_()
     else:
         rows = grad_spikes if grad_spikes.stride() == rows.stride() else rows.copy_(grad_spikes)
-    start = _memory(_like_row(u, row), size) if u is not None else np.empty(0, np.float32)
-    arguments = (_memory(x, step * (len(x) - 1) + size), step, start, _memory(rows, rows.numel()))
-    outputs = (_memory(grad_u, size), _memory(grad_x, grad_x.numel()))
-    _in_chunks(backward_loop, size, len(x), *arguments, *outputs, _compiled(lif))
+    arguments = (_memory(x, step * (len(x) - 1) + size), step, _state(u, row))
+    gradients = (_memory(rows, rows.numel()), _state(grad_last, row))
+    outputs = (_memory(grad_x, grad_x.numel()), _memory(grad_u, size))
+    _in_chunks(backward_loop, size, len(x), *arguments, *gradients, *outputs, _compiled(lif))
     return grad_x, grad_u
 
 

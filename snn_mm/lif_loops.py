@@ -57,24 +57,39 @@ def _forward_step(x: Any, spikes: Any, u: Any, lif: Any) -> None:
 
 
 @_compile
-def forward_loop(start: int, stop: int, x: Any, step: int, spikes: Any, u: Any, lif: Any) -> None:
-    """Fill `spikes` `[T * M]` and move the membrane `u` `[M]` through time, from start to stop."""
-    size = u.size
+def _load(block: Any, source: Any, low: int, otherwise: Any) -> None:
+    """Fill a block from `source` `[M]`, or with a constant if `source` is empty."""
+    if source.size:
+        block[:] = source[low : low + block.size]
+    else:
+        block[:] = otherwise
+
+
+@_compile
+def forward_loop(
+    start: int, stop: int, x: Any, step: int, first: Any, spikes: Any, last: Any, lif: Any
+) -> None:
+    """Fill `spikes` `[T * M]` and the membrane `last` `[M]` that is left, from start to stop.
+
+    The membrane before the first step is `first` `[M]`, or at rest if that is empty.
+    """
+    size = last.size
     for low in range(start, stop, _BLOCK):
         high = min(low + _BLOCK, stop)
+        _load(last[low:high], first, low, lif[2])
         for t in range(spikes.size // size):
             # Slices, because only loops from 0 to a size are compiled to vector instructions.
             _forward_step(
                 x[t * step + low : t * step + high],
                 spikes[t * size + low : t * size + high],
-                u[low:high],
+                last[low:high],
                 lif,
             )
 
 
 @_compile
 def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
-    """One step of one block: fill its `charged` membrane and move its membrane `u`, all `[block]`."""
+    """One step of one block: fill its `charged` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     for i in range(x.size):
         value = _charge(x[i], u[i], tau, reset, decay_input)
@@ -105,30 +120,32 @@ def backward_loop(
     stop: int,
     x: Any,
     step: int,
-    u: Any,
+    first: Any,
     grad_spikes: Any,
-    grad_u: Any,
+    grad_last: Any,
     grad_x: Any,
+    grad_first: Any,
     lif: Any,
 ) -> None:
-    """Fill `grad_x`; turn `grad_u` `[M]`, the gradient of the last membrane, into that of `u`."""
-    size = grad_u.size
+    """Fill `grad_x` and `grad_first` `[M]`; an empty `grad_last` `[M]` stands for zeros.
+
+    `grad_x` has one row if `x` has, the sum over time.
+    """
+    size = grad_first.size
     steps = grad_spikes.size // size
     charged = np.empty((steps, _BLOCK), np.float32)
     membrane = np.empty(_BLOCK, np.float32)
     for low in range(start, stop, _BLOCK):
         high = min(low + _BLOCK, stop)
-        if u.size:
-            membrane[: high - low] = u[low:high]
-        else:
-            membrane[:] = lif[2]
+        _load(membrane[: high - low], first, low, lif[2])
         for t in range(steps):
             _charge_step(x[t * step + low : t * step + high], membrane, charged[t], lif)
+        _load(grad_first[low:high], grad_last, low, np.float32(0))
         for t in range(steps - 1, -1, -1):
             _backward_step(
                 charged[t, : high - low],
                 grad_spikes[t * size + low : t * size + high],
-                grad_u[low:high],
+                grad_first[low:high],
                 grad_x[t * step + low : t * step + high],
                 step == 0 and t < steps - 1,
                 lif,

@@ -41,7 +41,7 @@ class ConvNet(ImageEncoder):
         channels: Sequence[int] = (32, 64),
         feature_dim: int = 128,
         input_kind: InputKind = "static",
-        channels_last: bool = False,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
         if not channels:

@@ -143,8 +143,10 @@ def test_a_different_batch_starts_from_rest() -> None:
     assert torch.equal(layer(x[:, :3]), IEMFLIF()(x[:, :3]))
 
 
-def test_nothing_to_differentiate_is_no_error() -> None:
-    with torch.no_grad():
-        layer = IEMFLIF()
-        layer(torch.ones(2, 3))
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_no_gradient_is_no_error(mode: type) -> None:
+    with mode():
+        layer, x = IEMFLIF(), torch.full((3, 1), 0.9)
+        first, second = layer(x), layer(x)  # the second starts from the membrane the first left
+    assert [*first, *second] == [0, 1, 0, 1, 0, 1]
     assert not layer.v.requires_grad

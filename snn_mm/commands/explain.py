@@ -49,6 +49,14 @@ class Settings:
         below = {key[len(prefix) :].split(".")[0] for key in self.keys if key.startswith(prefix)}
         return sorted(below)
 
+    def first_unknown(self, path: KeyPath) -> KeyPath:
+        """A key up to its first word that is not accepted where it stands."""
+        for length in range(1, len(path)):
+            accepted = self.accepted_at(path[: length - 1])
+            if accepted and path[length - 1] not in accepted:
+                return path[:length]
+        return path
+
     def owner(self, path: KeyPath) -> tuple[KeyPath, object]:
         """The nearest key above that holds a class, and the class."""
         for length in range(len(path) - 1, 0, -1):
@@ -83,7 +91,8 @@ def unknown_key(found: re.Match[str], message: str, settings: Settings) -> str:
         if entry.path[-len(wanted) :] == wanted
         and entry.path[-1] not in settings.accepted_at(entry.path[:-1])
     ]
-    path, place = (entries[0].path, f"\nin {entries[0].place}") if entries else (wanted, "")
+    path = settings.first_unknown(entries[0].path if entries else wanted)
+    place = next((f"\nin {e.place}" for e in settings.entries if e.path == path), "")
     owner = settings.class_at(path[:-1])
     of_class = f" of {owner.__name__}" if inspect.isclass(owner) else ""
     accepted = settings.accepted_at(path[:-1])

@@ -91,10 +91,12 @@ def test_an_interrupted_run_says_so_and_resumes(
     assert outcome(run) == uninterrupted
 
 
+@pytest.mark.slow
 def test_workers_do_not_change_where_a_resumed_run_ends(
     tmp_path: Path, toy_config: Path, die: Die
 ) -> None:
-    flags = ("--data.num_workers", "1", "--trainer.limit_val_batches", "1")
+    only_training = ("--trainer.limit_val_batches", "0", "--test_after_fit", "false")
+    flags = ("--data.num_workers", "1", "--trainer.max_epochs", "2", *only_training)
     whole, cut = (RunDirectory(tmp_path / name / "toy" / "a") for name in ("whole", "cut"))
     assert main(command(toy_config, whole.root, *flags)) == 0
     die(command(toy_config, cut.root, *flags), "on_train_batch_start:8:SIGTERM")

@@ -1,0 +1,53 @@
+from collections.abc import Callable
+
+from lightning import Callback
+from torch import nn
+from torch.optim import SGD
+
+import snn_mm.callbacks  # noqa: F401 - makes its classes choices
+from snn_mm.commands.class_names import (
+    class_choices,
+    find_class,
+    nearest,
+    parameter_bases,
+    parameters,
+)
+from snn_mm.encoders.base import Encoder
+from snn_mm.modules import IEMFModule
+
+
+class Parent(nn.Module):
+    def __init__(self, width: int, depth: int = 1) -> None:
+        super().__init__()
+
+
+class Child(Parent):
+    def __init__(self, neuron: Callable[[], nn.ReLU], **options: int) -> None:
+        super().__init__(**options)
+
+
+def test_parameters_follow_keyword_arguments_to_the_parent() -> None:
+    assert list(parameters(Child)) == ["width", "depth", "neuron"]
+    assert list(parameters(Parent)) == ["width", "depth"]
+
+
+def test_classes_are_found_by_short_name_and_by_path() -> None:
+    assert find_class("IEMFModule") is IEMFModule
+    assert find_class("torch.optim.SGD") is find_class("SGD") is SGD
+    assert find_class("Nonsense") is find_class("no.such.module") is None
+
+
+def test_a_parameter_says_which_classes_fit() -> None:
+    assert parameter_bases(Child, "neuron") == [nn.ReLU]
+    assert parameter_bases(IEMFModule, "encoders") == [Encoder]
+
+
+def test_choices_leave_out_what_can_not_be_made() -> None:
+    choices = class_choices([Callback])
+    assert "IEMF" in choices
+    assert "Modulation" not in choices
+
+
+def test_nearest_ignores_case() -> None:
+    assert nearest("iemf", ["IEMF", "OGMGE"]) == ["IEMF"]
+    assert nearest("zzz", ["IEMF"]) == []

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from snn_mm.commands.summary import print_metrics, print_summary, summary_rows
+from snn_mm.run.directory import RunDirectory, write_json
+
+TEST = {
+    "test/accuracy/audio": 0.5,
+    "test/accuracy/fused": 0.75,
+    "test/firing_rate/audio": 0.125,
+    "test/loss": 1.0,
+}
+
+
+def test_rows_hold_accuracies_rates_coefficient_and_place(tmp_path: Path) -> None:
+    rows = summary_rows(TEST, 1.25, RunDirectory(tmp_path))
+    assert rows == [
+        ("test accuracy, audio", "0.5000"),
+        ("test accuracy, fused", "0.7500"),
+        ("mean firing rate, audio", "0.1250"),
+        ("last IEMF coefficient ξ", "1.2500"),
+        ("run directory", str(tmp_path)),
+    ]
+
+
+def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
+    rows = summary_rows({"test/accuracy/audio": None}, None, RunDirectory(tmp_path))
+    assert rows == [("run directory", str(tmp_path))]
+
+
+@pytest.mark.parametrize("column", ["iemf/xi", "iemf/xi_epoch"])
+def test_the_coefficient_is_the_last_that_was_logged(
+    column: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunDirectory(tmp_path)
+    write_json(run.results, {"test": TEST})
+    run.metrics.write_text(f"{column},step\r\n1.5,0\r\n1.25,1\r\n,2\r\n")
+    print_summary(run)
+    assert "last IEMF coefficient ξ  1.2500" in capsys.readouterr().out
+
+
+def test_metrics_that_are_no_numbers_are_shown_as_a_dash(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_metrics({"test/loss": None, "test/accuracy/fused": 0.5})
+    assert capsys.readouterr().out == "test/loss            -\ntest/accuracy/fused  0.5000\n"

@@ -1,6 +1,6 @@
 """Time one training step of the spiking audio-visual ResNet-18 beside a plain loop over time.
 
-    python benchmarks/train_step.py [--rounds 7] [--threads 2]
+    python benchmarks/train_step.py [--rounds 7] [--threads 2] [--only NAME ...]
 
 Each workload lives in its own process, so that peak memory is its own; they take turns, one step a
 round, so that other load on the machine falls on all of them. A ratio is that of one round.
@@ -12,6 +12,7 @@ import argparse
 import multiprocessing
 import resource
 import statistics
+import sys
 import time
 from multiprocessing.connection import Connection
 
@@ -49,7 +50,8 @@ def measure(
         ours.recv()
         pipes.append(ours)
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
         for name, pipe in zip(names, pipes):
             pipe.send("step")
             seconds[name].append(pipe.recv())

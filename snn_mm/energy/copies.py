@@ -1,0 +1,79 @@
+"""Copies of a module to count operations on, so that the module itself is left alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TypeVar
+
+import torch
+from spikingjelly.activation_based.neuron import BaseNode
+from torch import nn
+
+from snn_mm.encoders.base import Encoder
+from snn_mm.neurons import LIF, is_spiking, reset_neurons
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+
+
+def copy_for_counting(module: ModuleT) -> ModuleT:
+    """Copy a module to where its operations can be counted: CPU, float32, evaluation, no hooks.
+
+    There every operation goes through the dispatcher, in one form: on a GPU neurons and batch norm
+    are kernels that no counter knows. So counts depend on neither device nor precision.
+    """
+    with torch.inference_mode(False), torch.no_grad(), _hooks_put_aside(module):
+        copy = deepcopy(module).cpu().float().eval()
+    _unshare(copy, set())
+    for part in copy.modules():
+        if isinstance(part, LIF):
+            part.implementation = "reference"  # the compiled loop is invisible to counters
+    reset_neurons(copy)
+    return copy
+
+
+def ann_twin(copy: ModuleT) -> ModuleT:
+    """Return the ANN of a copy: activations instead of neurons, one time step in the encoders.
+
+    The activation is softplus, a ReLU that is never exactly zero: a map that happens to be silent
+    would be taken for spikes, and an ANN is charged for every connection.
+    """
+    twin = deepcopy(copy)
+    for part in list(twin.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, BaseNode):
+                part.register_module(name, nn.Softplus())
+        if isinstance(part, Encoder):
+            part.time_steps = 1
+    return twin
+
+
+@contextmanager
+def _hooks_put_aside(module: nn.Module) -> Iterator[None]:
+    """Take the hooks off, since a copy would report to the monitors of the original."""
+    kept = [(part, name, getattr(part, name)) for part in module.modules() for name in _HOOKS]
+    for part, name, _ in kept:
+        setattr(part, name, OrderedDict())
+    try:
+        yield
+    finally:
+        for part, name, hooks in kept:
+            setattr(part, name, hooks)
+
+
+def _unshare(parent: nn.Module, seen: set[nn.Module]) -> None:
+    """Give each place its own layer, so that a layer used in two places is counted in each.
+
+    Neurons stay shared, for they may carry their membrane from one place to the other; encoders
+    begin at rest each time.
+    """
+    for name, child in parent.named_children():
+        own = child
+        if child in seen and (isinstance(child, Encoder) or not is_spiking(child)):
+            own = deepcopy(child)
+            parent.register_module(name, own)
+        seen.add(own)
+        _unshare(own, seen)

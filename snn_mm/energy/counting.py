@@ -1,0 +1,152 @@
+"""Counts the operations of a network with spikingjelly's counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from spikingjelly.activation_based.neuron import BaseNode
+from spikingjelly.activation_based.op_counter import (
+    ACCounter,
+    DispatchCounterMode,
+    MACCounter,
+    ModuleCounterMode,
+    NeuromorphicMemoryAccessCounter,
+    SynOpCounter,
+)
+from spikingjelly.activation_based.op_counter.base import BaseCounter, ModuleCounter
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import flop_registry
+
+from snn_mm.energy.counts import Counts
+from snn_mm.energy.tracker import TOTAL, LayerTracker, outer_modules, scope
+from snn_mm.neurons import reset_neurons
+
+aten = torch.ops.aten
+SYNAPTIC = (
+    aten.mm.default,
+    aten.addmm.default,
+    aten.bmm.default,
+    aten.baddbmm.default,
+    aten.convolution.default,
+)
+"""What `SynOpCounter` counts: matrix products and convolutions."""
+
+
+class OperationCounters:
+    """spikingjelly's counters for one network, side by side.
+
+    Convolutions: a multiply-accumulate is booked for every output, kernel tap and input channel, on
+    padding too; a spike is booked only where a kernel really meets it, so never on padding.
+
+    Memory is what a neuromorphic chip moves: a weight for each use, a bias for each output, and
+    each membrane in and out at each time step. It depends on no batch size.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.tracker = LayerTracker(model)
+        self.mac, self.ac, self.synops = MACCounter(), ACCounter(), SynOpCounter()
+        self.memory = NeuromorphicMemoryAccessCounter()
+        self.sites = BaseCounter()
+        self.sites.rules = {
+            op: partial(_sites, flop_registry[op.overloadpacket]) for op in SYNAPTIC
+        }
+        self.updates = ModuleCounter()
+        self.updates.rules = {("forward", BaseNode): _neuron_updates}
+
+    def run(self, forward: Callable[[], Any]) -> None:
+        """Count what `forward` computes, in addition to what was counted before.
+
+        It runs twice: the module counters compute with tensors themselves, in hooks where the
+        operation counters would see it.
+        """
+        operations = DispatchCounterMode([self.sites, self.mac, self.ac, self.synops])
+        operations.module_tracker = self.tracker
+        modules = ModuleCounterMode([self.memory, self.updates], model=self.model)
+        for mode in (operations, modules):
+            reset_neurons(self.model)
+            with mode:
+                forward()
+
+    def by_layer(self) -> dict[str, Counts]:
+        """Counts by module name, in the order in which modules began to run.
+
+        What ran while no module was running, a readout for instance, is the network's own: name "".
+        """
+        names = {scope(self.model, name): name for name in outer_modules(self.model)}
+        counts = {names[key]: self._counts(key) for key in self.tracker.visited}
+        inside = sum(counts.values(), Counts())
+        everything = Counts(**self._operations(TOTAL), **self._traffic(TOTAL))
+        counts[""] = counts.get("", Counts()) + (everything - inside)
+        return {name: numbers for name, numbers in counts.items() if numbers != Counts()}
+
+    def _counts(self, key: str) -> Counts:
+        module = self.model.get_submodule(key.partition(".")[2])
+        # Module counters book under containers too; only what has a rule counts by itself.
+        own = any(c.has_rule(("forward", module)) for c in (self.memory, self.updates))
+        return Counts(**self._operations(key), **(self._traffic(key) if own else {}))
+
+    def _operations(self, key: str) -> dict[str, int]:
+        return {
+            "mac": _sum(self.mac, key),
+            "ac": _sum(self.ac, key),
+            "synops": _sum(self.synops, key),
+            "sites": _sum(self.sites, key),
+            "mac_sites": sum(self.mac.records[key][op] for op in SYNAPTIC),
+        }
+
+    def _traffic(self, key: str) -> dict[str, int]:
+        return {
+            "neuron_updates": _sum(self.updates, key),
+            "memory_bytes": _sum(self.memory, key),
+        }
+
+
+def count_operations(
+    model: nn.Module, samples: Iterable[Any], forward: Callable[[Any], Any] | None = None
+) -> dict[str, Counts]:
+    """Count the operations of a network, by layer, summed over samples.
+
+    Samples run one by one: whether a tensor is binary, and what batch norm computes once a call,
+    would otherwise depend on the batch size.
+
+    Args:
+        model: a network on the CPU; its neurons must be of spikingjelly's reference implementation,
+            and are left at rest.
+        samples: batches of one sample.
+        forward: what to count; default, the call of the network.
+
+    Returns:
+        Counts by module name, in the order in which modules began to run.
+    """
+    counters = OperationCounters(model)
+    compute = forward or model
+    with (
+        torch.inference_mode(False),  # dispatch counters see nothing under inference mode
+        torch.no_grad(),
+        torch.autocast("cpu", enabled=False),
+        sdpa_kernel(SDPBackend.MATH),  # fused attention is one operation that no rule knows
+    ):
+        for sample in samples:
+            counters.run(partial(compute, sample))
+        reset_neurons(model)
+    return counters.by_layer()
+
+
+def _sites(formula: Callable[..., int], args: Any, kwargs: Any, out: Tensor) -> int:
+    return formula(*args, **kwargs, out_val=out) // 2  # torch counts a MAC as two operations
+
+
+def _neuron_updates(module: BaseNode, args: Any, kwargs: Any, out: Tensor) -> int:
+    return out.numel()
+
+
+def _sum(counter: BaseCounter, key: str) -> int:
+    return sum(counter.records[key].values()) if key in counter.records else 0

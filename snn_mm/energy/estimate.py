@@ -1,0 +1,82 @@
+"""From a module and samples to an energy report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from snn_mm.contracts import Batch
+from snn_mm.energy.copies import ann_twin, copy_for_counting
+from snn_mm.energy.cost import CostModel
+from snn_mm.energy.counting import count_operations
+from snn_mm.energy.counts import Layer
+from snn_mm.energy.parts import label_layers
+from snn_mm.energy.report import EnergyReport
+from snn_mm.neurons import is_spiking
+
+
+def estimate_energy(
+    module: LightningModule, samples: Sequence[Batch], cost: CostModel, with_twin: bool = True
+) -> EnergyReport:
+    """Measure operations and energy of what `predict_step` computes.
+
+    The module is left as it is: counting runs on a copy, and the random state is restored.
+
+    Args:
+        module: the network.
+        samples: batches of one sample on the CPU; see `single_samples`.
+        cost: pJ per operation and byte.
+        with_twin: whether to count the ANN twin too; a network without neurons has none.
+    """
+    with torch.random.fork_rng(devices=[]):
+        copy = copy_for_counting(module)
+        layers = _count(copy, samples)
+        twin = _count_twin(copy, samples[:1]) if with_twin and is_spiking(copy) else None
+    return EnergyReport(cost, len(samples), layers, twin)
+
+
+def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
+    """Split a batch into batches of one sample, on the CPU and in float32.
+
+    Args:
+        batch: inputs `[N, ...]` by modality.
+        limit: at most this many of the N samples; None for all.
+    """
+    size = batch["target"].shape[0]
+    with torch.inference_mode(False), torch.no_grad():
+        for i in range(size if limit is None else min(size, limit)):
+            sample = {
+                "inputs": _pick(batch["inputs"], i),
+                "target": batch["target"][i : i + 1].cpu().clone(),
+                "id": batch["id"][i : i + 1],
+            }
+            if "lengths" in batch:
+                sample["lengths"] = _pick(batch["lengths"], i)
+            yield cast("Batch", sample)
+
+
+def _pick(tensors: dict[str, Tensor], i: int) -> dict[str, Tensor]:
+    """Sample `i` `[1, ...]` of tensors `[N, ...]`; clones, as inference tensors can't be used."""
+    picked = {name: value[i : i + 1].cpu().clone() for name, value in tensors.items()}
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in picked.items()
+    }
+
+
+def _count(module: LightningModule, samples: Sequence[Batch]) -> list[Layer]:
+    counts = count_operations(module, samples, lambda sample: module.predict_step(sample, 0))
+    return label_layers(module, counts)
+
+
+def _count_twin(copy: LightningModule, samples: Sequence[Batch]) -> list[Layer] | None:
+    try:
+        return _count(ann_twin(copy), samples)
+    except (RuntimeError, ValueError, IndexError) as error:
+        rank_zero_warn(f"EnergyEstimator: no ANN twin, it does not run with one time step: {error}")
+        return None

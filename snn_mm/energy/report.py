@@ -1,0 +1,182 @@
+"""What is reported of the operations and the energy of a network, per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from snn_mm.energy.cost import (
+    CostModel,
+    energy_compute_pj,
+    energy_memory_pj,
+    formula_energy_pj,
+    purity,
+)
+from snn_mm.energy.counts import Layer, total
+
+PJ_PER_UJ = 1e6
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Operations and energy of some layers, per sample.
+
+    Attributes:
+        compute_pj: energy of all arithmetic.
+        memory_pj: energy of all memory traffic.
+        formula_pj: what the field's formula gives.
+        purity: share of synaptic operations that binary spikes drive; None where there are none.
+    """
+
+    mac: float
+    ac: float
+    synops: float
+    neuron_updates: float
+    memory_bytes: float
+    compute_pj: float
+    memory_pj: float
+    formula_pj: float
+    purity: float | None
+
+
+def summarise(layers: Sequence[Layer], cost: CostModel, samples: int) -> Summary:
+    """Operations and energy of layers, per sample."""
+    counts = total(layers)
+    first_mac = sum(layer.counts.mac_sites for layer in layers if layer.is_first)
+    behind = total(layer for layer in layers if not layer.is_first)
+    return Summary(
+        mac=counts.mac / samples,
+        ac=counts.ac / samples,
+        synops=counts.synops / samples,
+        neuron_updates=counts.neuron_updates / samples,
+        memory_bytes=counts.memory_bytes / samples,
+        compute_pj=energy_compute_pj(counts.mac, counts.ac, cost) / samples,
+        memory_pj=energy_memory_pj(counts.memory_bytes, cost) / samples,
+        formula_pj=formula_energy_pj(first_mac, counts.synops, cost) / samples,
+        purity=purity(behind.sites, behind.mac_sites),
+    )
+
+
+@dataclass(frozen=True)
+class AnnTwin:
+    """The ANN twin of a network on the same input, and how many times its energy it needs.
+
+    Attributes:
+        total: per sample; its formula is 4.6 pJ (or what the cost model says) for each MAC of a
+            matrix product or a convolution.
+        ratio_compute: energy of all arithmetic, ANN over SNN.
+        ratio_memory: energy of all memory traffic, ANN over SNN.
+        ratio_formula: the formula, ANN over SNN.
+    """
+
+    total: Summary
+    ratio_compute: float | None
+    ratio_memory: float | None
+    ratio_formula: float | None
+
+
+@dataclass(frozen=True)
+class EnergyReport:
+    """Operations and energy of a network.
+
+    Attributes:
+        cost_model: pJ per operation and byte.
+        samples: how many samples the means are over.
+        layers: counts summed over these samples.
+        twin: the ANN twin's layers, counted on one sample; None without one.
+    """
+
+    cost_model: CostModel
+    samples: int
+    layers: list[Layer]
+    twin: list[Layer] | None = None
+
+    @property
+    def total(self) -> Summary:
+        """The whole network."""
+        return summarise(self.layers, self.cost_model, self.samples)
+
+    @property
+    def parts(self) -> dict[str, Summary]:
+        """Each modality with its own classifier, and the fusion."""
+        names = dict.fromkeys(layer.part for layer in self.layers)
+        return {
+            name: summarise(
+                [layer for layer in self.layers if layer.part == name],
+                self.cost_model,
+                self.samples,
+            )
+            for name in names
+        }
+
+    @property
+    def ann_twin(self) -> AnnTwin | None:
+        """The ANN twin beside the network."""
+        if self.twin is None:
+            return None
+        snn, ann = self.total, _summarise_ann(self.twin, self.cost_model)
+        return AnnTwin(
+            ann,
+            ratio_compute=_ratio(ann.compute_pj, snn.compute_pj),
+            ratio_memory=_ratio(ann.memory_pj, snn.memory_pj),
+            ratio_formula=_ratio(ann.formula_pj, snn.formula_pj),
+        )
+
+    def scalars(self) -> dict[str, float]:
+        """The numbers worth a curve; what was not measured is left out."""
+        total, twin = self.total, self.ann_twin
+        values = {
+            "compute_uj": total.compute_pj / PJ_PER_UJ,
+            "memory_uj": total.memory_pj / PJ_PER_UJ,
+            "formula_uj": total.formula_pj / PJ_PER_UJ,
+            "ann_ratio": twin.ratio_compute if twin else None,
+            "purity": total.purity,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of `energy.json`."""
+        return {
+            "cost_model": asdict(self.cost_model),
+            "samples": self.samples,
+            "total": asdict(self.total),
+            "parts": {name: asdict(part) for name, part in self.parts.items()},
+            "layers": [self._layer_as_dict(layer) for layer in self.layers],
+            "ann_twin": asdict(self.ann_twin) if self.ann_twin else None,
+        }
+
+    def table(self) -> str:
+        """A small table: one line for each part and one for the whole."""
+        rows: list[tuple[str, ...]] = [
+            ("per sample", "MAC", "SynOps", "compute µJ", "memory µJ", "formula µJ", "purity")
+        ]
+        rows += [_row(name, part) for name, part in {**self.parts, "total": self.total}.items()]
+        if self.ann_twin:
+            rows.append(_row("ANN twin", self.ann_twin.total))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+    def _layer_as_dict(self, layer: Layer) -> dict[str, Any]:
+        numbers = asdict(summarise([layer], self.cost_model, self.samples))
+        return {"name": layer.name, "part": layer.part, **numbers}
+
+
+def _summarise_ann(layers: Sequence[Layer], cost: CostModel) -> Summary:
+    """Every synaptic operation is a MAC, those of all layers enter the formula; no purity."""
+    dense = [Layer(layer.name, layer.part, True, layer.counts.as_ann()) for layer in layers]
+    return summarise(dense, cost, samples=1)
+
+
+def _ratio(ann: float, snn: float) -> float | None:
+    return ann / snn if snn > 0 else None
+
+
+def _row(name: str, part: Summary) -> tuple[str, ...]:
+    counts = (f"{value:,.0f}" for value in (part.mac, part.synops))
+    energies = (part.compute_pj, part.memory_pj, part.formula_pj)
+    share = "-" if part.purity is None else f"{part.purity:.3f}"
+    return (name, *counts, *(f"{value / PJ_PER_UJ:.3f}" for value in energies), share)

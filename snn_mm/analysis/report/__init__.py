@@ -1,0 +1,1 @@
+"""From run directories to a page: tables, curves, energy, and where each number comes from."""

@@ -1,0 +1,99 @@
+"""Where the numbers come from: what differs between runs, and every run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
+from snn_mm.analysis.report.groups import Comparison, Group, Member, differences
+from snn_mm.analysis.report.wording import NOTHING, Metric, joined
+
+
+def difference_section(comparison: Comparison) -> Section:
+    """What differs between runs of one cell, and between the rows of one column."""
+    rows: list[list[Cell | str]] = []
+    for dataset in comparison.datasets:
+        groups = comparison.ordered(dataset)
+        inside = [row for group in groups for row in group_rows(comparison, group)]
+        runs = [member.run for group in groups for member in group.counted]
+        across = differences(runs, comparison.library.observers) if len(groups) > 1 else {}
+        rows += inside
+        rows += [[f"all of {dataset}", what, counted(v)] for what, v in across.items()]
+    if not rows:
+        same = "Runs that are compared agree in commit, data, versions and protocol."
+        return Section("Differences", [Text(same)])
+    caption = (
+        "What should be equal and is not; a number in brackets counts runs. "
+        "--by KEY makes rows of a key of the config."
+    )
+    columns = ["Where", "What differs", "Values"]
+    return Section("Differences", [Table("differences", caption, columns, rows, latex=False)])
+
+
+def group_rows(comparison: Comparison, group: Group) -> list[list[Cell | str]]:
+    """What differs inside a cell of the main table."""
+    where = f"{comparison.key(group.method)} on {group.dataset}"
+    found = differences([m.run for m in group.counted], comparison.library.observers)
+    rows: list[list[Cell | str]] = [[where, what, counted(v)] for what, v in found.items()]
+    if group.repeated:
+        seeds = f"seed {joined(group.repeated)}: the newest run counts"
+        rows.append([where, "several runs of one seed", seeds])
+    return rows
+
+
+def counted(values: Counter[str]) -> str:
+    """Values with how many runs have each."""
+    return joined([f"{value} ({count})" for value, count in sorted(values.items())])
+
+
+def runs_section(comparison: Comparison, metric: Metric, output: Path) -> Section:
+    """Every run that was found, whatever its state."""
+    groups = {id(m): group for group in comparison.groups for m in group.counted}
+    ordered = sorted(comparison.members, key=lambda m: m.run.name)
+    rows = [run_row(comparison, m, groups.get(id(m)), metric, output) for m in ordered]
+    blocks: list[Block] = []
+    if failed := [row for row, m in zip(rows, ordered) if m.problems]:
+        caption = f"{len(failed)} of {len(rows)} runs are unfinished, damaged or incomplete."
+        problems = [[row[0], row[1], row[-1]] for row in failed]
+        heads = ["Run", "Status", "What is wrong"]
+        blocks.append(Table("problems", caption, heads, problems, latex=False))
+    caption = "Every run; a plus after the commit means uncommitted changes."
+    columns = ["Run", "Status", "Counts in", metric.name, "Seed", "Commit", "Data", "Profile"]
+    table = Table("runs", caption, columns, [row[:-1] for row in rows], latex=False)
+    return Section("Runs", [*blocks, table])
+
+
+def run_row(
+    comparison: Comparison, member: Member, group: Group | None, metric: Metric, output: Path
+) -> list[Cell | str]:
+    """One run; the last cell says what is wrong with it."""
+    run = member.run
+    place = f"{comparison.key(group.method)} on {group.dataset}" if group else NOTHING
+    value = run.metrics.get(metric.name)
+    shown = NOTHING if value is None else f"{value * metric.scale:.2f}"
+    profile = run.environment.get("profile") or run.facts.get("run.profile") or NOTHING
+    return [
+        Cell(run.name, href=os.path.relpath(run.path, output.resolve())),
+        run.status,
+        place,
+        shown,
+        run.seed,
+        run.commit,
+        str(run.environment.get("data") or NOTHING),
+        str(profile),
+        "; ".join(member.problems),
+    ]
+
+
+def count_statuses(comparison: Comparison) -> str:
+    """How many runs there are in each state."""
+    counts = Counter(member.run.status for member in comparison.members)
+    if counts["running"]:
+        counts["running or killed"] = counts.pop("running")
+    parts = [f"{count} {status}" for status, count in sorted(counts.items())]
+    total = sum(counts.values())
+    used = sum(len(group.counted) for group in comparison.groups)
+    runs = f"{total} run{'s' * (total != 1)}"
+    return f"{runs}: {', '.join(parts)}. {used} enter the means."

@@ -1,0 +1,183 @@
+"""The tables a paper prints: methods by data sets, unimodal metrics, paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
+from snn_mm.analysis.report.groups import Comparison, Group, differences
+from snn_mm.analysis.report.published import PublishedNumber, find_number
+from snn_mm.analysis.report.statistics import paired_test
+from snn_mm.analysis.report.wording import NOTHING, Metric, signed
+from snn_mm.errors import UserError
+
+MARK = " †"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the tables of results are made of.
+
+    Attributes:
+        comparison: the runs.
+        metric: what is compared.
+        published: the papers' own numbers.
+        baseline: the method that the others are tested against; the first if None.
+    """
+
+    comparison: Comparison
+    metric: Metric
+    published: Sequence[PublishedNumber] = ()
+    baseline: str | None = None
+
+
+def results_section(results: Results) -> Section:
+    """All tables of results."""
+    if not results.comparison.groups:
+        return Section("Results", [Text("No finished run; --all counts unfinished ones too.")])
+    blocks: list[Block] = [main_table(results)]
+    if unimodal := unimodal_table(results):
+        blocks.append(unimodal)
+    if len(results.comparison.methods) > 1:
+        blocks += [comparison_table(results), Text(TEST_NOTE)]
+    return Section("Results", blocks)
+
+
+TEST_NOTE = (
+    "p is of the two-sided exact sign-flip permutation test over seeds that both methods ran; n "
+    "pairs cannot give less than the value in brackets (0.25 for three, 0.0625 for five), so a "
+    "large p of few seeds is no evidence of equality. p is not corrected for several comparisons."
+)
+
+
+def main_table(results: Results) -> Table:
+    """Methods by data sets."""
+    comparison, metric = results.comparison, results.metric
+    best = {dataset: best_method(comparison, dataset, metric) for dataset in comparison.datasets}
+    rows = []
+    for method in comparison.methods:
+        row = [method_cell(comparison, method)]
+        for dataset in comparison.datasets:
+            group = comparison.group(method, dataset)
+            row.append(result_cell(results, group, best[dataset] == method))
+        rows.append(row)
+    caption = (
+        f"{metric.name}{metric.unit}: mean ± standard deviation over seeds (number of seeds); the "
+        "best of a column in bold, below it what a paper prints. "
+        "† marks runs that differ in more than their seeds (see Differences)."
+    )
+    return Table("results", caption, ["Method", *comparison.datasets], rows)
+
+
+def method_cell(comparison: Comparison, method: str) -> Cell:
+    """A method with the letter that stands for it in figures."""
+    return Cell(f"{comparison.key(method)}. {method}")
+
+
+def result_cell(results: Results, group: Group | None, is_best: bool) -> Cell:
+    """Mean and deviation of one group, with its mark and the published number."""
+    if group is None:
+        return Cell(NOTHING)
+    comparison, metric = results.comparison, results.metric
+    text = metric.write(group.summary(metric.name))
+    runs = [member.run for member in group.counted]
+    marked = group.repeated or differences(runs, comparison.library.observers)
+    number = find_number(results.published, runs[0].facts, metric.name, comparison.library)
+    detail = f"{number.place}: {number.value:g}" if number else ""
+    return Cell(text + (MARK if marked else ""), bold=is_best, detail=detail)
+
+
+def best_method(comparison: Comparison, dataset: str, metric: Metric) -> str | None:
+    """The method with the best mean on a data set, None if none has one or only one exists."""
+    means = {}
+    for group in comparison.ordered(dataset):
+        if summary := group.summary(metric.name):
+            means[group.method] = -summary.mean if metric.lower_is_better else summary.mean
+    return max(means, key=means.__getitem__) if len(means) > 1 else None
+
+
+def unimodal_table(results: Results) -> Table | None:
+    """The same kind of metric for each modality alone; None if nothing was logged."""
+    comparison, metric = results.comparison, results.metric
+    family = metric.name.rpartition("/")[0] + "/"
+    columns = [
+        (dataset, name)
+        for dataset in comparison.datasets
+        for name in sibling_metrics(comparison.ordered(dataset), family, metric.name)
+    ]
+    if not columns:
+        return None
+    rows = []
+    for method in comparison.methods:
+        groups = [comparison.group(method, dataset) for dataset, _ in columns]
+        cells = [
+            Cell(metric.write(group.summary(name) if group else None))
+            for group, (_, name) in zip(groups, columns)
+        ]
+        rows.append([method_cell(comparison, method), *cells])
+    several = len(comparison.datasets) > 1
+    heads = [
+        f"{d}: {n.removeprefix(family)}" if several else n.removeprefix(family) for d, n in columns
+    ]
+    caption = f"{family}* of each modality alone{metric.unit}, mean ± standard deviation (seeds)."
+    return Table("unimodal", caption, ["Method", *heads], rows)
+
+
+def sibling_metrics(groups: Sequence[Group], family: str, without: str) -> list[str]:
+    """Final metrics of a family that any run has, but one."""
+    names = {n for group in groups for member in group.counted for n in member.run.metrics}
+    return sorted(name for name in names if name.startswith(family) and name != without)
+
+
+def comparison_table(results: Results) -> Table:
+    """Each method against the baseline, paired by seed."""
+    comparison, metric = results.comparison, results.metric
+    baseline = find_baseline(comparison, results.baseline)
+    rows = [
+        comparison_row(comparison, group, base, metric)
+        for dataset in comparison.datasets
+        if (base := comparison.group(baseline, dataset))
+        for group in comparison.ordered(dataset)
+        if group is not base
+    ]
+    unit = " in percentage points" if metric.is_share else ""
+    caption = (
+        f"Paired by seed against {comparison.key(baseline)}. {baseline}: mean difference of "
+        f"{metric.name}{unit}."
+    )
+    columns = ["Method", "Data set", "Pairs", "Difference", "p (smallest possible)"]
+    return Table("paired", caption, columns, rows)
+
+
+def comparison_row(
+    comparison: Comparison, group: Group, base: Group, metric: Metric
+) -> list[Cell | str]:
+    """One method against the baseline on one data set."""
+    ours, theirs = group.values(metric.name), base.values(metric.name)
+    shared = [seed for seed in ours if seed in theirs]
+    test = paired_test([ours[s] for s in shared], [theirs[s] for s in shared])
+    method = method_cell(comparison, group.method)
+    head: list[Cell | str] = [method, group.dataset, str(len(shared))]
+    if test is None:
+        return [*head, NOTHING, "no seed in common"]
+    p = f"{test.p:.3g} ({test.smallest_p:.3g})"
+    return [*head, signed(test.difference * metric.scale, 2 if metric.is_share else 4), p]
+
+
+def find_baseline(comparison: Comparison, wanted: str | None) -> str:
+    """The method that a user means: by letter, name or a part of the name that only one has.
+
+    Raises:
+        UserError: none or several fit.
+    """
+    methods = comparison.methods
+    if wanted is None:
+        return methods[0]
+    exact = [m for m in methods if wanted in (m, comparison.key(m))]
+    fitting = exact or [m for m in methods if wanted.casefold() in m.casefold()]
+    if len(fitting) != 1:
+        rows = "\n".join(f"{comparison.key(m)}. {m}" for m in (fitting or methods)[:3])
+        problem = "fits several rows" if fitting else "fits no row"
+        raise UserError(f"--baseline {wanted!r} {problem}; give a letter or a name of\n{rows}")
+    return fitting[0]

@@ -1,0 +1,84 @@
+"""How numbers are written in every table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from snn_mm.analysis.report.statistics import Summary
+
+LOWER_IS_BETTER = ("loss", "mae", "mse", "error", "forgetting", "energy")
+NOTHING = "—"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by its logged name, such as `test/accuracy/fused`."""
+
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """The part after the stage: `accuracy`."""
+        parts = self.name.split("/")
+        return parts[1] if len(parts) > 1 else parts[0]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is logged as a share and shown in percent."""
+        return "accuracy" in self.kind
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether small is good."""
+        return any(word in self.name.lower() for word in LOWER_IS_BETTER)
+
+    @property
+    def scale(self) -> float:
+        """What logged values are multiplied with."""
+        return 100.0 if self.is_share else 1.0
+
+    @property
+    def unit(self) -> str:
+        """Unit for captions."""
+        return " in percent" if self.is_share else ""
+
+    def write(self, summary: Summary | None) -> str:
+        """Mean, deviation and number as a table shows them."""
+        return mean_text(summary, self.scale, 2 if self.is_share else 4)
+
+
+def mean_text(summary: Summary | None, scale: float = 1.0, digits: int = 2) -> str:
+    """`87.65 ± 0.42 (3)`; without a deviation for a single value; a dash for none.
+
+    Example:
+        >>> mean_text(Summary(0.5, 0.01, 3), 100)
+        '50.00 ± 1.00 (3)'
+    """
+    if summary is None:
+        return NOTHING
+    mean = f"{summary.mean * scale:.{digits}f}".replace("-", "−")
+    if math.isnan(summary.deviation):
+        return f"{mean} ({summary.size})"
+    return f"{mean} ± {summary.deviation * scale:.{digits}f} ({summary.size})"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A difference with its sign."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def joined(values: list[str], most: int = 6) -> str:
+    """Values in one cell, the rest counted."""
+    shown = ", ".join(values[:most])
+    return f"{shown} and {len(values) - most} more" if len(values) > most else shown

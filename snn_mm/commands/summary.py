@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from snn_mm.contracts import FUSED
 from snn_mm.run.directory import RunDirectory, read_json
 from snn_mm.run.metrics_file import last_value
 
@@ -35,7 +36,7 @@ def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirect
     """The table's rows; what was not measured is left out."""
     rows: Rows = []
     for prefix, label in (("accuracy", "test accuracy"), ("firing_rate", "mean firing rate")):
-        for name, value in test.items():
+        for name, value in sorted(test.items(), key=lambda item: item[0].endswith(f"/{FUSED}")):
             if name.startswith(f"test/{prefix}/") and value is not None:
                 rows.append((f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}"))
     if coefficient is not None:

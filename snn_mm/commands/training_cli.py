@@ -15,6 +15,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
 
 from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.progress import PlainProgress
 from snn_mm.callbacks.reproducibility import EpochSeed
@@ -127,6 +128,8 @@ class TrainCLI(LightningCLI):
         flags = {entry.key: entry.value for entry in read_flags(self.command.arguments)}
         facts = {"seed": seed, "profile": self.settings.run.profile, "flags": flags}
         self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
+        if not any(isinstance(callback, FiringRateMonitor) for callback in given):
+            given = [*given, FiringRateMonitor()]
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
         progress: list[Callback] = []
         if trainer.enable_progress_bar is not False and not sys.stdout.isatty():

@@ -8,15 +8,19 @@ from snn_mm.run.directory import RunDirectory, write_json
 TEST = {
     "test/accuracy/audio": 0.5,
     "test/accuracy/fused": 0.75,
+    "test/accuracy/visual": 0.25,
     "test/firing_rate/audio": 0.125,
     "test/loss": 1.0,
 }
 
 
-def test_rows_hold_accuracies_rates_coefficient_and_place(tmp_path: Path) -> None:
+def test_rows_hold_accuracies_with_the_fused_one_last_rates_coefficient_and_place(
+    tmp_path: Path,
+) -> None:
     rows = summary_rows(TEST, 1.25, RunDirectory(tmp_path))
     assert rows == [
         ("test accuracy, audio", "0.5000"),
+        ("test accuracy, visual", "0.2500"),
         ("test accuracy, fused", "0.7500"),
         ("mean firing rate, audio", "0.1250"),
         ("last IEMF coefficient ξ", "1.2500"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
+from snn_mm.run.lock import RunLock
 
 DIRECTORY_VARIABLE = "SNN_MM_RUN_DIR"
 """Tells the ranks that Lightning launches which directory the first one chose."""
@@ -94,9 +95,9 @@ def _slurm_run(folder: Path, seed: object, environment: Mapping[str, str]) -> Ru
 
 
 def newest_unfinished(root: Path, experiment: str) -> RunDirectory | None:
-    """The run of an experiment that was started last and did not finish, if any."""
-    launched = launched_run(os.environ)
+    """The run of an experiment that was started last and neither finished nor goes on, if any."""
+    if launched := launched_run(os.environ):
+        return launched if launched.is_unfinished() else None
     runs = [RunDirectory(path.resolve()) for path in (root / experiment).glob("*/")]
-    candidates = runs if launched is None else [launched]
-    unfinished = [run for run in candidates if run.is_unfinished()]
-    return max(unfinished, key=lambda run: run.config.stat().st_mtime, default=None)
+    waiting = [run for run in runs if run.is_unfinished() and RunLock(run).is_free()]
+    return max(waiting, key=lambda run: run.config.stat().st_mtime, default=None)

@@ -37,6 +37,15 @@ class RunLock:
             raise UserError(f"run {self.run.path} is in use by another process") from None
         self._file = file
 
+    def is_free(self) -> bool:
+        """Whether nobody holds the directory; not to be asked by who does."""
+        try:
+            self.acquire()
+        except UserError:
+            return False
+        self.release()
+        return True
+
     def release(self) -> None:
         """Give the directory back; nothing if it was never taken."""
         if self._file is not None:

@@ -28,6 +28,6 @@ def test_a_directory_belongs_to_one_process_until_it_dies(tmp_path: Path) -> Non
         lock = RunLock(RunDirectory(tmp_path))
         with pytest.raises(UserError, match="in use"):
             lock.acquire()
+        assert not lock.is_free()
         holder.kill()
-    lock.acquire()
-    lock.release()
+    assert lock.is_free()

@@ -87,7 +87,8 @@ class Modulation(Callback, ABC):
         self.factors = self.compute_factors(mean_strength(pending, trainer))
         self.rewrite_gradients(self._modulated(pl_module), self.factors, trainer.global_step)
         named = {f"{self.name}/{key}": value for key, value in self.factors.items()}
-        pl_module.log_dict(named, on_step=True, on_epoch=True, batch_size=1)
+        # The ranks agree on the factors; Lightning asks for the reduction all the same.
+        pl_module.log_dict(named, on_step=True, on_epoch=True, batch_size=1, sync_dist=True)
 
     def _modulated(self, module: object) -> Modulated:
         if not isinstance(module, Modulated):

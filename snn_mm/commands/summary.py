@@ -40,7 +40,7 @@ def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirect
             if name.startswith(f"test/{prefix}/") and value is not None:
                 rows.append((f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}"))
     if coefficient is not None:
-        rows.append(("last IEMF coefficient ξ", f"{coefficient:.4f}"))
+        rows.append(("IEMF coefficient ξ, last epoch", f"{coefficient:.4f}"))
     return [*rows, ("run directory", str(run.path))]
 
 

@@ -23,7 +23,7 @@ def test_rows_hold_accuracies_with_the_fused_one_last_rates_coefficient_and_plac
         ("test accuracy, visual", "0.2500"),
         ("test accuracy, fused", "0.7500"),
         ("mean firing rate, audio", "0.1250"),
-        ("last IEMF coefficient ξ", "1.2500"),
+        ("IEMF coefficient ξ, last epoch", "1.2500"),
         ("run directory", str(tmp_path)),
     ]
 
@@ -41,7 +41,7 @@ def test_the_coefficient_is_the_last_that_was_logged(
     write_json(run.results, {"test": TEST})
     run.metrics.write_text(f"{column},step\r\n1.5,0\r\n1.25,1\r\n,2\r\n")
     print_summary(run)
-    assert "last IEMF coefficient ξ  1.2500" in capsys.readouterr().out
+    assert "IEMF coefficient ξ, last epoch  1.2500" in capsys.readouterr().out
 
 
 def test_metrics_that_are_no_numbers_are_shown_as_a_dash(

@@ -17,6 +17,7 @@ from snn_mm.neurons import LIF, is_spiking, reset_neurons
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_STATE = {"_memories"}
 
 
 def copy_for_counting(module: ModuleT) -> ModuleT:
@@ -25,9 +26,10 @@ def copy_for_counting(module: ModuleT) -> ModuleT:
     There every operation goes through the dispatcher, in one form: on a GPU neurons and batch norm
     are kernels that no counter knows. So counts depend on neither device nor precision.
     """
-    with torch.inference_mode(False), torch.no_grad(), _hooks_put_aside(module):
-        copy = deepcopy(module).cpu().float().eval()
-    _unshare(copy, set())
+    with torch.inference_mode(False), torch.no_grad():
+        with _unused(module):
+            copy = _copied(module).cpu().float().eval()
+        _unshare(copy, set())
     for part in copy.modules():
         if isinstance(part, LIF):
             part.implementation = "reference"  # the compiled loop is invisible to counters
@@ -41,9 +43,10 @@ def ann_twin(copy: ModuleT) -> ModuleT:
     The activation is softplus, a ReLU that is never exactly zero: a map that happens to be silent
     would be taken for spikes, and an ANN is charged for every connection.
     """
-    twin = deepcopy(copy)
+    with torch.inference_mode(False), torch.no_grad():
+        twin = _copied(copy)
     for part in list(twin.modules()):
-        for name, child in part.named_children():
+        for name, child in list(part._modules.items()):  # named_children skips repetitions
             if isinstance(child, BaseNode):
                 part.register_module(name, nn.Softplus())
         if isinstance(part, Encoder):
@@ -51,17 +54,33 @@ def ann_twin(copy: ModuleT) -> ModuleT:
     return twin
 
 
+def _copied(module: ModuleT) -> ModuleT:
+    """A copy with its own layers; other attributes are shared, for they may reach the trainer."""
+    twin = module.__new__(type(module))
+    layers = {key: module.__dict__[key] for key in ("_modules", "_parameters", "_buffers")}
+    twin.__dict__.update({**module.__dict__, "_trainer": None, **deepcopy(layers)})
+    return twin
+
+
 @contextmanager
-def _hooks_put_aside(module: nn.Module) -> Iterator[None]:
-    """Take the hooks off, since a copy would report to the monitors of the original."""
-    kept = [(part, name, getattr(part, name)) for part in module.modules() for name in _HOOKS]
-    for part, name, _ in kept:
-        setattr(part, name, OrderedDict())
+def _unused(module: nn.Module) -> Iterator[None]:
+    """Show a module without hooks and at rest for a while.
+
+    A copy with hooks would report to the monitors of the original, and membranes of a training step
+    are part of its graph and can't be copied.
+    """
+    parts = list(module.modules())
+    kept = [(part, key, part.__dict__[key]) for part in parts for key in _HOOKS]
+    kept += [
+        (part, key, part.__dict__[key]) for part in parts for key in _STATE & set(part.__dict__)
+    ]
+    for part, key, value in kept:
+        part.__dict__[key] = OrderedDict() if key in _HOOKS else dict.fromkeys(value)
     try:
         yield
     finally:
-        for part, name, hooks in kept:
-            setattr(part, name, hooks)
+        for part, key, value in kept:
+            part.__dict__[key] = value
 
 
 def _unshare(parent: nn.Module, seen: set[nn.Module]) -> None:
@@ -70,7 +89,9 @@ def _unshare(parent: nn.Module, seen: set[nn.Module]) -> None:
     Neurons stay shared, for they may carry their membrane from one place to the other; encoders
     begin at rest each time.
     """
-    for name, child in parent.named_children():
+    for name, child in list(parent._modules.items()):
+        if child is None:
+            continue
         own = child
         if child in seen and (isinstance(child, Encoder) or not is_spiking(child)):
             own = deepcopy(child)

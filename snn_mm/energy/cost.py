@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from spikingjelly.activation_based.op_counter import SimpleEnergyCostConfig
 
@@ -44,12 +44,17 @@ class CostModel:
 
 
 def preset_cost_model(name: Preset) -> CostModel:
-    """Return a cost model that spikingjelly ships; only its arithmetic depends on the precision."""
-    config = {
-        "45nm-fp32": SimpleEnergyCostConfig.fp32,
-        "45nm-fp16": SimpleEnergyCostConfig.fp16,
-        "45nm-int8": SimpleEnergyCostConfig.int8,
-    }[name]()
+    """Return a cost model that spikingjelly ships; only its arithmetic depends on the precision.
+
+    Raises:
+        UserError: no such preset.
+    """
+    if name not in get_args(Preset):
+        raise UserError(
+            f"cost_model: {name!r} is not one of {', '.join(get_args(Preset))}\n"
+            "or a model of your own: name, mac_pj, ac_pj, memory_pj_per_byte"
+        )
+    config: SimpleEnergyCostConfig = getattr(SimpleEnergyCostConfig, name.removeprefix("45nm-"))()
     return CostModel(name, config.e_mac_pj, config.e_ac_pj, config.e_memory_pj_per_byte)
 
 

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, scaled_dot_product_attention
+
+from snn_mm.energy import Counts, count_operations
+from snn_mm.energy.cost import CostModel
+from snn_mm.energy.counts import total
+from snn_mm.energy.parts import label_layers
+from snn_mm.energy.report import summarise
+from snn_mm.neurons import LIF
+
+FREE = CostModel("free", 0.0, 0.0, 0.0)
+SPIKES = torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0]])
+
+
+class Behind(nn.Module):
+    """A first layer that passes spikes `[1, 2, 4]` on, a transformation, and a second layer."""
+
+    def __init__(self, transform: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.transform = transform
+        self.first = nn.Linear(4, 4, bias=False)
+        self.second = nn.Linear(4, 3)
+        nn.init.eye_(self.first.weight)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        passed = (self.first(spikes * 2 - 1) > 0).to(spikes)  # a raw input that is not binary
+        out: Tensor = self.second(self.transform(passed))
+        return out
+
+
+def run(model: nn.Module, *samples: Tensor) -> dict[str, Counts]:
+    return count_operations(model, samples)
+
+
+def pooled(spikes: Tensor) -> Tensor:
+    means = avg_pool2d(spikes.unsqueeze(0), (1, 2)).squeeze(0)  # [2, 2]
+    return means.repeat(1, 2)  # [2, 4]
+
+
+@pytest.mark.parametrize("transform", [lambda s: 1.7 * s, pooled], ids=["scaled", "pooled"])
+def test_scaled_and_averaged_spikes_are_mac_and_not_pure(
+    transform: Callable[[Tensor], Tensor],
+) -> None:
+    model = Behind(transform)
+    counts = run(model, SPIKES)
+    assert (counts["second"].mac, counts["second"].synops) == (2 * 4 * 3, 0)
+    assert summarise(label_layers(model, counts), FREE, 1).purity == 0.0
+
+
+def test_binary_spikes_are_pure_and_cost_an_ac_per_connection() -> None:
+    model = Behind(lambda s: s)
+    counts = run(model, SPIKES)
+    assert (counts["second"].mac, counts["second"].synops) == (0, 4 * 3)
+    assert summarise(label_layers(model, counts), FREE, 1).purity == 1.0
+
+
+def test_purity_is_judged_sample_by_sample() -> None:
+    model = Behind(lambda s: s * (1.0 if s.sum() < 3 else 0.5))
+    counts = run(model, SPIKES, SPIKES * torch.tensor([[0.0], [1.0]]))
+    assert (counts["second"].mac, counts["second"].synops) == (24, 3)
+    assert summarise(label_layers(model, counts), FREE, 2).purity == 0.5
+
+
+def test_a_layer_called_twice_counts_twice_and_the_total_once_for_each_call() -> None:
+    shared = nn.Linear(4, 4, bias=False)
+    model = nn.Sequential(shared, nn.Sequential(shared))
+    assert total_of(model).mac == 2 * 4 * 4
+
+
+def test_a_neuron_with_two_parents_is_counted_once_for_each_call() -> None:
+    neuron = LIF(implementation="reference")
+    model = nn.Sequential(nn.Linear(4, 4), neuron, nn.Sequential(neuron))
+    counts = count_operations(model, [torch.randn(2, 1, 4)])
+    assert sum(part.neuron_updates for part in counts.values()) == 2 * 8
+
+
+def test_work_outside_of_any_layer_belongs_to_the_network_itself() -> None:
+    model = nn.Linear(4, 4, bias=False)
+    counts = count_operations(
+        model, [torch.full((1, 4), 0.5)], lambda x: model(x) @ torch.randn(4, 2)
+    )
+    assert counts[""].mac == 16 + 8
+
+
+def test_neurons_are_left_at_rest_and_hooks_removed() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), LIF(implementation="reference"))
+    count_operations(model, [torch.randn(2, 1, 4)])
+    assert model[1].v == 0.0
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+
+
+class Attention(nn.Module):
+    def __init__(self, fused: bool) -> None:
+        super().__init__()
+        self.fused = fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fused:
+            return scaled_dot_product_attention(x, x, x)
+        return (x @ x.transpose(-1, -2)).softmax(-1) @ x
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_attention_is_counted_whether_fused_or_not(fused: bool) -> None:
+    assert total_of(Attention(fused), torch.randn(1, 5, 4)).mac == 2 * 5 * 5 * 4
+
+
+@pytest.mark.parametrize("inference", [True, False])
+def test_inference_mode_and_autocast_around_the_count_change_nothing(inference: bool) -> None:
+    with torch.inference_mode(inference), torch.autocast("cpu", torch.bfloat16):
+        assert total_of(nn.Linear(4, 4, bias=False)).mac == 16
+
+
+def total_of(model: nn.Module, x: Tensor | None = None) -> Counts:
+    with torch.inference_mode(False):
+        sample = torch.full((1, 4), 0.5) if x is None else x
+    return total(label_layers(model, run(model, sample)))

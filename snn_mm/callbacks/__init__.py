@@ -1,8 +1,17 @@
 """Lightning callbacks: modulations, monitors, run records."""
 
 from snn_mm.callbacks.energy import EnergyEstimator
+from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.iemf import IEMF
 from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.spike_monitor import SpikeMonitor
 
-__all__ = ["IEMF", "EnergyEstimator", "FiringRateMonitor", "Modulation"]
+__all__ = [
+    "IEMF",
+    "EnergyEstimator",
+    "FactorTracker",
+    "FiringRateMonitor",
+    "Modulation",
+    "SpikeMonitor",
+]

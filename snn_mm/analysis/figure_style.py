@@ -1,0 +1,57 @@
+"""What all figures share: size, colours, a grid of panels, and how a file is written.
+
+Figures use no `pyplot` and change no global setting, so they work in any process and leave a user's
+own figures alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.0
+"""Inches: the text width of a paper."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+STYLE: Any = {  # Matplotlib types the keys as a literal of all settings
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.1,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "legend.handlelength": 1.2,
+}
+"""Settings of a drawing function: `@mpl.rc_context(STYLE)`."""
+
+
+def panels(
+    rows: int, columns: int, height: float, share_y: Literal["none", "col"] = "none"
+) -> tuple[Figure, list[list[Axes]]]:
+    """A grid of panels, `height` inches in all."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex="col", sharey=share_y, squeeze=False)
+    return figure, [list(line) for line in grid]
+
+
+def shades(count: int) -> list[Any]:
+    """Colours from the first layer (dark) to the last (light), without the palest yellow."""
+    return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Replace a PNG file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    figure.savefig(temporary, format="png", dpi=200)
+    temporary.replace(path)

@@ -1,0 +1,51 @@
+"""CSV tables that grow by the epoch, and lose the epochs that a resumed run does again."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+Row = dict[str, str]
+
+
+class EpochTable:
+    """A CSV file with a column `epoch`.
+
+    Rows are appended in one write. A line that a kill cut short is not read, and gone after the
+    next `keep`, which replaces the file in one step.
+
+    Args:
+        path: the file; it need not exist yet.
+        columns: names of the columns.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self.columns = tuple(columns)
+
+    def append(self, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows, whose cells stand in the order of the columns."""
+        is_new = not self.path.is_file()
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerows([self.columns, *rows] if is_new else rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Every whole row by column; none if there is no file."""
+        if not self.path.is_file():
+            return
+        with self.path.open(newline="") as file:
+            for row in csv.DictReader(line for line in file if line.endswith("\n")):
+                if None not in row and None not in row.values():
+                    yield row
+
+    def keep(self, is_wanted: Callable[[Row], bool]) -> None:
+        """Drop the rows that are not wanted; nothing if there is no file."""
+        if not self.path.is_file():
+            return
+        temporary = self.path.with_name(f".{self.path.name}")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(row for row in self.rows() if is_wanted(row))
+        temporary.replace(self.path)

@@ -1,0 +1,72 @@
+"""What the tests of trackers train: two small encoders whose spikes a loop can count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, Trainer
+from torch import nn
+from torch.optim import SGD
+from torch.utils.data import DataLoader
+
+from snn_mm.contracts import Batch
+from snn_mm.encoders import ConvNet, Encoder
+from snn_mm.fusion import Concat
+from snn_mm.modules import IEMFModule
+
+MakeTrainer = Callable[..., Trainer]
+SIZES = (4, 2, 3)
+
+
+def make_batches(sizes: tuple[int, ...] = SIZES) -> list[Batch]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        Batch(
+            inputs={
+                "a": torch.randn(n, 1, 8, 8, generator=generator),
+                "b": torch.randn(n, 1, 8, 8, generator=generator),
+            },
+            target=torch.arange(n) % 2,
+            id=["x"] * n,
+        )
+        for n in sizes
+    ]
+
+
+@pytest.fixture
+def loader() -> DataLoader[Batch]:
+    """Batches of different sizes."""
+    return DataLoader(make_batches(), batch_size=None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def spiking_module() -> IEMFModule:
+    """Return modality a, spiking, and b, its ANN twin with the same time axis as a at T = 1."""
+    torch.manual_seed(0)
+    encoders: dict[str, Encoder] = {
+        "a": ConvNet(1, time_steps=1, channels=(4,), feature_dim=5),
+        "b": ConvNet(1, neuron=nn.ReLU, time_steps=1, channels=(4,), feature_dim=5),
+    }
+    return IEMFModule(encoders, Concat, num_classes=2, optimizer=partial(SGD, lr=0.1))
+
+
+@pytest.fixture
+def make_trainer(tmp_path: Path) -> MakeTrainer:
+    """Make quiet trainers, by default of two epochs, in one run directory."""
+
+    def make(*callbacks: Callback, **options: Any) -> Trainer:
+        return Trainer(
+            accelerator="cpu",
+            default_root_dir=tmp_path,
+            callbacks=list(callbacks),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **{"max_epochs": 2, "logger": False, "enable_checkpointing": False, **options},
+        )
+
+    return make

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from snn_mm.analysis.report.axes import Scale, make_scale, spread_labels
 from snn_mm.analysis.report.curves import Point
 
 WIDTH, HEIGHT = 400.0, 260.0
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 34.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 34.0, 12.0, 40.0
 COLOURS = 8
 """Colours of the palette in `chart.css` (Okabe and Ito 2008); more lines repeat them, dashed."""
 
@@ -60,7 +60,7 @@ def line_chart(
         lines: curves; those without points are left out.
         bounds: ends that the y axis must not pass.
     """
-    lines = [line for line in lines if line.points]
+    lines = [within(line, bounds) for line in lines if line.points]
     x, y = scales(
         [float(p.epoch) for line in lines for p in line.points],
         [v for line in lines for p in line.points for v in band(line, p)],
@@ -102,6 +102,13 @@ def scales(
     """Scales of both axes."""
     x = make_scale(xs, LEFT, WIDTH - RIGHT, count=6, whole=whole)
     return x, make_scale(ys, HEIGHT - BOTTOM, TOP, bounds=bounds)
+
+
+def within(line: Line, bounds: tuple[float, float]) -> Line:
+    """A curve whose band ends where values do: no accuracy is above 100 percent."""
+    low, high = bounds
+    points = [Point(p.epoch, p.mean, max(p.low, low), min(p.high, high)) for p in line.points]
+    return replace(line, points=points)
 
 
 def band(line: Line, point: Point) -> tuple[float, ...]:

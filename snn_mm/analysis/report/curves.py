@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,76 +63,93 @@ def read_curves(run: Path) -> Curves:
 def read_metrics(path: Path, problems: list[str]) -> dict[str, Series]:
     """The last value of each column in each epoch."""
     series: dict[str, Series] = {}
+    columns, rows = open_rows(path, ["epoch"], problems)
 
-    def take(row: dict[str, str]) -> None:
-        epoch = int(row.pop("epoch"))
-        for name, cell in row.items():
-            if cell and name != "step":
-                series.setdefault(name, {})[epoch] = float(cell)
+    def take(row: Sequence[str]) -> None:
+        filled = {name: float(cell) for name, cell in zip(columns, row) if cell}
+        epoch = int(filled.pop("epoch"))
+        for name, value in filled.items():
+            series.setdefault(name, {})[epoch] = value
 
-    read_rows(path, ("epoch",), take, problems)
+    feed(rows, columns, columns, take, f"{path.name}: ", problems)
+    series.pop("step", None)
     return series
 
 
 def read_factors(path: Path, problems: list[str]) -> dict[str, Series]:
     """The mean of each factor over the steps of each epoch."""
-    sums: dict[tuple[str, int], list[float]] = {}
+    values: dict[tuple[str, str], list[float]] = {}
+    wanted = ["name", "epoch", "value"]
+    columns, rows = open_rows(path, wanted, problems)
 
-    def take(row: dict[str, str]) -> None:
-        value = float(row["value"])
-        total = sums.setdefault((row["name"], int(row["epoch"])), [0.0, 0.0])
-        total[0] += value
-        total[1] += 1
+    def take(row: Sequence[str]) -> None:
+        name, epoch, value = row
+        values.setdefault((name, epoch), []).append(float(value))
 
-    read_rows(path, ("epoch", "name", "value"), take, problems)
+    feed(rows, columns, wanted, take, f"{path.name}: ", problems)
     series: dict[str, Series] = {}
-    for (name, epoch), (total, count) in sums.items():
-        series.setdefault(name, {})[epoch] = total / count
+    for (name, epoch), found in values.items():
+        if epoch.isdigit():
+            series.setdefault(name, {})[int(epoch)] = sum(found) / len(found)
     return series
 
 
 def read_layers(path: Path, problems: list[str]) -> dict[tuple[str, str], tuple[float, ...]]:
     """Firing rate, silent and saturated share of each layer when it was last seen."""
     layers: dict[tuple[str, str], tuple[float, ...]] = {}
+    wanted = ["modality", "layer", *SHARES]
+    columns, rows = open_rows(path, wanted, problems)
 
-    def take(row: dict[str, str]) -> None:
-        shares = tuple(float(row[share]) for share in SHARES)
-        layers[row["modality"], row["layer"]] = shares
+    def take(row: Sequence[str]) -> None:
+        layers[row[0], row[1]] = tuple(map(float, row[2:]))
 
-    read_rows(path, ("modality", "layer", *SHARES), take, problems)
+    feed(rows, columns, wanted, take, f"{path.name}: ", problems)
     return layers
 
 
-def read_rows(
-    path: Path,
+def open_rows(
+    path: Path, wanted: Sequence[str], problems: list[str]
+) -> tuple[list[str], Iterator[list[str]]]:
+    """The header of a CSV file and its rows; nothing if it is missing or lacks a column."""
+    text = read_whole_lines(path, problems)
+    reader = csv.reader((text or "").splitlines())
+    columns = next(reader, [])
+    if text is not None and set(wanted) - set(columns):
+        problems.append(f"{path.name}: {'no header' if columns else 'empty'}")
+        return [], iter(())
+    return columns, reader
+
+
+def feed(
+    rows: Iterable[list[str]],
+    columns: Sequence[str],
     wanted: Sequence[str],
-    take: Callable[[dict[str, str]], None],
+    take: Callable[[Sequence[str]], None],
+    prefix: str,
     problems: list[str],
 ) -> None:
-    """Hand each row of a CSV file to `take`, by column.
+    """Hand the wanted cells of each row to `take`; factor files have millions of rows.
 
     Args:
-        path: a missing file has no rows.
-        wanted: columns that it must have.
-        take: raises ValueError for a cell it cannot read; such rows are counted.
-        problems: gets a line for each thing that is wrong.
+        rows: rows of cells.
+        columns: their names; with none there is nothing to read.
+        wanted: names of the cells that `take` gets, two at least unless they are all.
+        take: raises ValueError or KeyError for what it cannot read; such rows are counted.
+        prefix: start of the line about them.
+        problems: gets that line.
     """
-    text = read_whole_lines(path, problems)
-    if text is None:
-        return
-    reader = csv.reader(text.splitlines())
-    columns = next(reader, [])
-    if set(wanted) - set(columns):
-        problems.append(f"{path.name}: {'no header' if columns else 'empty'}")
-        return
-    damaged = 0
-    for row in reader:
+    pick = itemgetter(*map(columns.index, wanted)) if len(columns) > 1 else tuple
+    width, damaged = len(columns), 0
+    for row in rows:
+        if len(row) != width:
+            damaged += 1
+            continue
         try:
-            take(dict(zip(columns, row, strict=True)))
-        except ValueError:
+            take(pick(row))
+        except (ValueError, KeyError):
             damaged += 1
     if damaged:
-        problems.append(f"{path.name}: {damaged} damaged row{'s' * (damaged > 1)} left out")
+        problems.append(f"{prefix}{damaged} damaged row{'s' * (damaged > 1)} left out")
 
 
 def read_whole_lines(path: Path, problems: list[str]) -> str | None:

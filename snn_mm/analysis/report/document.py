@@ -33,6 +33,7 @@ class Table:
         columns: heads.
         rows: cells, or plain texts.
         latex: whether it belongs in `tables.tex`.
+        folded: whether a reader has to open it, because it is long.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell | str]]
     latex: bool = True
+    folded: bool = False
 
     @property
     def cells(self) -> list[list[Cell]]:

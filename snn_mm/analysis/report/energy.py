@@ -8,7 +8,8 @@ from typing import Any
 
 from snn_mm.analysis.report.run_files import as_dict, read_object
 
-PJ_PER_UJ = 1e6
+MILLION = 1e6
+"""pJ in a µJ, and operations in M."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Energy:
         cost_model: name of the cost model.
         compute_uj: energy of the operations; `memory_uj` of the memory traffic, apart from it.
         formula_uj: by the field's formula, first layer MAC and the rest SynOps.
-        synops: synaptic operations.
+        synops_m: synaptic operations, in millions.
         purity: share of them that binary spikes drove, None where there is none.
         ann_ratio: compute energy of the ANN twin over ours.
         parts_uj: compute energy by modality and for the fusion.
@@ -29,7 +30,7 @@ class Energy:
     compute_uj: float
     memory_uj: float | None
     formula_uj: float | None
-    synops: float | None
+    synops_m: float | None
     purity: float | None
     ann_ratio: float | None
     parts_uj: dict[str, float] = field(default_factory=dict)
@@ -42,18 +43,18 @@ def read_energy(run: Path, problems: list[str]) -> Energy | None:
         return None
     content = read_object(path, problems)
     total = as_dict(content.get("total"))
-    compute = _micro(total, "compute_pj")
+    compute = _millions(total, "compute_pj")
     if compute is None:
         if content:
             problems.append("energy.json: total.compute_pj is missing")
         return None
-    parts = {name: _micro(counts, "compute_pj") for name, counts in _parts(content)}
+    parts = {name: _millions(counts, "compute_pj") for name, counts in _parts(content)}
     return Energy(
         cost_model=str(as_dict(content.get("cost_model")).get("name", "unnamed")),
         compute_uj=compute,
-        memory_uj=_micro(total, "memory_pj"),
-        formula_uj=_micro(total, "formula_pj"),
-        synops=_number(total, "synops"),
+        memory_uj=_millions(total, "memory_pj"),
+        formula_uj=_millions(total, "formula_pj"),
+        synops_m=_millions(total, "synops"),
         purity=_number(total, "purity"),
         ann_ratio=_number(as_dict(content.get("ann_twin")), "ratio_compute"),
         parts_uj={name: value for name, value in parts.items() if value is not None},
@@ -69,6 +70,6 @@ def _number(counts: dict[str, Any], key: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _micro(counts: dict[str, Any], key: str) -> float | None:
+def _millions(counts: dict[str, Any], key: str) -> float | None:
     value = _number(counts, key)
-    return None if value is None else value / PJ_PER_UJ
+    return None if value is None else value / MILLION

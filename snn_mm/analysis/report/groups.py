@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,12 +18,14 @@ from snn_mm.analysis.report.naming import (
     dataset_name,
     method_name,
     modulations,
-    short_key,
     suffixes,
 )
 from snn_mm.analysis.report.run_files import Run, as_dict
 from snn_mm.analysis.report.statistics import Summary, summarise
 from snn_mm.errors import UserError
+
+MANY_RUNS = 64
+"""Runs from which starting processes is worth it: factor files have a row a step."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def compare(
     Raises:
         UserError: a key in `by` stands in no config.
     """
-    members = [read_member(run) for run in runs]
+    members = read_members(runs)
     usable = [m for m in members if m.run.facts and (m.run.is_finished or count_all)]
     check_keys(by, [member.run for member in members])
     datasets = _label(usable, lambda m: dataset_name(m.run.facts), _facts_of("data", library))
@@ -142,6 +145,14 @@ def compare(
         cells.setdefault(cell, []).append(member)
     groups = [_one_per_seed(method, dataset, cells[method, dataset]) for method, dataset in cells]
     return Comparison(members, groups, library)
+
+
+def read_members(runs: Sequence[Run]) -> list[Member]:
+    """Read the files of all runs, on all cores where there are many."""
+    if len(runs) < MANY_RUNS:
+        return [read_member(run) for run in runs]
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(read_member, runs, chunksize=8))
 
 
 def read_member(run: Run) -> Member:
@@ -229,7 +240,7 @@ def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
     packages = as_dict(environment.get("packages"))
     facts |= {f"version of {name}": str(version) for name, version in packages.items()}
     protocol = select(run.facts, "protocol", observers)
-    return facts | {f"protocol: {short_key(k)}": as_text(v) for k, v in protocol.items()}
+    return facts | {f"protocol: {k}": as_text(v) for k, v in protocol.items()}
 
 
 def differences(runs: Sequence[Run], observers: Iterable[str]) -> dict[str, Counter[str]]:

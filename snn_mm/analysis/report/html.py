@@ -11,8 +11,10 @@ from snn_mm.analysis.report.charts import COLOURS, STYLE
 from snn_mm.analysis.report.document import Block, Cell, Document, Figure, Table, Text
 
 PAGE_STYLE = Path(__file__).with_name("page.css")
-MANY_COLUMNS = 4
+MANY_COLUMNS = 2
 """A table with more columns becomes a list of cards on a phone."""
+SHORT = 24
+"""Characters that a cell keeps on one line: a mean does not leave its deviation."""
 
 FRAME = """\
 <!DOCTYPE html>
@@ -72,14 +74,19 @@ def table_html(table: Table) -> str:
         "<tr>" + "".join(cell_html(c, i, table.columns[i]) for i, c in enumerate(row)) + "</tr>"
         for row in table.cells
     ]
+    caption = escape(table.caption)
+    shown = ["<figure>", f"<figcaption>{caption}</figcaption>"], ["</figure>"]
+    folded = ["<details>", f"<summary>{caption}</summary>"], ["</details>"]
+    opening, closing = folded if table.folded else shown
     return "\n".join(
         [
+            *opening,
             f'<div class="wide"><table{kind}>',
-            f"<caption>{escape(table.caption)}</caption>",
             f"<thead><tr>{heads}</tr></thead>",
             "<tbody>",
             *rows,
             "</tbody></table></div>",
+            *closing,
         ]
     )
 
@@ -95,7 +102,8 @@ def cell_html(cell: Cell, column: int, head: str) -> str:
         text += f"<small>{escape(cell.detail)}</small>"
     if column == 0:
         return f'<th scope="row">{text}</th>'
-    return f'<td data-head="{escape(head)}">{text}</td>' if text else "<td></td>"
+    kind = ' class="short"' if len(cell.text) <= SHORT else ""
+    return f'<td{kind} data-head="{escape(head)}">{text}</td>' if text else "<td></td>"
 
 
 def figure_html(figure: Figure) -> str:

@@ -56,12 +56,17 @@ def read_published(path: Path) -> list[PublishedNumber]:
         UserError: the file is missing or an entry is not as described.
     """
     try:
-        entries = load_yaml(path.read_text(encoding="utf-8"))["numbers"]
-        return [PublishedNumber(**entry) for entry in entries]
+        tables = load_yaml(path.read_text(encoding="utf-8"))["tables"]
+        return [number for table in tables for number in read_table(**table)]
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file of published numbers") from None
     except Exception as error:  # YAML and a wrong entry raise several kinds
         raise UserError(f"{path}: not a list of published numbers: {error}") from error
+
+
+def read_table(entries: Sequence[dict[str, Any]], **shared: Any) -> list[PublishedNumber]:
+    """The numbers of one table: what it shares, and what each entry adds or replaces."""
+    return [PublishedNumber(**{**shared, **entry}) for entry in entries]
 
 
 def find_number(

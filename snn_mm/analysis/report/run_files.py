@@ -133,19 +133,29 @@ def read_run(path: Path) -> Run:
     problems: list[str] = []
     results = read_object(path / "results.json", problems)
     environment = read_object(path / "environment.json", problems)
-    config = read_object(path / "config.yaml", problems)
-    run = Run(path, results, environment, flatten(config), problems)
+    facts = flatten(read_object(path / "config.yaml", problems))
+    if facts and not {"model", "data"} <= facts.keys():
+        problems.append("config.yaml: names no model or no data")
+        facts = {}
+    run = Run(path, results, environment, facts, problems)
     if run.status not in (FINISHED, UNREADABLE):
-        error = str(results.get("error") or "").strip().splitlines()
-        problems.append(f"{run.status}{': ' + error[0] if error else ''}")
+        problems.append(describe_end(run.status, results.get("error")))
     return run
+
+
+def describe_end(status: str, error: Any) -> str:
+    """How an unfinished run stands, in one line."""
+    first = str(error or "").strip().split("\n")[0]
+    if status == "running":
+        return "no end was noted: still running, or killed"
+    return f"{status}: {first}" if first else status
 
 
 def read_object(path: Path, problems: list[str]) -> dict[str, Any]:
     """Read a JSON or YAML mapping; empty, with a line added to `problems`, if that fails."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else load_yaml(text)
+        content = json.loads(text) if path.suffix == ".json" else load_whole_yaml(text)
     except FileNotFoundError:
         problems.append(f"{path.name}: missing")
     except OSError as error:
@@ -157,6 +167,13 @@ def read_object(path: Path, problems: list[str]) -> dict[str, Any]:
             return content
         problems.append(f"{path.name}: empty" if not content else f"{path.name}: no mapping")
     return {}
+
+
+def load_whole_yaml(text: str) -> Any:
+    """Parse YAML that a program wrote; half a file may parse too, but has no last line break."""
+    if text and not text.endswith("\n"):
+        raise ValueError("the last line is cut short")
+    return load_yaml(text)
 
 
 def load_yaml(text: str) -> Any:

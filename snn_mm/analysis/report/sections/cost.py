@@ -19,7 +19,7 @@ QUANTITIES: dict[str, tuple[Pick, int]] = {
     "Compute [µJ]": (lambda e: e.compute_uj, 3),
     "Memory [µJ]": (lambda e: e.memory_uj, 3),
     "Formula [µJ]": (lambda e: e.formula_uj, 3),
-    "SynOps": (lambda e: e.synops, 0),
+    "SynOps [M]": (lambda e: e.synops_m, 3),
     "Purity": (lambda e: e.purity, 3),
     "ANN twin": (lambda e: e.ann_ratio, 2),
 }

@@ -84,8 +84,14 @@ def result_cell(results: Results, group: Group | None, is_best: bool) -> Cell:
     runs = [member.run for member in group.counted]
     marked = group.repeated or differences(runs, comparison.library.observers)
     number = find_number(results.published, runs[0].facts, metric.name, comparison.library)
-    detail = f"{number.place}: {number.value:g}" if number else ""
+    detail = published_text(number, metric) if number else ""
     return Cell(text + (MARK if marked else ""), bold=is_best, detail=detail)
+
+
+def published_text(number: PublishedNumber, metric: Metric) -> str:
+    """What a paper prints, where, and what has to be known of it."""
+    value = f"{number.value:.2f}" if metric.is_share else f"{number.value:g}"
+    return f"{number.place}: {value}{f' ({number.note})' if number.note else ''}"
 
 
 def best_method(comparison: Comparison, dataset: str, metric: Metric) -> str | None:

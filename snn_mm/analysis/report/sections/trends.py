@@ -54,14 +54,17 @@ def learning_panel(
 
 
 def factor_section(comparison: Comparison, metric: Metric) -> Section:
-    """What modulations computed, a chart per factor."""
+    """What modulations computed and trackers measured, a chart per factor."""
     blocks: list[Block] = []
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
+        groups = [group for group in groups if group.names(lambda c: c.factors)]
         names = sorted({n for group in groups for n in group.names(lambda c: c.factors)})
         panels = [factor_panel(comparison, groups, dataset, name) for name in names]
         if panels:
-            caption = f"{dataset}: mean over the steps of an epoch, band as above."
+            caption = (
+                f"{dataset}: mean over the steps of an epoch, the band is one standard deviation."
+            )
             blocks.append(Figure(caption, panels, legend(comparison, groups)))
     nothing = (
         "No counted run logged a factor. Modulations such as IEMF log theirs; the callback "
@@ -86,6 +89,7 @@ def firing_section(comparison: Comparison, metric: Metric) -> Section:
         blocks.append(table)
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
+        groups = [group for group in groups if curve_names([group], "val/firing_rate/")]
         modalities = curve_names(groups, "val/firing_rate/")
         panels = [rate_panel(comparison, groups, dataset, m) for m in modalities]
         if panels:
@@ -103,17 +107,16 @@ def firing_section(comparison: Comparison, metric: Metric) -> Section:
 def rate_table(comparison: Comparison) -> Table | None:
     """Final firing rates, None if there are none."""
     prefix = "test/firing_rate/"
+    runs = [member.run for group in comparison.groups for member in group.counted]
+    names = sorted({n for run in runs for n in run.metrics if n.startswith(prefix)})
     rows: list[list[Cell | str]] = []
-    for group in comparison.groups:
-        logged = {name for member in group.counted for name in member.run.metrics}
-        for name in sorted(name for name in logged if name.startswith(prefix)):
-            rate = mean_text(group.summary(name), digits=4)
-            head = method_cell(comparison, group.method)
-            rows.append([head, group.dataset, name.removeprefix(prefix), rate])
-    rows.sort(key=lambda row: tuple(c.text if isinstance(c, Cell) else c for c in row))
+    for dataset in comparison.datasets:
+        for group in comparison.ordered(dataset):
+            rates = [mean_text(group.summary(name), digits=4) for name in names]
+            rows.append([method_cell(comparison, group.method), dataset, *rates])
     caption = "Spikes per neuron and time step on the test set, mean ± standard deviation (seeds)."
-    columns = ["Method", "Data set", "Modality", "Firing rate"]
-    return Table("firing", caption, columns, rows) if rows else None
+    columns = ["Method", "Data set", *(name.removeprefix(prefix) for name in names)]
+    return Table("firing", caption, columns, rows) if names else None
 
 
 def rate_panel(
@@ -142,7 +145,7 @@ def layer_table(comparison: Comparison) -> Table | None:
         "The last monitored epoch by layer: firing rate, share of silent and saturated neurons."
     )
     columns = ["Method", "Data set", "Modality", "Layer", "Rate", "Silent", "Saturated"]
-    return Table("layers", caption, columns, rows, latex=False) if rows else None
+    return Table("layers", caption, columns, rows, latex=False, folded=True) if rows else None
 
 
 def drawn_groups(comparison: Comparison, dataset: str, metric: Metric) -> list[Group]:

@@ -23,6 +23,7 @@ COMMANDS = {
         "show experiments, models, neurons, data; or one KEY's parameters",
         "snn_mm.commands.listing",
     ),
+    "sweep": Command("train a grid of settings and seeds, then report", "snn_mm.commands.sweep"),
     "report": Command("compare runs: tables, curves, energy", "snn_mm.commands.report"),
     "doctor": Command("check versions, devices and data", "snn_mm.commands.doctor"),
 }

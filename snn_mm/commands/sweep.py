@@ -1,0 +1,173 @@
+"""`snnmm sweep EXPERIMENT`: a grid of settings and seeds; needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from snn_mm.commands import report
+from snn_mm.commands.catalogue import experiment_folders
+from snn_mm.commands.config_tree import read_flags
+from snn_mm.commands.listing import aligned
+from snn_mm.commands.options import RunOptions, run_setting
+from snn_mm.errors import UserError
+from snn_mm.sweep.attempt import is_busy
+from snn_mm.sweep.cells import Cell, Sweep, unfinished
+from snn_mm.sweep.definition import config_files, describe, settle_definition
+from snn_mm.sweep.grid import CONFIG, parse_axes
+from snn_mm.sweep.progress import Progress
+from snn_mm.sweep.scheduler import Scheduler
+from snn_mm.sweep.scripts import to_commands, to_sbatch, to_wandb
+
+# -P as for `snnmm` itself: the working directory is not where modules come from.
+FIT = (sys.executable, "-P", "-m", "snn_mm")
+USAGE = "snnmm sweep EXPERIMENT.yaml [--seeds N] [--grid KEY=VALUE,VALUE ...] [--KEY VALUE ...]"
+EPILOG = """\
+Every other flag goes to `snnmm fit`. Run the same command again to go on after an interruption:
+finished runs are left alone, others go on from their last epoch, failed ones are tried again.
+
+  snnmm sweep experiments/quickstart.yaml --seeds 5 --grid model.fusion=Concat,FiLM
+  snnmm sweep experiments/quickstart.yaml --grid 'model.encoders.audio.channels=[[8,16],[16,32]]'
+  snnmm sweep experiments/quickstart.yaml --seeds 3 --grid config=with_iemf.yaml,without.yaml"""
+OURS = ("run.id", "run.name", "resume", "print_config", "help")
+
+
+def run(argv: list[str], fit: Sequence[str] = FIT) -> int:
+    """Run the command.
+
+    Args:
+        argv: what was typed after `snnmm`, `sweep` first.
+        fit: the program that answers `fit`.
+
+    Returns:
+        The exit code: 0, 1 if a run failed, or 128 plus the signal that ended the sweep.
+
+    Raises:
+        UserError: a mistake in the command, or one that its first run found.
+    """
+    options, flags = _parse(argv[1:])
+    sweep = make_sweep(options, flags)
+    facts, cells = describe(sweep), sweep.cells()
+    if options.print is not None:
+        print(script(options.print, sweep, cells), end="")
+        return 0
+    if options.dry_run:
+        print("\n".join(aligned([(cell.run.run_id, state(cell)) for cell in cells])))
+        return 0
+    settle_definition(sweep, facts, options.extend)
+    return execute(sweep, cells, options, fit)
+
+
+def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
+    """Build the sweep that the options ask for.
+
+    Raises:
+        UserError: a flag is the sweep's own business, or is varied as well.
+    """
+    axes = parse_axes(options.grid, options.seeds, options.seed_keys)
+    varied = {key: axis.name for axis in axes for key in axis.keys if key != CONFIG}
+    for entry in read_flags(flags):
+        if entry.key in OURS:
+            raise UserError(f"--{entry.key}: a sweep names and resumes its runs itself; see --name")
+        if entry.key in varied:
+            raise UserError(f"--{entry.key} is varied by {varied[entry.key]} already")
+    experiment = Path(options.experiment)
+    name = options.name or f"{experiment.stem}-sweep"
+    if name.startswith(".") or "/" in name:
+        raise UserError(f"--name {name!r} is no plain folder name")
+    sweep = Sweep(name, Path(), experiment, tuple(axes), tuple(flags))
+    root = run_setting("root", config_files(sweep), flags) or RunOptions.root
+    return Sweep(name, Path(root), experiment, tuple(axes), tuple(flags))
+
+
+def execute(
+    sweep: Sweep, cells: list[Cell], options: argparse.Namespace, fit: Sequence[str]
+) -> int:
+    """Run what is left, then compare what is there."""
+    left = unfinished(cells)
+    done = len(cells) - len(left)
+    with Progress(len(cells), done, options.jobs, options.metric) as progress:
+        progress.note(f"{sweep.folder}: {len(cells)} runs, {done} finished, {len(left)} to go")
+        scheduler = Scheduler(left, fit, options.jobs, progress)
+        scheduler.run()
+    if scheduler.signals:
+        print(
+            f"interrupted: {progress.done} of {len(cells)} runs finished; the same command goes on"
+        )
+        return 128 + signal.Signals(scheduler.signals[0])
+    print(f"{progress.done} of {len(cells)} runs finished, {progress.failures} failed")
+    if progress.done:
+        folder = str(sweep.folder)
+        metric = f"--metric={options.metric}"
+        report.run(["report", folder, "--output", str(sweep.folder / "report"), metric])
+    return 1 if scheduler.failures else 0
+
+
+def script(kind: str, sweep: Sweep, cells: list[Cell]) -> str:
+    """The sweep as others run it."""
+    if kind == "commands":
+        return to_commands(cells)
+    if kind == "sbatch":
+        return to_sbatch(sweep, cells)
+    files = (folder / "_base" / "wandb.yaml" for folder in experiment_folders())
+    return to_wandb(sweep, next((file for file in files if file.is_file()), None))
+
+
+def state(cell: Cell) -> str:
+    """How far a run is."""
+    return "running" if is_busy(cell.run) else cell.state()
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Split what is typed into the sweep's options and flags for `fit`."""
+    parser = _parser()
+    if {"-h", "--help"} & set(arguments):
+        parser.parse_args(["--help"])
+    if not arguments or arguments[0].startswith("-"):
+        raise UserError(f"which experiment? it comes first\n{USAGE}")
+    options, flags = parser.parse_known_args(arguments[1:])
+    options.experiment = arguments[0]
+    return options, flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "snnmm sweep",
+        usage=USAGE,
+        epilog=EPILOG,
+        description="Train a grid of settings and seeds, one `snnmm fit` each, then report.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--seeds", metavar="N", help="seeds 0 to N-1, or seeds with commas: 3,7,11")
+    add(
+        "--seed-keys",
+        default="seed_everything",
+        metavar="KEYS",
+        help="what gets the seed, with commas (seed_everything); add data.seed to draw data anew",
+    )
+    add(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="KEY=A,B",
+        help="vary a key of the config; KEY `config`: add one of these files. May be repeated",
+    )
+    add("--jobs", type=positive, default=1, metavar="N", help="how many run at a time (1)")
+    add("--name", help="folder of the sweep below the runs (EXPERIMENT-sweep)")
+    add("--metric", default="test/accuracy/fused", help="what is shown (test/accuracy/fused)")
+    add("--extend", action="store_true", help="add new values to a sweep that was started")
+    add("--dry-run", action="store_true", help="list the runs and how far they are")
+    add("--print", choices=("commands", "sbatch", "wandb"), help="print it for others to run")
+    return parser
+
+
+def positive(text: str) -> int:
+    """A count of at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; accepted: 1, 2, ...")
+    return int(text)

@@ -1,0 +1,126 @@
+"""One `snnmm fit` in a process of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from snn_mm.run.directory import RunDirectory
+from snn_mm.sweep.cells import Cell
+
+LOG = "output.log"
+ERROR = "snnmm: error: "
+
+
+class Attempt:
+    """A process that trains one cell, its output in `output.log` of the run directory.
+
+    The process inherits a lock on its own output, which the kernel holds until the process ends. So
+    a sweep that was killed and started again sees which of its runs still go on, even those that
+    are too young to have taken their run directory, and waits for them.
+
+    Args:
+        cell: what to train.
+        command: the program that answers `fit`.
+        environment: environment variables of the process.
+    """
+
+    def __init__(self, cell: Cell, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.cell = cell
+        self.begin = time.monotonic()
+        self.process: subprocess.Popen[bytes] | None = None
+        log = lock_log(cell.run)
+        if log is None:
+            return
+        with log:
+            self.offset = log.seek(0, os.SEEK_END)
+            if not cell.is_finished:
+                self.process = self._start(log, [*command, *cell.command], environment)
+
+    def _start(
+        self, log: IO[bytes], command: list[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches the sweep alone, which then stops its runs.
+        return subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+        )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this sweep started the process; else an earlier one did, or none was needed."""
+        return self.process is not None
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.monotonic() - self.begin
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self.process.poll() is None if self.process else is_busy(self.cell.run)
+
+    @property
+    def code(self) -> int:
+        """Exit code of the own process; 0 for another's."""
+        code = self.process.returncode if self.process else 0
+        return 0 if code is None else code
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Send the own process a signal; SIGKILL goes to its data-loading workers too."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        if number == signal.SIGKILL:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    def error(self) -> str:
+        """Why the process failed: its own message, or the last line it wrote."""
+        if self.code < 0:
+            return f"killed by {signal.Signals(-self.code).name}"
+        with (self.cell.run.path / LOG).open("rb") as file:
+            file.seek(self.offset)
+            output = file.read().decode(errors="replace")
+        if ERROR in output:
+            return output.rpartition(ERROR)[2].strip()
+        lines = output.strip().splitlines() or ["no output"]
+        return f"exit code {self.code}: {lines[-1].strip()}"
+
+
+def lock_log(run: RunDirectory) -> IO[bytes] | None:
+    """Open and lock the output file of a run; None if a process still writes to it."""
+    run.path.mkdir(parents=True, exist_ok=True)
+    return _locked(run.path / LOG)
+
+
+def is_busy(run: RunDirectory) -> bool:
+    """Whether a process that a sweep started still trains this run."""
+    path = run.path / LOG
+    if not path.is_file():
+        return False
+    file = _locked(path)
+    if file is not None:
+        file.close()
+    return file is None
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    # `flock` belongs to the open file, which a child inherits; `lockf` would belong to us alone.
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

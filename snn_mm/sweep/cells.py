@@ -1,0 +1,130 @@
+"""The runs of a sweep: what each is called and how it is started."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from snn_mm.run.directory import FINISHED, RunDirectory, read_json
+from snn_mm.sweep.grid import CONFIG, Axis
+
+MAX_ID = 120
+UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+")
+"""What is kept out of run ids: they are folder names, words of a shell and ids of W&B."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        run: its directory, `<root>/<sweep>/<id>`.
+        settings: what tells it from the others, as keys and values.
+        start: arguments of `snnmm` that start it.
+    """
+
+    run: RunDirectory
+    settings: tuple[tuple[str, str], ...]
+    start: tuple[str, ...]
+
+    @property
+    def resume(self) -> tuple[str, ...]:
+        """Arguments of `snnmm` that go on with it."""
+        return ("fit", "--resume", str(self.run.path))
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Arguments that start it, or that go on with it if it was started before."""
+        return self.resume if self.run.results.is_file() else self.start
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.run.status() == FINISHED
+
+    def state(self) -> str:
+        """How far it is, in a few words; nobody may be training it."""
+        results = read_json(self.run.results)
+        status = results.get("status")
+        if status in (None, FINISHED):
+            return status or "waiting"
+        how = "killed" if status == "running" else status
+        error = str(results.get("error") or "").strip().split("\n")[0]
+        return f"{how} after {results.get('epochs', 0)} epochs" + (f": {error}" if error else "")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid over one experiment.
+
+    Attributes:
+        name: its folder below the root.
+        root: folder of all runs.
+        experiment: the config file that is varied.
+        axes: what is varied.
+        flags: what every run gets beside.
+    """
+
+    name: str
+    root: Path
+    experiment: Path
+    axes: tuple[Axis, ...]
+    flags: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs lie."""
+        return self.root / self.name
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """Arguments that every run gets after its config files."""
+        return (*self.flags, f"--run.root={self.root}", f"--run.name={self.name}")
+
+    def cells(self) -> list[Cell]:
+        """Every run; the last axis, the seed, changes fastest."""
+        choices = list(itertools.product(*(axis.values for axis in self.axes)))
+        labels = [self._label(values) for values in choices]
+        return [
+            self._cell(make_id(label, values, labels.count(label) > 1), values)
+            for label, values in zip(labels, choices)
+        ]
+
+    def _label(self, values: tuple[str, ...]) -> str:
+        parts = []
+        for axis, value in zip(self.axes, values):
+            word = Path(value).stem if axis.keys == (CONFIG,) else value
+            parts.append(f"{axis.label}={file_safe(word)}")
+        return "+".join(parts)
+
+    def _cell(self, name: str, values: tuple[str, ...]) -> Cell:
+        settings = tuple(
+            (key, value) for axis, value in zip(self.axes, values) for key in axis.keys
+        )
+        # A later word wins: flags over the files of an axis, an axis over flags.
+        files = [f"--{key}={value}" for key, value in settings if key == CONFIG]
+        keys = [f"--{key}={value}" for key, value in settings if key != CONFIG]
+        start = ("fit", f"--config={self.experiment}", *files, *self.common, f"--run.id={name}")
+        return Cell(RunDirectory(self.folder / name), settings, (*start, *keys))
+
+
+def file_safe(value: str) -> str:
+    """A value as part of a run id; never empty."""
+    return UNSAFE.sub("-", value).strip("-") or "empty"
+
+
+def make_id(label: str, values: tuple[str, ...], is_taken: bool) -> str:
+    """A label as run id; a hash of the values is added where it is too long or not the only one."""
+    if len(label) <= MAX_ID and not is_taken:
+        return label
+    digest = hashlib.sha256("\n".join(values).encode()).hexdigest()[:8]
+    return f"{label[: MAX_ID - 9]}~{digest}"
+
+
+def unfinished(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells that are left to do."""
+    return [cell for cell in cells if not cell.is_finished]

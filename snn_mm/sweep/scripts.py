@@ -1,0 +1,107 @@
+"""The same sweep for others to run: plain commands, a SLURM array, a W&B sweep."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from snn_mm.errors import UserError
+from snn_mm.sweep.cells import Cell, Sweep
+from snn_mm.sweep.definition import config_files
+
+SBATCH = """\
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --array=0-{last}
+#SBATCH --output={folder}/slurm-%A_%a.log
+#SBATCH --open-mode=append
+#SBATCH --requeue
+# SIGUSR1 before the time limit lets the run queue itself again; it goes on from its last epoch.
+#SBATCH --signal=SIGUSR1@90
+#SBATCH --nodes=1 --ntasks=1 --cpus-per-task=4
+# Yours to choose: #SBATCH --time=04:00:00 --gres=gpu:1 --partition=...
+#
+# Submit from the folder where the sweep was printed: mkdir -p {folder} && sbatch THIS_FILE
+# One index per run; finished runs are left alone, others go on where they stopped.
+set -eu
+
+case "${{SLURM_ARRAY_TASK_ID:-none}}" in
+{cases}
+  *) echo "no run with index ${{SLURM_ARRAY_TASK_ID:-none}}" >&2; exit 2 ;;
+esac
+
+results={folder}/"$id"/results.json
+if grep -qs '^  "status": "finished"' "$results"; then
+  echo "$id is finished"
+  exit 0
+fi
+if [ -e "$results" ]; then
+  start=(--resume {folder}/"$id")
+fi
+exec srun snnmm fit "${{start[@]}}"
+"""
+
+
+def to_commands(cells: list[Cell]) -> str:
+    """One command line per run, for a shell or a list of jobs."""
+    return "".join(f"{shlex.join(['snnmm', *cell.start])}\n" for cell in cells)
+
+
+def to_sbatch(sweep: Sweep, cells: list[Cell]) -> str:
+    """A SLURM array script with one index per run, which may be requeued and submitted again."""
+    cases = [
+        f"  {index}) id={shlex.quote(cell.run.run_id)}; start=({shlex.join(cell.start[1:])}) ;;"
+        for index, cell in enumerate(cells)
+    ]
+    folder = shlex.quote(str(sweep.folder))
+    name = shlex.quote(sweep.name)
+    return SBATCH.format(name=name, last=len(cells) - 1, folder=folder, cases="\n".join(cases))
+
+
+def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:
+    """A W&B sweep file: `wandb sweep FILE` registers it, agents run it anywhere.
+
+    Args:
+        sweep: the sweep.
+        wandb_config: config that adds the W&B logger, unless a config of the sweep has its name.
+
+    Raises:
+        UserError: several keys share a value, which W&B's grid would cross.
+    """
+    tied = next((axis for axis in sweep.axes if len(axis.keys) > 1), None)
+    if tied is not None:
+        raise UserError(
+            f"--print wandb: a W&B grid can't give {' and '.join(tied.keys)} the same seed\n"
+            "accepted: one of --seed-keys"
+        )
+    configs = [f"--config={sweep.experiment}"]
+    if wandb_config is not None and wandb_config.name not in {f.name for f in config_files(sweep)}:
+        configs.append(f"--config={wandb_config}")
+    content: dict[str, Any] = {
+        "name": sweep.name,
+        "program": "snnmm",
+        "command": ["${env}", "${program}", "fit", *configs, *sweep.common, "${args}"],
+        "method": "grid",
+        "metric": {"name": "val/accuracy/fused", "goal": "maximize"},
+        "parameters": {
+            axis.keys[0]: {"values": [plain(value) for value in axis.values]} for axis in sweep.axes
+        },
+    }
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def plain(value: str) -> int | float | str:
+    """A number as one, so that W&B can draw it; the rest as it would be typed.
+
+    W&B writes `--key=value` with Python's words for true, false, null and lists, which mean
+    something else to `snnmm fit`.
+    """
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

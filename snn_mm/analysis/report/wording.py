@@ -48,8 +48,16 @@ class Metric:
         return mean_text(summary, self.scale, 2 if self.is_share else 4)
 
 
-def mean_text(summary: Summary | None, scale: float = 1.0, digits: int = 2) -> str:
+def mean_text(
+    summary: Summary | None, scale: float = 1.0, digits: int = 2, size: bool = True
+) -> str:
     """`87.65 ± 0.42 (3)`; without a deviation for a single value; a dash for none.
+
+    Args:
+        summary: what to write.
+        scale: what mean and deviation are multiplied with.
+        digits: decimals.
+        size: whether the number of values follows in brackets.
 
     Example:
         >>> mean_text(Summary(0.5, 0.01, 3), 100)
@@ -58,9 +66,10 @@ def mean_text(summary: Summary | None, scale: float = 1.0, digits: int = 2) -> s
     if summary is None:
         return NOTHING
     mean = f"{summary.mean * scale:.{digits}f}".replace("-", "−")
-    if math.isnan(summary.deviation):
-        return f"{mean} ({summary.size})"
-    return f"{mean} ± {summary.deviation * scale:.{digits}f} ({summary.size})"
+    deviation = (
+        "" if math.isnan(summary.deviation) else f" ± {summary.deviation * scale:.{digits}f}"
+    )
+    return mean + deviation + (f" ({summary.size})" if size else "")
 
 
 def signed(value: float, digits: int = 2) -> str:

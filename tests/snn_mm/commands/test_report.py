@@ -18,7 +18,7 @@ seed_everything: {seed}
 trainer:
   max_epochs: 1
   callbacks:
-  - class_path: snn_mm.callbacks.FiringRate
+  - class_path: snn_mm.callbacks.FiringRateMonitor
   - class_path: snn_mm.callbacks.IEMF
     init_args: {{gamma: {gamma}, kappa: tanh}}
 model:

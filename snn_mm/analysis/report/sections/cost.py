@@ -80,15 +80,19 @@ def energy_table(comparison: Comparison, groups: Sequence[Group]) -> Table:
     rows: list[list[Cell | str]] = []
     for group in groups:
         models = sorted({energy.cost_model for energy in energies(group)})
-        cells = [mean_text(summary_of(group, pick), 1, n) for pick, n in QUANTITIES.values()]
+        cells = [
+            mean_text(summary_of(group, pick), digits=digits, size=False)
+            for pick, digits in QUANTITIES.values()
+        ]
         head = method_cell(comparison, group.method)
-        rows.append([head, group.dataset, ", ".join(models), *cells])
+        runs = str(len(energies(group)))
+        rows.append([head, group.dataset, runs, ", ".join(models), *cells])
     caption = (
-        "Energy per sample, mean ± standard deviation (seeds). Memory is apart from compute; "
+        "Energy per sample, mean ± standard deviation over runs. Memory is apart from compute; "
         "Formula is the field's (first layer MAC, the rest SynOps); Purity is the share of "
         "synaptic operations driven by binary spikes; ANN twin is its compute energy over ours."
     )
-    return Table("energy", caption, ["Method", "Data set", "Cost model", *QUANTITIES], rows)
+    return Table("energy", caption, ["Method", "Data set", "Runs", "Cost model", *QUANTITIES], rows)
 
 
 def parts_table(comparison: Comparison, groups: Sequence[Group]) -> Table:

@@ -98,7 +98,7 @@ def firing_section(comparison: Comparison, metric: Metric) -> Section:
     if layers := layer_table(comparison):
         blocks.append(layers)
     nothing = (
-        "No counted run logged firing rates. The callback FiringRate logs them by modality, "
+        "No counted run logged firing rates. The callback FiringRateMonitor logs them by modality, "
         "SpikeMonitor by layer."
     )
     return Section("Firing rates", blocks or [Text(nothing)])

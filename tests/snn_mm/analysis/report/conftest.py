@@ -14,7 +14,7 @@ from snn_mm.analysis.report.naming import LIGHTNING_OBSERVERS, Library
 
 LIBRARY = Library(
     {"IEMF": {"gamma": 1.0, "kappa": "tanh", "seed": None}, "Concat": {"unimodal": "heads"}},
-    LIGHTNING_OBSERVERS | {"FiringRate"},
+    LIGHTNING_OBSERVERS | {"FiringRateMonitor"},
 )
 
 MakeRun = Callable[..., Path]

@@ -39,7 +39,7 @@ def test_what_is_no_class_stays_as_it_is(value: object) -> None:
         ("seed_everything", None),
         ("data.seed", None),
         ("trainer.callbacks.IEMF.seed", None),
-        ("trainer.callbacks.FiringRate", None),
+        ("trainer.callbacks.FiringRateMonitor", None),
         ("data.loader.num_workers", None),
         ("data.fsdd_dir", None),
         ("data.root", None),
@@ -49,7 +49,7 @@ def test_what_is_no_class_stays_as_it_is(value: object) -> None:
     ],
 )
 def test_role_of_a_key(key: str, expected: str | None) -> None:
-    assert role(key, {"FiringRate"}) == expected
+    assert role(key, {"FiringRateMonitor"}) == expected
 
 
 def test_a_class_that_differs_hides_its_options() -> None:

@@ -14,7 +14,7 @@ from snn_mm.analysis.report.run_files import read_run
 from snn_mm.errors import UserError
 
 MakeRun = Callable[..., Path]
-LIBRARY = Library({"IEMF": {"gamma": 1.0}}, frozenset({"FiringRate"}))
+LIBRARY = Library({"IEMF": {"gamma": 1.0}}, frozenset({"FiringRateMonitor"}))
 METRIC = "test/accuracy/fused"
 KS = {"class_path": "datamodules.KineticsSounds", "init_args": {"root": "data"}}
 

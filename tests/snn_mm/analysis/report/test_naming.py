@@ -11,7 +11,7 @@ from snn_mm.analysis.report.naming import Library, method_name, suffixes
 
 LIBRARY = Library(
     {"IEMF": {"gamma": 1.0, "kappa": "tanh", "seed": None}, "Concat": {"unimodal": "heads"}},
-    frozenset({"FiringRate"}),
+    frozenset({"FiringRateMonitor"}),
 )
 
 
@@ -50,7 +50,7 @@ def test_modulations_show_options_that_are_not_defaults() -> None:
 
 
 def test_callbacks_that_look_on_are_no_part_of_the_method() -> None:
-    assert name(callbacks=[callback("FiringRate")]) == name()
+    assert name(callbacks=[callback("FiringRateMonitor")]) == name()
 
 
 def test_fusion_shows_its_options() -> None:

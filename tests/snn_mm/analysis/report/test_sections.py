@@ -186,13 +186,13 @@ def test_energy_against_accuracy(paths: list[Path]) -> None:
         add_json(path, "energy.json", energy(spent))
     section = energy_section(gather(paths), ACCURACY)
     (row,) = table(section, "energy")
-    assert row[1:4] == ["DigitsAV", "45 nm", "2.000 ± 1.000 (3)"]
+    assert row[1:5] == ["DigitsAV", "3", "45 nm", "2.000 ± 1.000"]
     assert figures(section) == ["DigitsAV"]
 
 
 @pytest.mark.parametrize(
     ("section", "callback"),
-    [(energy_section, "EnergyEstimator"), (firing_section, "FiringRate")],
+    [(energy_section, "EnergyEstimator"), (firing_section, "FiringRateMonitor")],
 )
 def test_what_was_not_recorded_names_the_callback(
     paths: list[Path], section: Callable[[Comparison, Metric], Section], callback: str

@@ -169,6 +169,15 @@ def test_noise_depends_on_seed_and_step_alone(
     assert not torch.allclose(first, other)
 
 
+def test_noise_differs_from_step_to_step() -> None:
+    callback, cpu = IEMF(seed=1), torch.device("cpu")
+    first, second, again = (
+        torch.randn(4, generator=callback.generator(step, cpu)) for step in (0, 1, 0)
+    )
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second)
+
+
 def test_two_modulations_compose(fit: Any, make_module: MakeModule, make_batch: MakeBatch) -> None:
     batch, first, second = make_batch(8), IEMF(), IEMF(gamma=3.0, end_epoch=9)
     plain = updates(fit([batch]), make_module)["fusion.classifier.weight"]

@@ -121,3 +121,18 @@ def total_of(model: nn.Module, x: Tensor | None = None) -> Counts:
     with torch.inference_mode(False):
         sample = torch.full((1, 4), 0.5) if x is None else x
     return total(label_layers(model, run(model, sample)))
+
+
+def test_every_sample_begins_with_membranes_at_rest() -> None:
+    neuron = LIF(decay_input=False, implementation="reference")
+    model = nn.Sequential(neuron, nn.Linear(4, 2))
+    charge = torch.full((1, 1, 4), 0.75)  # two of these in a row would make a neuron fire
+    assert run(model, charge, charge)["1"].synops == 0
+
+
+def test_autocast_around_the_count_does_not_reach_the_network() -> None:
+    seen: list[torch.dtype] = []
+    model = nn.Linear(4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        count_operations(model, [torch.rand(1, 4)], lambda x: seen.append(model(x).dtype))
+    assert set(seen) == {torch.float32}

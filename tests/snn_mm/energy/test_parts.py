@@ -55,3 +55,26 @@ def test_network_without_neurons_has_no_twin() -> None:
     batch = Batch(inputs={"a": torch.randn(1, 1, 8, 8)}, target=torch.zeros(1).long(), id=["x"])
     cost = preset_cost_model("45nm-fp32")
     assert estimate_energy(module, list(single_samples(batch)), cost).ann_twin is None
+
+
+def test_twin_is_charged_for_every_connection_of_a_binary_input_too() -> None:
+    module = IEMFModule({"a": ConvNet(1, channels=(4,), feature_dim=6)}, Concat, num_classes=3)
+    batch = Batch(inputs={"a": torch.ones(1, 1, 8, 8)}, target=torch.zeros(1).long(), id=["x"])
+    measured = estimate_energy(module, list(single_samples(batch)), preset_cost_model("45nm-fp32"))
+    assert measured.ann_twin is not None
+    synaptic = 64 * 4 * 9 + 4 * 16 * 6 + 2 * 6 * 3  # stem, projection, head and classifier
+    assert measured.ann_twin.total.formula_pj == pytest.approx(4.6 * synaptic)
+    assert measured.ann_twin.total.mac == synaptic + 64 * 4 + 6  # and batch norm
+
+
+class Noisy(ConvNet):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x + torch.rand_like(x))
+
+
+def test_noise_of_a_network_leaves_the_random_state_alone() -> None:
+    module = IEMFModule({"a": Noisy(1, channels=(4,), feature_dim=6)}, Concat, num_classes=3)
+    batch = Batch(inputs={"a": torch.ones(1, 1, 8, 8)}, target=torch.zeros(1).long(), id=["x"])
+    before = torch.get_rng_state()
+    estimate_energy(module, list(single_samples(batch)), preset_cost_model("45nm-fp32"))
+    assert torch.equal(before, torch.get_rng_state())

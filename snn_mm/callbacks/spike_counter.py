@@ -9,7 +9,7 @@ import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
-from snn_mm.callbacks.firing_rate import spiking_encoders
+from snn_mm.callbacks.firing_rate import spiking_encoders, sum_leading
 from snn_mm.errors import UserError
 
 FUSION = "fusion"
@@ -101,18 +101,6 @@ class SpikeCounter:
             potential = neurons.v[: self._membrane_samples] / neurons.v_threshold  # [n, ...]
             counts = membrane_histogram(potential)
             self._membrane = counts if self._membrane is None else self._membrane + counts
-
-
-def sum_leading(spikes: Tensor, dims: int) -> Tensor:
-    """Spikes of each neuron `[...]`, summed over the first `dims` dimensions, in float32.
-
-    Torch takes five times as long where channels lie last in memory, unless they stand last too.
-    """
-    leading = tuple(range(dims))
-    if spikes.dim() > dims + 1 and spikes.stride(dims) == 1:
-        ordered = spikes.movedim(dims, -1).sum(leading, dtype=torch.float32)  # [H, W, C]
-        return ordered.movedim(-1, 0)  # [C, H, W]
-    return spikes.sum(leading, dtype=torch.float32)
 
 
 def spike_shares(fired: Tensor, places: int, saturated_from: float) -> tuple[float, float, float]:

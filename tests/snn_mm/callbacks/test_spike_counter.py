@@ -7,13 +7,13 @@ import torch
 from spikingjelly.activation_based.neuron import BaseNode, IFNode
 from torch import Tensor
 
+from snn_mm.callbacks.firing_rate import sum_leading
 from snn_mm.callbacks.spike_counter import (
     BINS,
     SpikeCounter,
     membrane_edges,
     membrane_histogram,
     spike_shares,
-    sum_leading,
 )
 from snn_mm.errors import UserError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -69,7 +70,8 @@ def read_metrics(path: Path, problems: list[str]) -> dict[str, Series]:
         filled = {name: float(cell) for name, cell in zip(columns, row) if cell}
         epoch = int(filled.pop("epoch"))
         for name, value in filled.items():
-            series.setdefault(name, {})[epoch] = value
+            if math.isfinite(value):  # a training that diverged logs nan
+                series.setdefault(name, {})[epoch] = value
 
     feed(rows, columns, columns, take, f"{path.name}: ", problems)
     series.pop("step", None)
@@ -83,8 +85,10 @@ def read_factors(path: Path, problems: list[str]) -> dict[str, Series]:
     columns, rows = open_rows(path, wanted, problems)
 
     def take(row: Sequence[str]) -> None:
-        name, epoch, value = row
-        values.setdefault((name, epoch), []).append(float(value))
+        name, epoch, text = row
+        value = float(text)
+        if math.isfinite(value):
+            values.setdefault((name, epoch), []).append(value)
 
     feed(rows, columns, wanted, take, f"{path.name}: ", problems)
     series: dict[str, Series] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snn_mm.analysis.report.run_files import as_dict, read_object
+from snn_mm.analysis.report.run_files import as_dict, is_number, read_object
 
 MILLION = 1e6
 """pJ in a µJ, and operations in M."""
@@ -66,8 +66,7 @@ def _parts(content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _number(counts: dict[str, Any], key: str) -> float | None:
-    value = counts.get(key)
-    return float(value) if isinstance(value, int | float) else None
+    return float(counts[key]) if is_number(counts.get(key)) else None
 
 
 def _millions(counts: dict[str, Any], key: str) -> float | None:

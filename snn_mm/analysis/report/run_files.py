@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class Run:
         later = as_dict(as_dict(as_dict(results.get("evaluations")).get("test")).get("best.ckpt"))
         best = as_dict(as_dict(results.get("best")).get("validation"))
         merged = {**as_dict(results.get("train")), **best, **later, **as_dict(results.get("test"))}
-        return {name: float(v) for name, v in merged.items() if isinstance(v, int | float)}
+        return {name: float(v) for name, v in merged.items() if is_number(v)}
 
     @property
     def seconds(self) -> float | None:
@@ -90,7 +91,7 @@ class Run:
         Dates lie in a copy, and a resumed run's say nothing of its earlier attempts.
         """
         noted = self.results.get("train_seconds")
-        if isinstance(noted, int | float):
+        if is_number(noted):
             return float(noted)
         try:
             begin = (self.path / "config.yaml").stat().st_mtime
@@ -179,6 +180,11 @@ def load_whole_yaml(text: str) -> Any:
 def load_yaml(text: str) -> Any:
     """Parse YAML without building Python objects, by the C parser where there is one."""
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 both are safe
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number: a training that diverged notes others."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def as_dict(value: Any) -> dict[str, Any]:

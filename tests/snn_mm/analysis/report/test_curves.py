@@ -64,6 +64,14 @@ def test_damage_is_named_and_the_rest_is_used(tmp_path: Path, text: str, problem
     )
 
 
+def test_values_of_a_training_that_diverged_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "metrics.csv", METRICS + "2,nan,,,14,inf\n")
+    write(tmp_path, "factors.csv", "step,epoch,name,value\n0,0,x,nan\n1,0,x,2.0\n")
+    curves = read_curves(tmp_path)
+    assert curves.metrics["val/accuracy/fused"] == {0: 0.5, 1: 0.75}
+    assert curves.factors == {"iemf/xi": {0: 1.25}, "x": {0: 2.0}}
+
+
 def test_files_that_are_not_there_are_no_problem(tmp_path: Path) -> None:
     assert read_curves(tmp_path).problems == []
 

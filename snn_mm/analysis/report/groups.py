@@ -1,4 +1,4 @@
-"""Gathers runs into rows (methods) and columns (data sets), and says what differs inside."""
+"""Gathers runs into rows (methods) and columns (data sets)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from snn_mm.analysis.report.config_facts import Facts, as_text, differing, select
+from snn_mm.analysis.report.config_facts import Facts, as_text, select
 from snn_mm.analysis.report.curves import Curves, Point, Series, average, read_curves
 from snn_mm.analysis.report.energy import Energy, read_energy
 from snn_mm.analysis.report.naming import (
@@ -20,7 +20,7 @@ from snn_mm.analysis.report.naming import (
     modulations,
     suffixes,
 )
-from snn_mm.analysis.report.run_files import Run, as_dict
+from snn_mm.analysis.report.run_files import Run
 from snn_mm.analysis.report.statistics import Summary, summarise
 from snn_mm.errors import UserError
 
@@ -224,26 +224,3 @@ def normal_key(key: str) -> str:
 def value_of(run: Run, key: str) -> str:
     """The value of a key for `--by`; `experiment` is the folder of the run."""
     return run.path.parent.name if key == "experiment" else as_text(run.facts.get(normal_key(key)))
-
-
-def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
-    """What should be equal for runs that are compared, by a readable name."""
-    environment = run.environment
-    git = as_dict(environment.get("git"))
-    facts = {
-        "commit": str(git.get("commit", "?"))[:7],
-        "uncommitted changes": as_text(git.get("dirty")),
-        "data fingerprint": str(environment.get("data", "?")),
-        "ranks": str(environment.get("ranks", 1)),
-        "python": str(environment.get("python", "?")),
-    }
-    packages = as_dict(environment.get("packages"))
-    facts |= {f"version of {name}": str(version) for name, version in packages.items()}
-    protocol = select(run.facts, "protocol", observers)
-    return facts | {f"protocol: {k}": as_text(v) for k, v in protocol.items()}
-
-
-def differences(runs: Sequence[Run], observers: Iterable[str]) -> dict[str, Counter[str]]:
-    """What differs between runs: how many runs have each value, by a readable name."""
-    many = [circumstances(run, observers) for run in runs]
-    return {key: Counter(facts.get(key, "?") for facts in many) for key in differing(many)}

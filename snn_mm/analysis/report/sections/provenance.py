@@ -6,8 +6,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
-from snn_mm.analysis.report.groups import Comparison, Group, Member, differences
+from snn_mm.analysis.report.groups import Comparison, Group, Member
 from snn_mm.analysis.report.wording import NOTHING, Metric, joined
 
 

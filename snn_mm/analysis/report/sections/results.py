@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
-from snn_mm.analysis.report.groups import Comparison, Group, differences
+from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.published import PublishedNumber, find_number
 from snn_mm.analysis.report.statistics import paired_test
 from snn_mm.analysis.report.wording import NOTHING, Metric, signed

@@ -1,4 +1,4 @@
-"""Sorting runs into rows and columns, and noticing what differs."""
+"""Sorting runs into rows and columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from snn_mm.analysis.report.groups import MANY_RUNS, Comparison, compare, differences
+from snn_mm.analysis.report.groups import MANY_RUNS, Comparison, compare
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.run_files import read_run
 from snn_mm.errors import UserError
@@ -93,31 +93,6 @@ def test_by_accepts_keys_as_in_the_file_and_the_experiment(make_run: MakeRun) ->
 def test_by_an_unknown_key_names_those_near_it(make_run: MakeRun) -> None:
     with pytest.raises(UserError, match=r"trainer\.max_epochs"):
         gather([make_run("a/1")], by=["trainer.max_epoch"])
-
-
-@pytest.mark.parametrize(
-    ("changes", "what"),
-    [
-        ({"environment": {"git": {"commit": "fedcba", "dirty": False}}}, "commit"),
-        ({"environment": {"git": {"commit": "0123456789", "dirty": True}}}, "uncommitted changes"),
-        ({"environment": {"data": "d2"}}, "data fingerprint"),
-        ({"environment": {"packages": {"torch": "2.12"}}}, "version of torch"),
-        ({"environment": {"ranks": 2}}, "ranks"),
-        ({"trainer.max_epochs": 9}, "protocol: trainer.max_epochs"),
-    ],
-)
-def test_what_should_be_equal_and_is_not(
-    make_run: MakeRun, changes: dict[str, Any], what: str
-) -> None:
-    packages = {"packages": {"torch": "2.11"}} if "torch" in what else {}
-    runs = [read_run(make_run("a/1", environment=packages)), read_run(make_run("a/2", **changes))]
-    assert list(differences(runs, frozenset())) == [what]
-    assert sum(differences(runs, frozenset())[what].values()) == 2
-
-
-def test_runs_that_differ_in_their_seed_do_not_differ(make_run: MakeRun) -> None:
-    runs = [read_run(make_run(f"a/{s}", seed=s)) for s in range(2)]
-    assert differences(runs, frozenset()) == {}
 
 
 def test_letters_go_on_after_z(make_run: MakeRun) -> None:

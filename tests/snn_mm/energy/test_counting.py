@@ -127,7 +127,9 @@ def test_every_sample_begins_with_membranes_at_rest() -> None:
     neuron = LIF(decay_input=False, implementation="reference")
     model = nn.Sequential(neuron, nn.Linear(4, 2))
     charge = torch.full((1, 1, 4), 0.75)  # two of these in a row would make a neuron fire
-    assert run(model, charge, charge)["1"].synops == 0
+    counts = run(model, charge, charge)["1"]
+    assert counts.synops == 0
+    assert counts.memory_bytes == 2 * 2 * 4  # two biases a sample, and no weight
 
 
 def test_autocast_around_the_count_does_not_reach_the_network() -> None:

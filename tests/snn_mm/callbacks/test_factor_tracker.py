@@ -98,6 +98,13 @@ def test_factors_of_two_modulations_are_recorded_at_every_optimizer_step(
     assert [row[0] for row in rows(tmp_path) if row[2] == "halve/k"] == [3, 4, 5]
 
 
+def test_a_modulation_out_of_its_window_is_not_recorded(
+    make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
+) -> None:
+    make_trainer(IEMF(end_epoch=0), FactorTracker()).fit(spiking_module, loader)
+    assert [row[0] for row in rows(tmp_path) if row[2] == "iemf/xi"] == [0, 1, 2]
+
+
 def test_accumulated_batches_leave_one_row(
     make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
 ) -> None:

@@ -23,14 +23,14 @@ Loader = DataLoader[Batch]
 LAYERS = ["neuron", "projection.2"]
 
 
-class StopAt(Callback):
-    """Break off the training at the start of an epoch."""
+class CrashInValidation(Callback):
+    """Break off the training in the validation of an epoch."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def on_train_batch_start(self, trainer: Trainer, *arguments: Any) -> None:
-        if trainer.current_epoch == self.epoch:
+    def on_validation_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        if trainer.current_epoch == self.epoch and not trainer.sanity_checking:
             raise RuntimeError
 
 
@@ -96,34 +96,50 @@ def test_every_n_epochs_measures_only_those(
     assert keys(tmp_path) == validations(1, 3)
 
 
-def test_resumed_run_has_each_row_once(
+def test_resumed_run_has_each_row_once_and_no_later_one(
     make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
 ) -> None:
     first = make_trainer(SpikeMonitor(), max_epochs=1)
     first.fit(spiking_module, loader, loader)
     first.save_checkpoint(tmp_path / "one.ckpt")
-    three = make_trainer(SpikeMonitor(), StopAt(2), max_epochs=3)
+    for epochs in (3, 2):
+        resumed = make_trainer(SpikeMonitor(), max_epochs=epochs)
+        resumed.fit(spiking_module, loader, loader, ckpt_path=tmp_path / "one.ckpt")
+        assert keys(tmp_path) == validations(*range(epochs))
+    assert SpikeRecord(tmp_path).histograms()["epoch"].tolist() == [0, 0, 1, 1]
+
+
+def test_a_crash_in_validation_leaves_no_hooks_and_no_half_measured_rows(
+    make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
+) -> None:
+    trainer = make_trainer(SpikeMonitor(), CrashInValidation(1))
     with pytest.raises(RuntimeError):
-        three.fit(spiking_module, loader, loader, ckpt_path=tmp_path / "one.ckpt")
+        trainer.fit(spiking_module, loader, loader)
     assert not has_hooks(spiking_module)
-    last = make_trainer(SpikeMonitor(), max_epochs=3)
-    last.fit(spiking_module, loader, loader, ckpt_path=tmp_path / "one.ckpt")
-    assert keys(tmp_path) == validations(0, 1, 2)
-    assert SpikeRecord(tmp_path).histograms()["epoch"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert keys(tmp_path) == validations(0)
 
 
 def test_a_later_test_is_of_its_checkpoints_epoch_and_replaces_the_one_before(
     make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
 ) -> None:
+    first = make_trainer(SpikeMonitor(), max_epochs=1)
+    first.fit(spiking_module, loader, loader)
+    first.save_checkpoint(tmp_path / "one.ckpt")
     trainer = make_trainer(SpikeMonitor())
-    trainer.fit(spiking_module, loader, loader)
+    trainer.fit(spiking_module, loader, loader, ckpt_path=tmp_path / "one.ckpt")
     trainer.test(spiking_module, loader, verbose=False)
-    trainer.save_checkpoint(tmp_path / "some.ckpt")
+    assert keys(tmp_path)[-1] == ("2", "test", "a", LAYERS[-1])
     later = make_trainer(SpikeMonitor())
-    later.test(spiking_module, loader, ckpt_path=tmp_path / "some.ckpt", verbose=False)
-    tests = [("2", "test", "a", layer) for layer in LAYERS]
-    assert later.current_epoch == 0
+    later.test(spiking_module, loader, ckpt_path=tmp_path / "one.ckpt", verbose=False)
+    tests = [("1", "test", "a", layer) for layer in LAYERS]
     assert keys(tmp_path) == [*validations(0, 1), *tests]
+
+
+def test_a_validation_on_its_own_leaves_the_record_alone(
+    make_trainer: Any, spiking_module: IEMFModule, loader: Loader, tmp_path: Path
+) -> None:
+    make_trainer(SpikeMonitor()).validate(spiking_module, loader, verbose=False)
+    assert keys(tmp_path) == []
 
 
 @pytest.mark.parametrize("inference_mode", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,8 @@ class RunRecord(Callback):
         self.best = best
         self.facts = facts
         self._best: dict[str, Any] = {}
+        self._train_seconds = 0.0
+        self._epoch_start = 0.0
         self.is_writer = False
         self._lock = RunLock(run)
 
@@ -57,8 +60,13 @@ class RunRecord(Callback):
         identity = {"experiment": self.run.experiment, "run_id": self.run.run_id}
         self.update(status="running", error=None, **identity)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._epoch_start = time.perf_counter()
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note progress and, after a new best, the validation behind it."""
+        self._train_seconds += time.perf_counter() - self._epoch_start
         metrics = plain_metrics(trainer.callback_metrics)
         path, score = self.best.best_model_path, self.best.best_model_score
         if path and (score is None or plain(score) != self._best.get("score")):
@@ -73,6 +81,7 @@ class RunRecord(Callback):
         self.update(
             epochs=trainer.current_epoch + 1,
             steps=trainer.global_step,
+            train_seconds=round(self._train_seconds, 3),
             train=select_stage(metrics, "train"),
             validation=select_stage(metrics, "val"),
             best=self._best,
@@ -83,12 +92,13 @@ class RunRecord(Callback):
         self.update(test=plain_metrics(trainer.callback_metrics))
 
     def state_dict(self) -> dict[str, Any]:
-        """What is known of the best checkpoint."""
-        return {"best": self._best}
+        """What is known of the best checkpoint, and the time spent on whole epochs so far."""
+        return {"best": self._best, "train_seconds": self._train_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         self._best = state_dict["best"]
+        self._train_seconds = state_dict["train_seconds"]
 
     def update(self, **fields: Any) -> None:
         """Merge fields into `results.json`; nothing on other ranks or before the run has begun."""

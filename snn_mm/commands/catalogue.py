@@ -83,9 +83,16 @@ def experiments() -> list[Entry]:
     found: dict[str, Entry] = {}
     for folder in experiment_folders():
         for file in sorted(folder.glob("*.yaml")):
+            if not _has_model(file):  # such as published.yaml, the papers' own numbers
+                continue
             entry = Entry(EXPERIMENTS, file.stem, str(file), _leading_comment(file))
             found.setdefault(file.stem, entry)
     return list(found.values())
+
+
+def _has_model(file: Path) -> bool:
+    """Whether a YAML file has the top-level key `model`, without parsing it."""
+    return any(line.startswith("model:") for line in file.read_text(errors="replace").splitlines())
 
 
 def components() -> list[Entry]:

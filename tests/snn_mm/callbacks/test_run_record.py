@@ -59,9 +59,10 @@ def test_the_validation_of_the_best_epoch_is_kept(record: RunRecord) -> None:
     assert results["validation"] == {"val/loss": 1.0}
 
 
-def test_a_resumed_run_keeps_what_it_knew_of_the_best(record: RunRecord) -> None:
-    record.load_state_dict({"best": {"score": 0.5}})
-    assert record.state_dict() == {"best": {"score": 0.5}}
+def test_a_resumed_run_keeps_what_it_knew_of_the_best_and_its_time(record: RunRecord) -> None:
+    state = {"best": {"score": 0.5}, "train_seconds": 60.0}
+    record.load_state_dict(state)
+    assert record.state_dict() == state
 
 
 def test_a_second_attempt_keeps_the_description_of_the_first(record: RunRecord) -> None:

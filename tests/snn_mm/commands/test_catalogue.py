@@ -18,9 +18,14 @@ COMPONENTS = components()
 def own_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "experiments" / "mine.yaml"
     file.parent.mkdir()
-    file.write_text("# My experiment.\n#\n# More words.\nseed_everything: 1\n# not this\n")
+    file.write_text("# My experiment.\n#\n# More words.\nmodel: a.yaml\n# not this\n")
     monkeypatch.chdir(tmp_path)
     return file
+
+
+def test_a_file_without_a_model_is_no_experiment(own_experiment: Path) -> None:
+    own_experiment.write_text("# The papers' own numbers.\nentries: []\n")
+    assert "mine" not in {entry.name for entry in experiments()}
 
 
 @pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)

@@ -11,6 +11,7 @@ from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
 
@@ -20,10 +21,11 @@ from snn_mm.callbacks.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.progress import PlainProgress
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.callbacks.run_record import RunRecord
+from snn_mm.callbacks.wandb_record import WandbRecord
 from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
-from snn_mm.commands.wandb_run import fill_wandb_defaults
+from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run
@@ -91,6 +93,7 @@ class TrainCLI(LightningCLI):
         if options.trainer.default_root_dir is None:
             options.trainer.default_root_dir = str(self.run_directory.path)
         fill_wandb_defaults(options.trainer.logger, self.run_directory)
+        prepare_wandb(options.trainer.logger)
 
     @property
     def settings(self) -> Namespace:
@@ -138,7 +141,10 @@ class TrainCLI(LightningCLI):
         if self.command.stage != "fit" or trainer.fast_dev_run:
             return [*seeds, *progress, *given]
         first = [LastCheckpoint(self.run_directory), *seeds, *progress]
-        return [*first, *given, self.record]
+        wandb: list[Callback] = []
+        if any(isinstance(logger, WandbLogger) for logger in as_list(trainer.logger)):
+            wandb = [WandbRecord(self.run_directory)]
+        return [*first, *given, self.record, *wandb]
 
     def _gather_loggers(self, given: Any) -> list[Logger]:
         if self.command.stage != "fit":

@@ -240,12 +240,15 @@ class MultimodalModule(LightningModule, ABC):
         metrics: MetricCollection = getattr(self, f"{stage}_metrics")
         for name, value in logits.items():
             metrics[name].update(value.detach().float(), target)
-        named = {f"{stage}/accuracy/{name}": metrics[name] for name in logits}
-        size = target.shape[0]
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=size)
-        self.log(
-            f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True
-        )
+        options: dict[str, Any] = {
+            "on_step": False,
+            "on_epoch": True,
+            "batch_size": target.shape[0],
+        }
+        for name in logits:
+            shown = (stage, name) == ("val", FUSED)
+            self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=shown, **options)
+        self.log(f"{stage}/loss", loss, sync_dist=True, **options)
 
 
 def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from toy_experiment import KillAt  # noqa: F401 - makes the folder importable be
 from wandb_file import WandbFile, read_wandb
 
 from snn_mm.cli import main
+from snn_mm.commands.wandb_run import find_problem, is_reachable
 from snn_mm.run import RunDirectory
 
 WANDB = str(Path(__file__).parents[3] / "experiments" / "_base" / "wandb.yaml")
@@ -56,26 +59,36 @@ def _own_environment() -> Iterator[None]:
             os.environ.pop(name)
 
 
-@pytest.fixture
-def server() -> Iterator[str]:
-    """Return the address of a server that accepts no key."""
+@contextmanager
+def serve(status: int, answer: object) -> Iterator[str]:
+    """Answer every request the same way, at the address that is returned."""
+    body = json.dumps(answer).encode()
 
-    class Refuse(BaseHTTPRequestHandler):
-        def refuse(self) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def answer(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(401)
-            self.send_header("content-length", "0")
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
 
     for method in ("do_GET", "do_POST"):
-        setattr(Refuse, method, Refuse.refuse)
-    refusing = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
-    threading.Thread(target=refusing.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{refusing.server_port}"
-    refusing.shutdown()
+        setattr(Answer, method, Answer.answer)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Return the address of a server that accepts no key."""
+    with serve(401, {"errors": [{"message": "user is not logged in"}]}) as address:
+        yield address
 
 
 def fit(config: Path, root: Path, *flags: str) -> RunDirectory:
@@ -185,6 +198,24 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of the developer's own is found."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def test_a_server_that_accepts_the_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = {"id": "1", "username": "u", "entity": "e", "flags": "{}", "teams": {"edges": []}}
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with serve(200, {"data": {"viewer": viewer}}) as address:
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        assert find_problem() is None
+
+
+def test_a_server_that_never_answers_costs_no_more_than_the_patience_we_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("snn_mm.commands.wandb_run.REACH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        assert not is_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert time.monotonic() - begin < 2
 
 
 def test_offline_by_choice_asks_no_server(

@@ -26,7 +26,7 @@ class SweepProcess:
         """Send a signal as soon as something is true; return the exit code."""
         self.wait_until(condition)
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=10)  # runs are told, not waited for
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait while the sweep goes on."""

@@ -3,8 +3,8 @@
 A command's module is imported only when it is called for, so that those which need no torch answer
 at once.
 
-Exit codes: 0 success, 1 `doctor` found something broken, 2 a mistake in what was typed or in a
-config, 130 interrupted.
+Exit codes: 0 success, 1 `doctor` found something broken or a run of a `sweep` failed, 2 a mistake
+in what was typed or in a config, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from snn_mm.run.directory import RunDirectory, read_json, write_json
+from snn_mm.run.directory import RunDirectory, read_json, write_json, write_text
 from snn_mm.run.environment import describe_environment
 from snn_mm.run.lock import RunLock
 
@@ -52,7 +52,7 @@ class RunRecord(Callback):
         self.run.create()
         self._lock.acquire()
         self.is_writer = True
-        self.run.config.write_text(self.config)
+        write_text(self.run.config, self.config)
         self._write_environment(trainer)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):

@@ -25,6 +25,8 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
             return shorten(explain(str(cause), cause.keys, command.configs, command.arguments))
         if isinstance(cause, MisconfigurationException):
             return shorten(str(cause))
+        if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
+            return shorten(f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server")
     return None
 
 

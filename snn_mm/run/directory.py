@@ -126,8 +126,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file in one step, so that a reader or a kill never meets half of it."""
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one step, so that a reader or a kill never meets half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")
+    temporary.write_text(text)
     temporary.replace(path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file in one step."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")

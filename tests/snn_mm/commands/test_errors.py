@@ -141,3 +141,10 @@ def test_a_long_message_is_cut() -> None:
     message = user_message(UserError("\n".join("abcdefgh")), None)
     assert message is not None
     assert len(message.splitlines()) == 5
+
+
+def test_what_wandb_refuses_is_a_users_mistake() -> None:
+    refused = type("CommError", (Exception,), {"__module__": "wandb.errors"})
+    message = user_message(refused("entity 'nobody' not found"), None)
+    assert message is not None
+    assert message.startswith("W&B: entity 'nobody' not found")

@@ -59,11 +59,13 @@ def draw_factors(rows: Iterable[Mapping[str, str]]) -> Figure:
 def condense(x: Numbers, y: Numbers, points: int = MAX_POINTS) -> Curve:
     """Means of at most `points` stretches of a series `[S]`, with the range of each.
 
+    All stretches but the last are equally long, so that a line is equally smooth everywhere.
     Values that are not finite are left out.
     """
     finite = np.isfinite(y)
     x, y = x[finite], y[finite]
-    groups = np.array_split(np.arange(len(x)), max(1, min(points, len(x))))
+    length = max(1, -(-len(x) // points))
+    groups = np.split(np.arange(len(x)), np.arange(length, len(x), length))
     rows = [(x[g].mean(), y[g].mean(), y[g].min(), y[g].max()) for g in groups if len(g)]
     return Curve(*np.array(rows, dtype=float).reshape(-1, 4).T)
 

@@ -25,6 +25,11 @@ def test_condensing_keeps_means_and_range() -> None:
     assert (curve.low.tolist(), curve.high.tolist()) == ([1, 5], [3, 9])
 
 
+def test_condensed_stretches_are_equally_long_but_for_the_last() -> None:
+    curve = condense(np.arange(7), np.arange(7.0), points=4)
+    assert curve.x.tolist() == [0.5, 2.5, 4.5, 6.0]
+
+
 def test_condensing_leaves_out_what_is_not_finite() -> None:
     curve = condense(np.arange(3), np.array([np.inf, 2.0, np.nan]))
     assert curve.mean.tolist() == [2]

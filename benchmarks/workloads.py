@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
 from snn_mm.encoders import ResNet18
+from snn_mm.run.malloc import keep_large_blocks
 
 BATCH, CLASSES = 8, 6
 SHAPES = {"audio": (1, 257, 188), "visual": (3, 224, 224)}
@@ -62,6 +63,12 @@ def training_step(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Wo
     return step
 
 
+def as_trained(encoder: Callable[[int], nn.Module]) -> Workload:
+    """The training step in a process set up as `snnmm fit` does it."""
+    keep_large_blocks()
+    return training_step(encoder)
+
+
 def convolutions() -> Workload:
     """Forward and backward of every convolution of the network alone: the floor of a step."""
     calls: list[tuple[nn.Module, Tensor, Tensor]] = []
@@ -87,7 +94,9 @@ def convolutions() -> Workload:
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "plain loop over time": partial(training_step, PlainLoopResNet18),
+    "plain loop, blocks kept": partial(as_trained, PlainLoopResNet18),
     "snn_mm": partial(training_step, ResNet18),
+    "snn_mm, blocks kept": partial(as_trained, ResNet18),
     "snn_mm, contiguous": partial(training_step, partial(ResNet18, channels_last=False)),
     "snn_mm, checkpointed": partial(training_step, partial(ResNet18, checkpoint_blocks=True)),
     "snn_mm, bfloat16": partial(training_step, ResNet18, bf16=True),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import datamodules  # noqa: F401 - imported so that configs may use short class names
@@ -26,6 +27,7 @@ from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.errors import UserError
 from snn_mm.run.directory import FINISHED, find_run
+from snn_mm.run.malloc import keep_large_blocks
 
 Stage = Literal["validate", "test"]
 
@@ -61,6 +63,8 @@ def fit(cli: TrainCLI) -> None:
     if checkpoint is not None:
         check_checkpoint(checkpoint, cli.model)
     cli.run_directory.discard_partial_checkpoints()
+    if isinstance(trainer.accelerator, CPUAccelerator):
+        keep_large_blocks()
     with record_outcome(cli):
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
         if cli.settings.test_after_fit:

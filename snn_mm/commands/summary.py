@@ -39,6 +39,10 @@ def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirect
         for name, value in sorted(test.items(), key=lambda item: item[0].endswith(f"/{FUSED}")):
             if name.startswith(f"test/{prefix}/") and value is not None:
                 rows.append((f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}"))
+    for part in ("compute", "memory"):
+        energy = test.get(f"test/energy/{part}_uj")
+        if energy is not None:
+            rows.append((f"energy per sample, {part}", f"{energy:.3g} µJ"))
     if coefficient is not None:
         rows.append(("IEMF coefficient ξ, last epoch", f"{coefficient:.4f}"))
     return [*rows, ("run directory", str(run.path))]

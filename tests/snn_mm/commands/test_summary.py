@@ -28,6 +28,15 @@ def test_rows_hold_accuracies_with_the_fused_one_last_rates_coefficient_and_plac
     ]
 
 
+def test_energy_stands_in_the_table_where_it_was_estimated(tmp_path: Path) -> None:
+    energy = {"test/energy/compute_uj": 3.149, "test/energy/memory_uj": 202.3}
+    rows = summary_rows(energy, None, RunDirectory(tmp_path))
+    assert rows[:2] == [
+        ("energy per sample, compute", "3.15 µJ"),
+        ("energy per sample, memory", "202 µJ"),
+    ]
+
+
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     rows = summary_rows({"test/accuracy/audio": None}, None, RunDirectory(tmp_path))
     assert rows == [("run directory", str(tmp_path))]

@@ -180,6 +180,11 @@ class _Conditioned(Fusion):
         self.condition_dim = sum(feature_dims[key] for key in self.conditioning)
         self.hidden_dim = feature_dims[self.conditioned]
         self.classifier = nn.Linear(self.hidden_dim, num_classes)
+        self.add_layers()
+
+    @abstractmethod
+    def add_layers(self) -> None:
+        """Build the layers between features and classifier."""
 
     def condition(self, features: dict[str, Tensor]) -> Tensor:
         """Features of the conditioning modalities side by side, `[T, N, ΣD]`."""
@@ -197,14 +202,8 @@ class FiLM(_Conditioned):
     audio-visual papers audio modulates visual. Shared unimodal logits: the others set to zero.
     """
 
-    def __init__(
-        self,
-        feature_dims: dict[str, int],
-        num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        conditioned: str | None = None,
-    ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, conditioned)
+    def add_layers(self) -> None:
+        """The generator of γ and β."""
         self.generator = nn.Linear(self.condition_dim, 2 * self.hidden_dim)
 
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
@@ -220,14 +219,8 @@ class Gated(_Conditioned):
     audio-visual papers audio gates visual. Shared unimodal logits: the others set to zero.
     """
 
-    def __init__(
-        self,
-        feature_dims: dict[str, int],
-        num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        conditioned: str | None = None,
-    ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, conditioned)
+    def add_layers(self) -> None:
+        """The gate and the value it acts on."""
         self.gate = nn.Linear(self.condition_dim, self.hidden_dim)
         self.value = nn.Linear(self.hidden_dim, self.hidden_dim)
 

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from snn_mm.analysis.report.wording import duration
 from snn_mm.run.directory import read_json
 from snn_mm.sweep.attempt import LOG
 from snn_mm.sweep.cells import Cell
@@ -106,13 +107,3 @@ def describe_result(cell: Cell, metric: str) -> str:
         best = results.get("best", {})
         metric, value = best.get("monitor", metric), best.get("score")
     return f"{metric} {value:.4f}" if isinstance(value, float | int) else f"no {metric}"
-
-
-def duration(seconds: float) -> str:
-    """A time span in its two coarsest units, such as `3 min 20 s`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

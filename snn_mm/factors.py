@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snn_mm.contracts import Evidence
 from snn_mm.errors import UserError
 
 Kappa = Literal["tanh", "softsign", "arctan", "algebraic", "hardtanh"]
@@ -41,6 +42,24 @@ def true_class_probability(logits: Tensor, target: Tensor) -> Tensor:
     dtype = torch.promote_types(logits.dtype, torch.float32)
     probability = logits.detach().softmax(dim=-1, dtype=dtype)
     return probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [N]
+
+
+def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:
+    """Sum the true-class probabilities of a batch (IEMF Eqs 7-9, before the division).
+
+    Args:
+        logits: `[N, K]` by modality and for the fusion.
+        target: class indices `[N]`.
+
+    Returns:
+        Sums in float64, so that many micro-batches and ranks add up without loss.
+    """
+    sums = {
+        name: true_class_probability(value, target).sum(dtype=torch.float64)
+        for name, value in logits.items()
+    }
+    samples = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
+    return Evidence(sums, samples)
 
 
 def iemf_coefficient(

@@ -67,7 +67,7 @@ class LastCheckpoint(Callback):
         for counter in (progress.total, progress.current):
             counter.ready -= started_epochs
         try:
-            trainer.save_checkpoint(self.run.last, weights_only=False)
+            trainer.save_checkpoint(self.run.last)
         finally:
             for counter in (progress.total, progress.current):
                 counter.ready += started_epochs

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Literal, TypedDict
 
-import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
-from torch.optim.lr_scheduler import (
-    CyclicLR,
-    LRScheduler,
-    OneCycleLR,
-    ReduceLROnPlateau,
-)
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from snn_mm.contracts import FUSED, Batch, Evidence, FusionOutput, Scope
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.factors import true_class_probability
+from snn_mm.factors import gather_evidence
 from snn_mm.fusion import FusionFactory
+from snn_mm.modules.optimizers import (
+    Interval,
+    OptimizerFactory,
+    SchedulerFactory,
+    check_groups,
+    check_interval,
+    group_parameters,
+    paper_sgd,
+)
 
-OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
-SchedulerFactory = Callable[[Optimizer], LRScheduler | ReduceLROnPlateau]
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
@@ -38,11 +37,6 @@ class Prediction(TypedDict):
 
     id: list[str]
     probability: dict[str, Tensor]
-
-
-def paper_sgd(parameters: Iterable[Any]) -> Optimizer:
-    """SGD of IEMF Table S1 (learning rate 5e-3, weight decay 1e-4); momentum 0.9 from its code."""
-    return SGD(parameters, lr=5e-3, momentum=0.9, weight_decay=1e-4)
 
 
 class MultimodalModule(LightningModule, ABC):
@@ -74,7 +68,7 @@ class MultimodalModule(LightningModule, ABC):
         num_classes: int,
         optimizer: OptimizerFactory = paper_sgd,
         lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Literal["epoch", "step"] = "epoch",
+        lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
     ) -> None:
@@ -88,7 +82,7 @@ class MultimodalModule(LightningModule, ABC):
         self.evidence: Evidence | None = None
         self.configure_models(encoders, fusion)
         self.configure_metrics()
-        self._check_parameter_groups()
+        check_groups(self.parameter_groups, (*self.modalities, "fusion"))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -201,11 +195,7 @@ class MultimodalModule(LightningModule, ABC):
         if self.scheduler_factory is None:
             return optimizer
         scheduler = self.scheduler_factory(optimizer)
-        if isinstance(scheduler, OneCycleLR | CyclicLR) and self.scheduler_interval == "epoch":
-            raise UserError(
-                f"model.lr_scheduler: {type(scheduler).__name__} advances each optimizer step; "
-                "set lr_scheduler_interval: step"
-            )
+        check_interval(scheduler, self.scheduler_interval)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
@@ -220,19 +210,7 @@ class MultimodalModule(LightningModule, ABC):
             return list(self.parameters())
         members = {name: self.modality_parameters(name) for name in self.modalities}
         members["fusion"] = self.fusion_parameters("module")
-        return [
-            {"name": name, "params": list(parameters), **self.parameter_groups.get(name, {})}
-            for name, parameters in members.items()
-        ]
-
-    def _check_parameter_groups(self) -> None:
-        accepted = (*self.modalities, "fusion")
-        unknown = [name for name in self.parameter_groups if name not in accepted]
-        if unknown:
-            raise UserError(
-                f"model.parameter_groups: unknown group {', '.join(unknown)}; "
-                f"accepted: {', '.join(accepted)}"
-            )
+        return group_parameters(members, self.parameter_groups)
 
     def _log_step(
         self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage
@@ -249,21 +227,3 @@ class MultimodalModule(LightningModule, ABC):
             shown = (stage, name) == ("val", FUSED)
             self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=shown, **options)
         self.log(f"{stage}/loss", loss, sync_dist=True, **options)
-
-
-def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:
-    """Sum the true-class probabilities of a batch (IEMF Eqs 7-9, before the division).
-
-    Args:
-        logits: `[N, K]` by modality and for the fusion.
-        target: class indices `[N]`.
-
-    Returns:
-        Sums in float64, so that many micro-batches and ranks add up without loss.
-    """
-    sums = {
-        name: true_class_probability(value, target).sum(dtype=torch.float64)
-        for name, value in logits.items()
-    }
-    samples = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
-    return Evidence(sums, samples)

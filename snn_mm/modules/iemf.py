@@ -7,7 +7,7 @@ is the callback `snn_mm.callbacks.IEMF`, so that it works on any module and comp
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -16,12 +16,8 @@ from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
 from snn_mm.fusion import FusionFactory
 from snn_mm.losses import joint_cross_entropy
-from snn_mm.modules.base import (
-    MultimodalModule,
-    OptimizerFactory,
-    SchedulerFactory,
-    paper_sgd,
-)
+from snn_mm.modules.base import MultimodalModule
+from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 
 
 class IEMFModule(MultimodalModule):
@@ -52,7 +48,7 @@ class IEMFModule(MultimodalModule):
         label_smoothing: float = 0.0,
         optimizer: OptimizerFactory = paper_sgd,
         lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Literal["epoch", "step"] = "epoch",
+        lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
     ) -> None:

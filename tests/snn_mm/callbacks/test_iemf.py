@@ -18,10 +18,9 @@ from torch.utils.data import DataLoader
 from snn_mm.callbacks import IEMF
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-from snn_mm.factors import iemf_coefficient
+from snn_mm.factors import gather_evidence, iemf_coefficient
 from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
-from snn_mm.modules.base import gather_evidence
 
 MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]

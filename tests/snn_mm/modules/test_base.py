@@ -11,8 +11,8 @@ from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
+from snn_mm.factors import gather_evidence
 from snn_mm.modules import IEMFModule
-from snn_mm.modules.base import gather_evidence
 
 MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]

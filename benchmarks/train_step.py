@@ -22,6 +22,8 @@ from workloads import WORKLOADS
 import snn_mm
 
 BASE = "plain loop over time"
+TOGETHER = 2
+"""Workloads that take turns with the base at a time; each holds several GiB."""
 
 
 def serve(name: str, threads: int, connection: Connection) -> None:
@@ -60,21 +62,28 @@ def measure(
     return seconds, [pipe.recv() for pipe in pipes]
 
 
+def print_row(name: str, seconds: list[float], base: list[float], peak: float) -> None:
+    """Median, ratio to the base round by round, and peak memory of one workload."""
+    ratios = [mine / theirs for mine, theirs in zip(seconds, base)]
+    span = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
+    median, ratio = statistics.median(seconds), statistics.median(ratios)
+    print(f"{name:<30}{median:>9.2f}{ratio:>7.2f} {span:<13}{peak:>9.2f}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     options = parser.parse_args()
-    names = list(dict.fromkeys([BASE, *options.only]))
-    seconds, memory = measure(names, options.rounds, options.threads)
+    names = [name for name in options.only if name != BASE]
     print(f"torch {torch.__version__}, snn_mm {snn_mm.__version__}, {options.threads} threads")
     print(f"{'':<30}{'median s':>9}{'ratio':>7} {'[min, max]':<13}{'peak GiB':>9}")
-    for name, peak in zip(names, memory):
-        ratios = [mine / base for mine, base in zip(seconds[name], seconds[BASE])]
-        span = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
-        median, ratio = statistics.median(seconds[name]), statistics.median(ratios)
-        print(f"{name:<30}{median:>9.2f}{ratio:>7.2f} {span:<13}{peak:>9.2f}")
+    for first in range(0, max(1, len(names)), TOGETHER):
+        group = [BASE, *names[first : first + TOGETHER]]
+        seconds, memory = measure(group, options.rounds, options.threads)
+        for name, peak in list(zip(group, memory))[first > 0 :]:
+            print_row(name, seconds[name], seconds[BASE], peak)
 
 
 if __name__ == "__main__":

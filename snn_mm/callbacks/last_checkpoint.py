@@ -67,7 +67,8 @@ class LastCheckpoint(Callback):
         for counter in (progress.total, progress.current):
             counter.ready -= started_epochs
         try:
-            trainer.save_checkpoint(self.run.last)
+            weights_alone = False  # not given, Lightning prints a line about it at every save
+            trainer.save_checkpoint(self.run.last, weights_alone)
         finally:
             for counter in (progress.total, progress.current):
                 counter.ready += started_epochs

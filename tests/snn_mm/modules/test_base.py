@@ -21,9 +21,10 @@ MakeBatch = Callable[[int], Batch]
 def test_readout_is_the_mean_over_time(make_module: MakeModule, make_batch: MakeBatch) -> None:
     module = make_module()
     output = module(make_batch(4)["inputs"])
-    torch.testing.assert_close(
-        module.readout(output)[FUSED], (output.fused[0] + output.fused[1]) / 2
-    )
+    logits = module.readout(output)
+    torch.testing.assert_close(logits[FUSED], (output.fused[0] + output.fused[1]) / 2)
+    audio = output.unimodal["audio"]
+    torch.testing.assert_close(logits["audio"], (audio[0] + audio[1]) / 2)
 
 
 def test_evidence_sums_true_class_probabilities_without_gradient() -> None:

@@ -16,12 +16,13 @@ Inputs = dict[str, Tensor]
 
 @pytest.fixture(scope="module")
 def module() -> IEMFModule:
-    """A spiking audio-event network in float64, trained for one forward so that norms differ."""
+    """A spiking audio-event network in float64 whose running statistics fit its inputs."""
     torch.manual_seed(0)
     audio = ConvNet(1, time_steps=5, channels=(8, 8), feature_dim=16)
     events = ConvNet(2, input_kind="events", channels=(8, 8), feature_dim=16)
     network = IEMFModule({"audio": audio, "events": events}, Concat, num_classes=3).double()
-    network(inputs(8))
+    for _ in range(60):  # without fitting statistics the layers fall silent in eval mode
+        network(inputs(8))
     return network.eval()
 
 
@@ -36,7 +37,7 @@ def inputs(size: int) -> Inputs:
 def logits(module: IEMFModule, values: Inputs) -> Tensor:
     """Fused logits `[N, K]`, after making sure that the batch is not silent."""
     result = module.readout(module(values))[FUSED]
-    assert result.std() > 0.01
+    assert result.std(dim=0).min() > 0.01  # over samples, in every class
     return result
 
 

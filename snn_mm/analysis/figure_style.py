@@ -14,6 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from snn_mm.run.replace import replacing
+
 WIDTH = 7.0
 """Inches: the text width of a paper."""
 
@@ -52,6 +54,5 @@ def shades(count: int) -> list[Any]:
 def save_figure(figure: Figure, path: Path) -> None:
     """Replace a PNG file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png", dpi=200)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=200)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
 
+from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.contracts import Batch
 from snn_mm.energy import (
     CostModel,
@@ -121,7 +121,7 @@ class EnergyEstimator(Callback):
             f"{self.stage}/energy/{name}": value for name, value in self.report.scalars().items()
         }
         pl_module.log_dict(scalars, rank_zero_only=True)
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            directory = Path(trainer.default_root_dir)
+        if writes_files(trainer):
+            directory = run_directory(trainer).path
             directory.mkdir(parents=True, exist_ok=True)
             write_json(directory / FILE_NAME, self.report.as_dict())

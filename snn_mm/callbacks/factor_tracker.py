@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -15,9 +14,9 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
-from snn_mm.run.directory import RunDirectory
 from snn_mm.run.epoch_table import EpochTable
 
 COLUMNS = ("step", "epoch", "name", "value")
@@ -91,7 +90,7 @@ class FactorTracker(Callback):
         self._roles = parameters_by_role(pl_module)
         self._current, self._pending, self._sums = None, [], {}
         self._drawn = time.monotonic()
-        if self._writes(trainer):
+        if writes_files(trainer):
             self._table(trainer).keep(lambda row: int(row["epoch"]) < trainer.current_epoch)
 
     def on_before_optimizer_step(
@@ -146,29 +145,25 @@ class FactorTracker(Callback):
             if math.isfinite(number):  # AMP skips steps whose gradients overflow
                 total, count = self._sums.get(name, (0.0, 0))
                 self._sums[name] = (total + number, count + 1)
-        if rows and self._writes(trainer):
+        if rows and writes_files(trainer):
             table = self._table(trainer)
             table.path.parent.mkdir(parents=True, exist_ok=True)
             table.append(rows)
 
     def _draw(self, trainer: Trainer) -> None:
-        if not self._writes(trainer):
+        if not writes_files(trainer):
             return
         from snn_mm.analysis.figure_style import save_figure
         from snn_mm.analysis.figures import draw_factors
 
         rows = list(self._table(trainer).rows())
         if rows:
-            folder = RunDirectory(Path(trainer.default_root_dir)).figures
-            save_figure(draw_factors(rows), folder / "factors.png")
+            figure = run_directory(trainer).figures / "factors.png"
+            save_figure(draw_factors(rows), figure)
         self._drawn = time.monotonic()
 
-    def _writes(self, trainer: Trainer) -> bool:
-        trial = getattr(trainer, "fast_dev_run", False)
-        return trainer.is_global_zero and not trial
-
     def _table(self, trainer: Trainer) -> EpochTable:
-        return EpochTable(Path(trainer.default_root_dir) / "factors.csv", COLUMNS)
+        return EpochTable(run_directory(trainer).path / "factors.csv", COLUMNS)
 
 
 def parameters_by_role(module: LightningModule) -> dict[str, list[nn.Parameter]]:

@@ -57,9 +57,11 @@ class IEMF(Modulation):
     ) -> None:
         """Multiply the fusion's gradient by ξ, in place."""
         gradients = [p.grad for p in module.fusion_parameters(self.scope) if p.grad is not None]
-        generator = self.generator(optimizer_step, module.device)
+        noisy = self.grad_noise == "ge"
+        generator = self.generator(optimizer_step, module.device) if noisy else None
         for gradient in gradients:
-            noise = generalisation_noise(gradient, generator) if self.grad_noise == "ge" else None
+            # Drawn before the scaling: its deviation is that of the raw gradient.
+            noise = None if generator is None else generalisation_noise(gradient, generator)
             gradient.mul_(factors["xi"])
             if noise is not None:
                 gradient.add_(noise)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.callbacks.spike_counter import LayerSpikes, SpikeCounter, spiking_layers
 from snn_mm.callbacks.spike_record import SpikeRecord
 from snn_mm.errors import UserError
@@ -55,7 +55,7 @@ class SpikeMonitor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop what this run is going to measure anew."""
-        if writes(trainer):
+        if writes_files(trainer):
             record_of(trainer).drop_from(trainer.current_epoch)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -79,12 +79,12 @@ class SpikeMonitor(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figures."""
-        if writes(trainer):
+        if writes_files(trainer):
             record_of(trainer).draw()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figures, with the test."""
-        if writes(trainer):
+        if writes_files(trainer):
             record_of(trainer).draw()
 
     def on_exception(
@@ -116,7 +116,7 @@ class SpikeMonitor(Callback):
         ]
         for name, value in neuron_shares(layers).items():
             pl_module.log(f"{stage}/{name}", value, rank_zero_only=False)
-        if layers and writes(trainer):
+        if layers and writes_files(trainer):
             record_of(trainer).write(epoch, stage, layers)
 
 
@@ -133,11 +133,6 @@ def neuron_shares(layers: list[LayerSpikes]) -> dict[str, float]:
     return shares
 
 
-def writes(trainer: Trainer) -> bool:
-    """Whether this process writes files: rank zero, unless the run is a mere trial."""
-    return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
-
-
 def record_of(trainer: Trainer) -> SpikeRecord:
     """The record in the run directory."""
-    return SpikeRecord(Path(trainer.default_root_dir))
+    return SpikeRecord(run_directory(trainer).path)

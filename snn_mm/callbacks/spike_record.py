@@ -11,6 +11,7 @@ import numpy as np
 from snn_mm.callbacks.spike_counter import LayerSpikes, membrane_edges
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.epoch_table import EpochTable
+from snn_mm.run.replace import replacing
 
 COLUMNS = ("epoch", "stage", "modality", "layer", "rate", "silent", "saturated")
 KEYS = COLUMNS[:4]
@@ -93,8 +94,6 @@ class SpikeRecord:
             self._save({key: values[wanted] for key, values in histograms.items()})
 
     def _save(self, histograms: Histograms) -> None:
-        temporary = self.histograms_path.with_name(".spikes.npz")
-        with temporary.open("wb") as file:
-            arrays: dict[str, Any] = {"edges": np.array(membrane_edges()), **histograms}
+        arrays: dict[str, Any] = {"edges": np.array(membrane_edges()), **histograms}
+        with replacing(self.histograms_path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        temporary.replace(self.histograms_path)

@@ -58,9 +58,6 @@ class MultimodalModule(LightningModule, ABC):
             `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
     """
 
-    monitor = f"val/accuracy/{FUSED}"
-    mode = "max"
-
     def __init__(
         self,
         encoders: dict[str, Encoder],

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from snn_mm.run.replace import replacing
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write beside the target and rename, so that a kill leaves the previous checkpoint.
@@ -24,15 +26,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save a checkpoint dictionary."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(target) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
 
     def load_checkpoint(
         self,

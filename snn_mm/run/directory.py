@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from snn_mm.run.replace import replacing
 
 FINISHED = "finished"
 """Status of a run that needs no resuming."""
@@ -127,10 +128,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader or a kill never meets half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    """Replace a file in one step, its line ends as they are."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, newline="")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

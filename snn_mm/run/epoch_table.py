@@ -6,6 +6,8 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from snn_mm.run.replace import replacing
+
 Row = dict[str, str]
 
 
@@ -43,9 +45,7 @@ class EpochTable:
         """Drop the rows that are not wanted; nothing if there is no file."""
         if not self.path.is_file():
             return
-        temporary = self.path.with_name(f".{self.path.name}")
-        with temporary.open("w", newline="") as file:
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(row for row in self.rows() if is_wanted(row))
-        temporary.replace(self.path)

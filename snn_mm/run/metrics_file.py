@@ -12,7 +12,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
-from snn_mm.run.directory import RunDirectory
+from snn_mm.run.directory import RunDirectory, write_text
 
 Row = dict[str, str]
 
@@ -129,9 +129,7 @@ def replace_rows(path: Path, columns: list[str], rows: list[Row]) -> None:
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(rows)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text.getvalue(), newline="")
-    temporary.replace(path)
+    write_text(path, text.getvalue())
 
 
 def _as_text(value: Any) -> str:

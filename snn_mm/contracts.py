@@ -39,18 +39,51 @@ class FusionOutput(NamedTuple):
     unimodal: dict[str, Tensor]
 
 
+LossTerms = dict[str, Tensor]
+"""Weighted scalar summands of a training loss by name; their sum is what is minimised."""
+
+
+class StepOutput(NamedTuple):
+    """What one training step computed, before or after the loss.
+
+    Attributes:
+        features: `[T, N, D]` by modality.
+        logits: one prediction per sample `[N, K]`, by modality and for `FUSED`.
+        target: class indices `[N]`.
+    """
+
+    features: dict[str, Tensor]
+    logits: dict[str, Tensor]
+    target: Tensor
+
+    def detached(self) -> StepOutput:
+        """The same values without their graph."""
+        features = {name: value.detach() for name, value in self.features.items()}
+        logits = {name: value.detach() for name, value in self.logits.items()}
+        return StepOutput(features, logits, self.target)
+
+
 class Evidence(NamedTuple):
-    """What a training step leaves for modulations, detached (IEMF Eqs 7-9).
+    """What a modulation sums up over one micro-batch, detached (IEMF Eqs 7-9).
 
     Sums, not means, so that micro-batches and ranks add up.
 
     Attributes:
-        true_class: summed probability of the true class, a scalar by modality and for `FUSED`.
+        sums: a scalar by modality, and for `FUSED` where the fusion has one: the probability of
+            the true class, unless a modulation gathers something else.
         samples: number of samples behind the sums, a scalar.
     """
 
-    true_class: dict[str, Tensor]
+    sums: dict[str, Tensor]
     samples: Tensor
+
+
+class ModulatesLoss(Protocol):
+    """What changes the summands of the training loss, such as LFM."""
+
+    def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
+        """Summands to minimise instead of `terms`; `step` carries the graph."""
+        ...
 
 
 @runtime_checkable
@@ -58,10 +91,20 @@ class Modulated(Protocol):
     """What a modulation needs of a LightningModule; any module that offers it can be modulated.
 
     Attributes:
-        evidence: left by each training step.
+        modalities: their names, in the order of fusion.
+        num_classes: K.
+        step: left by each training step, detached.
+        loss_modulations: asked in order by each training step.
     """
 
-    evidence: Evidence | None
+    num_classes: int
+    step: StepOutput | None
+    loss_modulations: list[ModulatesLoss]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of fusion."""
+        ...
 
     @property
     def device(self) -> torch.device:
@@ -74,4 +117,8 @@ class Modulated(Protocol):
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused classifier, or of the whole fusion module."""
+        ...
+
+    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the fused classifier alone says of each modality's features, `[N, K]`."""
         ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from snn_mm.contracts import FUSED, LossTerms
+
 
 def joint_cross_entropy(
     fused: Tensor,
@@ -12,8 +14,8 @@ def joint_cross_entropy(
     target: Tensor,
     joint_weight: float = 1.0,
     label_smoothing: float = 0.0,
-) -> Tensor:
-    """Cross-entropy of the fusion plus that of every modality (IEMF Eq. 6 with joint learning).
+) -> LossTerms:
+    """Cross-entropy of the fusion and that of every modality (IEMF Eq. 6 with joint learning).
 
     L = CE(o_f, y) + w · Σ_m CE(o_m, y). The paper's Eq. 6 holds the first term alone; its released
     code and its ablation ("joint learning") train with w = 1.
@@ -27,9 +29,10 @@ def joint_cross_entropy(
             released code.
 
     Returns:
-        A scalar in nats, mean over the batch.
+        The summands of L, scalars in nats and means over the batch, by modality and for `FUSED`.
     """
-    loss = cross_entropy(fused, target, label_smoothing=label_smoothing)
-    for logits in unimodal.values():
-        loss = loss + joint_weight * cross_entropy(logits, target, label_smoothing=label_smoothing)
-    return loss
+    terms = {FUSED: cross_entropy(fused, target, label_smoothing=label_smoothing)}
+    for name, logits in unimodal.items():
+        loss = cross_entropy(logits, target, label_smoothing=label_smoothing)
+        terms[name] = joint_weight * loss
+    return terms

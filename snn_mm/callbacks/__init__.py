@@ -3,7 +3,9 @@
 from snn_mm.callbacks.energy import EnergyEstimator
 from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
+from snn_mm.callbacks.gradient_modulation import GradientModulation
 from snn_mm.callbacks.iemf import IEMF
+from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import Modulation
 from snn_mm.callbacks.spike_monitor import SpikeMonitor
 
@@ -12,6 +14,8 @@ __all__ = [
     "EnergyEstimator",
     "FactorTracker",
     "FiringRateMonitor",
+    "GradientModulation",
+    "LossModulation",
     "Modulation",
     "SpikeMonitor",
 ]

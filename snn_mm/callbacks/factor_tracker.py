@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
+from snn_mm.callbacks.gradient_modulation import GradientModulation
 from snn_mm.callbacks.modulation import Modulation
 from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.contracts import Modulated
@@ -78,7 +79,7 @@ class FactorTracker(Callback):
         mine = callbacks.index(self)
         behind = self.when == "modulated"
         for place, callback in enumerate(callbacks):
-            if isinstance(callback, Modulation) and (place < mine) != behind:
+            if isinstance(callback, GradientModulation) and (place < mine) != behind:
                 other, side = type(callback).__name__, "behind" if behind else "before"
                 raise UserError(
                     f"trainer.callbacks: FactorTracker measures {self.when} gradients, so it must "

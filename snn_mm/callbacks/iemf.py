@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from snn_mm.callbacks.modulation import Modulation, Strength, unimodal_strengths
+from snn_mm.callbacks.gradient_modulation import (
+    GradientModulation,
+    Strength,
+    unimodal_strengths,
+)
 from snn_mm.contracts import FUSED, Modulated, Scope
 from snn_mm.factors import Kappa, check_iemf_options, generalisation_noise, iemf_coefficient
 
 
-class IEMF(Modulation):
+class IEMF(GradientModulation):
     """Scale the fusion's gradient by the inverse-effectiveness coefficient ξ (Eq. 11).
 
     Weak unimodal evidence speeds the fusion up, strong unimodal evidence slows it down. Under SGD

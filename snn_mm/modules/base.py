@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import reduce
 from itertools import chain
+from operator import add
 from typing import Any, Literal, TypedDict
 
+import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from snn_mm.contracts import FUSED, Batch, Evidence, FusionOutput, Scope
+from snn_mm.contracts import (
+    FUSED,
+    Batch,
+    FusionOutput,
+    LossTerms,
+    ModulatesLoss,
+    Scope,
+    StepOutput,
+)
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.factors import gather_evidence
 from snn_mm.fusion import FusionFactory
 from snn_mm.modules.optimizers import (
     Interval,
@@ -42,7 +52,7 @@ class Prediction(TypedDict):
 class MultimodalModule(LightningModule, ABC):
     """Base of every paper's module: encoders, a fusion, and one step that all stages go through.
 
-    A subclass says what its loss is (`compute_loss`) and may change how logits over time become
+    A subclass says what its loss is (`loss_terms`) and may change how logits over time become
     one prediction (`readout`). Modalities are those of `encoders`; a batch may hold more, so that
     a unimodal twin of an experiment is the same file with one encoder.
 
@@ -76,7 +86,8 @@ class MultimodalModule(LightningModule, ABC):
         self.scheduler_interval = lr_scheduler_interval
         self.scheduler_monitor = lr_scheduler_monitor
         self.parameter_groups = parameter_groups or {}
-        self.evidence: Evidence | None = None
+        self.step: StepOutput | None = None
+        self.loss_modulations: list[ModulatesLoss] = []
         self.configure_models(encoders, fusion)
         self.configure_metrics()
         check_groups(self.parameter_groups, (*self.modalities, "fusion"))
@@ -116,28 +127,52 @@ class MultimodalModule(LightningModule, ABC):
 
     def forward(self, inputs: dict[str, Tensor]) -> FusionOutput:
         """Logits `[T, N, K]` of inputs by modality (shapes: see `Batch`)."""
-        output: FusionOutput = self.fusion(
-            {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
-        )
+        output: FusionOutput = self.fusion(self.encode(inputs))
         return output
 
+    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality."""
+        return {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
+
     @abstractmethod
-    def compute_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
-        """The scalar training loss of logits `[T, N, K]` and class indices `[N]`."""
+    def loss_terms(
+        self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor
+    ) -> LossTerms:
+        """The summands of the loss of logits over time, their readout `[N, K]` and classes `[N]`.
+
+        The cross-entropy of the fused prediction has the name `FUSED`.
+        """
 
     def readout(self, output: FusionOutput) -> dict[str, Tensor]:
         """One prediction per sample: logits `[N, K]` by modality and fused, the mean over time."""
         logits = {name: value.mean(dim=0) for name, value in output.unimodal.items()}  # [N, K]
         return {**logits, FUSED: output.fused.mean(dim=0)}
 
+    @torch.no_grad()
+    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the fused classifier alone says of each modality's features, `[N, K]`.
+
+        The score of OGM-GE, whatever heads the fusion may have; see `Fusion.shared_logits`.
+        """
+        dtype = next(self.fusion.parameters()).dtype  # features of an autocast step may be halves
+        features = {name: value.to(dtype) for name, value in features.items()}
+        unimodal = {name: self.fusion.shared_logits(name, features) for name in features}
+        logits = self.readout(FusionOutput(self.fusion.fuse(features), unimodal))
+        return {name: logits[name] for name in features}
+
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
-        """Loss of one batch; updates and logs metrics, leaves the evidence for callbacks."""
+        """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
-        output = self(batch["inputs"])
-        loss = self.compute_loss(output, target)
+        features = self.encode(batch["inputs"])
+        output: FusionOutput = self.fusion(features)
         logits = self.readout(output)
+        terms = self.loss_terms(output, logits, target)
         if stage == "train":
-            self.evidence = gather_evidence(logits, target)
+            step = StepOutput(features, logits, target)
+            for modulation in self.loss_modulations:
+                terms = modulation.modulate_loss(terms, step)
+            self.step = step.detached()
+        loss = reduce(add, terms.values())
         self._log_step(loss, logits, target, stage)
         return loss
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from snn_mm.contracts import FUSED, FusionOutput
+from snn_mm.contracts import FUSED, FusionOutput, LossTerms
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
 from snn_mm.fusion import FusionFactory
@@ -67,8 +67,11 @@ class IEMFModule(MultimodalModule):
         self.joint_weight = joint_weight
         self.label_smoothing = label_smoothing
 
-    def compute_loss(self, output: FusionOutput, target: Tensor) -> Tensor:
+    def loss_terms(
+        self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor
+    ) -> LossTerms:
         """Joint cross-entropy of the time-averaged logits."""
-        logits = self.readout(output)
-        fused = logits.pop(FUSED)
-        return joint_cross_entropy(fused, logits, target, self.joint_weight, self.label_smoothing)
+        unimodal = {name: logits[name] for name in self.modalities}
+        return joint_cross_entropy(
+            logits[FUSED], unimodal, target, self.joint_weight, self.label_smoothing
+        )

@@ -24,5 +24,8 @@ def test_joint_cross_entropy_equals_numpy(weight: float, smoothing: float) -> No
         numpy_cross_entropy(logits.numpy(), target.numpy(), smoothing)
         for logits in (fused, audio, visual)
     ]
-    loss = joint_cross_entropy(fused, {"audio": audio, "visual": visual}, target, weight, smoothing)
-    assert loss.item() == pytest.approx(terms[0] + weight * (terms[1] + terms[2]), rel=1e-12)
+    unimodal = {"audio": audio, "visual": visual}
+    loss = joint_cross_entropy(fused, unimodal, target, weight, smoothing)
+    assert list(loss) == ["fused", "audio", "visual"]
+    expected = [terms[0], weight * terms[1], weight * terms[2]]
+    assert [term.item() for term in loss.values()] == pytest.approx(expected, rel=1e-12)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from snn_mm.callbacks import IEMF, FactorTracker
 from snn_mm.callbacks.factor_tracker import COLUMNS, to_numbers
-from snn_mm.callbacks.modulation import Modulation, Strength
+from snn_mm.callbacks.gradient_modulation import GradientModulation, Strength
 from snn_mm.contracts import Batch, Modulated
 from snn_mm.errors import UserError
 from snn_mm.modules import IEMFModule
@@ -22,7 +22,7 @@ Loader = DataLoader[Batch]
 NORMS = ["gradient_norm/a", "gradient_norm/b", "gradient_norm/fusion"]
 
 
-class Halve(Modulation):
+class Halve(GradientModulation):
     """A second modulation: every gradient of modality a is halved."""
 
     name = "halve"

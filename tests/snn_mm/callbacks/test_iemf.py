@@ -72,7 +72,7 @@ def updates(module: IEMFModule, make_module: MakeModule, fusion: Any = Concat) -
 
 def expected_xi(module: IEMFModule, batch: Batch) -> float:
     evidence = gather_evidence(module.readout(module(batch["inputs"])), batch["target"])
-    values = {name: value.item() for name, value in evidence.true_class.items()}
+    values = {name: value.item() for name, value in evidence.sums.items()}
     fused = values.pop("fused")
     return iemf_coefficient(list(values.values()), fused)
 

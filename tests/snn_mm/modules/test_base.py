@@ -32,8 +32,8 @@ def test_evidence_sums_true_class_probabilities_without_gradient() -> None:
     target = torch.tensor([0, 1, 2, 0, 1])
     evidence = gather_evidence(logits, target)
     expected = sum(logits["audio"][i].double().softmax(0)[t] for i, t in enumerate(target))
-    assert evidence.true_class["audio"].item() == pytest.approx(expected.item(), rel=1e-6)
-    assert not evidence.true_class["audio"].requires_grad
+    assert evidence.sums["audio"].item() == pytest.approx(expected.item(), rel=1e-6)
+    assert not evidence.sums["audio"].requires_grad
     assert evidence.samples == 5
 
 
@@ -41,8 +41,8 @@ def test_evidence_of_two_halves_adds_up_to_the_whole() -> None:
     logits, target = torch.randn(6, 3).double(), torch.tensor([0, 1, 2, 0, 1, 2])
     whole = gather_evidence({FUSED: logits}, target)
     halves = [gather_evidence({FUSED: logits[s]}, target[s]) for s in (slice(2), slice(2, 6))]
-    total = sum(half.true_class[FUSED] for half in halves)
-    torch.testing.assert_close(total, whole.true_class[FUSED])
+    total = sum(half.sums[FUSED] for half in halves)
+    torch.testing.assert_close(total, whole.sums[FUSED])
 
 
 def test_every_parameter_has_exactly_one_role(make_module: MakeModule) -> None:
@@ -118,3 +118,24 @@ def test_prediction_holds_ids_and_probabilities(
     prediction = make_module().predict_step(make_batch(4), 0)
     assert prediction["id"] == ["0", "1", "2", "3"]
     torch.testing.assert_close(prediction["probability"][FUSED].sum(-1), torch.ones(4).double())
+
+
+def test_training_step_leaves_its_output_without_the_graph(
+    make_module: MakeModule, make_batch: MakeBatch
+) -> None:
+    module, batch = make_module(), make_batch(4)
+    module.log = lambda *_, **__: None
+    module.shared_step(batch, "train")
+    assert module.step is not None
+    torch.testing.assert_close(module.step.logits, module.readout(module(batch["inputs"])))
+    values = [*module.step.features.values(), *module.step.logits.values()]
+    assert not any(value.requires_grad for value in values)
+
+
+def test_shared_logits_of_modalities_sum_to_the_fused_logits_of_a_concatenation(
+    make_module: MakeModule, make_batch: MakeBatch
+) -> None:
+    module, batch = make_module(), make_batch(4)
+    features = module.encode(batch["inputs"])
+    fused = module.readout(module(batch["inputs"]))[FUSED]
+    torch.testing.assert_close(sum(module.shared_logits(features).values()), fused)

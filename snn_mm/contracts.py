@@ -33,10 +33,21 @@ class Batch(TypedDict):
 
 
 class FusionOutput(NamedTuple):
-    """Logits of a fusion: `fused` is `[T, N, K]`, `unimodal` holds `[T, N, K]` by modality."""
+    """What a fusion makes of features `[T, N, D]` by modality.
+
+    Attributes:
+        fused: logits `[T, N, K]`.
+        unimodal: logits `[T, N, K]` by modality.
+        features: what they were made of.
+    """
 
     fused: Tensor
     unimodal: dict[str, Tensor]
+    features: dict[str, Tensor]
+
+    def by_name(self) -> dict[str, Tensor]:
+        """All logits: those of each modality, and those of the fusion as `FUSED`."""
+        return {**self.unimodal, FUSED: self.fused}
 
 
 LossTerms = dict[str, Tensor]
@@ -47,20 +58,29 @@ class StepOutput(NamedTuple):
     """What one training step computed, before or after the loss.
 
     Attributes:
-        features: `[T, N, D]` by modality.
+        output: logits of every time step, and the features they were made of.
         logits: one prediction per sample `[N, K]`, by modality and for `FUSED`.
         target: class indices `[N]`.
     """
 
-    features: dict[str, Tensor]
+    output: FusionOutput
     logits: dict[str, Tensor]
     target: Tensor
 
+    @property
+    def features(self) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality."""
+        return self.output.features
+
     def detached(self) -> StepOutput:
         """The same values without their graph."""
-        features = {name: value.detach() for name, value in self.features.items()}
-        logits = {name: value.detach() for name, value in self.logits.items()}
-        return StepOutput(features, logits, self.target)
+        fused, unimodal, features = self.output
+        output = FusionOutput(fused.detach(), _detached(unimodal), _detached(features))
+        return StepOutput(output, _detached(self.logits), self.target)
+
+
+def _detached(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in values.items()}
 
 
 class Evidence(NamedTuple):

@@ -49,7 +49,7 @@ class Fusion(nn.Module, ABC):
             unimodal = {name: head(features[name]) for name, head in self.heads.items()}
         else:
             unimodal = {name: self.shared_logits(name, features) for name in features}
-        return FusionOutput(self.fuse(features), unimodal)
+        return FusionOutput(self.fuse(features), unimodal, features)
 
     @abstractmethod
     def fuse(self, features: dict[str, Tensor]) -> Tensor:

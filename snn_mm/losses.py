@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, log_softmax
 
 from snn_mm.contracts import FUSED, LossTerms
 
@@ -36,3 +36,60 @@ def joint_cross_entropy(
         loss = cross_entropy(logits, target, label_smoothing=label_smoothing)
         terms[name] = joint_weight * loss
     return terms
+
+
+def temporal_cross_entropy(logits: Tensor, target: Tensor, scores: Tensor) -> Tensor:
+    """Cross-entropy of each time step weighted by its attention score (TAAF Eq. 8).
+
+    L = mean over samples of -Σ_t α(t) log softmax(O(t))_y. With α = 1/T it is the first term of
+    TET's loss, with T = 1 the ordinary cross-entropy. Eq. 8 sums over samples; the mean makes the
+    loss independent of the batch size, as everywhere else.
+
+    Source: TAAF, arXiv 2505.14535.
+
+    Args:
+        logits: O, `[T, N, K]`.
+        target: class indices `[N]`.
+        scores: α, `[T, N]`, summing to one over time.
+
+    Returns:
+        A scalar in nats.
+    """
+    log_probability = log_softmax(logits, dim=-1)
+    picked = log_probability.gather(-1, target.expand(len(logits), -1).unsqueeze(-1))  # [T, N, 1]
+    return -(scores * picked.squeeze(-1)).sum(dim=0).mean()  # [T, N] -> [N] -> scalar
+
+
+def output_regulariser(logits: Tensor, phi: float = 1.0) -> Tensor:
+    """Mean squared distance of the outputs of all time steps from Φ (TAAF before Eq. 9).
+
+    L_MSE = 1/T Σ_t MSE(O(t), Φ), which keeps single outputs from growing without bound. TET, where
+    it comes from, sets Φ to the firing threshold.
+
+    Args:
+        logits: O, `[T, N, K]`.
+        phi: Φ.
+
+    Returns:
+        A scalar.
+    """
+    return (logits - phi).square().mean()
+
+
+def attention_guided_loss(
+    logits: Tensor, target: Tensor, scores: Tensor, phi: float = 1.0, lam: float = 1e-3
+) -> Tensor:
+    """The loss of one output, L_AGL = (1 - λ) L_AGLori + λ L_MSE (TAAF Eq. 9).
+
+    Args:
+        logits: O, `[T, N, K]`.
+        target: class indices `[N]`.
+        scores: α, `[T, N]`, summing to one over time.
+        phi: Φ, what the regulariser pulls every output to.
+        lam: λ in [0, 1]; neither paper prints it, 1e-3 is TET's.
+
+    Returns:
+        A scalar.
+    """
+    guided = temporal_cross_entropy(logits, target, scores)
+    return (1.0 - lam) * guided + lam * output_regulariser(logits, phi)

@@ -5,6 +5,7 @@ from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.gradient_modulation import GradientModulation
 from snn_mm.callbacks.iemf import IEMF
+from snn_mm.callbacks.loss_adjustment import LossAdjustment
 from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import Modulation
 from snn_mm.callbacks.spike_monitor import SpikeMonitor
@@ -15,6 +16,7 @@ __all__ = [
     "FactorTracker",
     "FiringRateMonitor",
     "GradientModulation",
+    "LossAdjustment",
     "LossModulation",
     "Modulation",
     "SpikeMonitor",

@@ -2,5 +2,6 @@
 
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.iemf import IEMFModule
+from snn_mm.modules.taaf import TAAFModule
 
-__all__ = ["IEMFModule", "MultimodalModule"]
+__all__ = ["IEMFModule", "MultimodalModule", "TAAFModule"]

@@ -157,24 +157,34 @@ class MultimodalModule(LightningModule, ABC):
         dtype = next(self.fusion.parameters()).dtype  # features of an autocast step may be halves
         features = {name: value.to(dtype) for name, value in features.items()}
         unimodal = {name: self.fusion.shared_logits(name, features) for name in features}
-        logits = self.readout(FusionOutput(self.fusion.fuse(features), unimodal))
+        logits = self.readout(FusionOutput(self.fusion.fuse(features), unimodal, features))
         return {name: logits[name] for name in features}
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
-        features = self.encode(batch["inputs"])
-        output: FusionOutput = self.fusion(features)
+        output: FusionOutput = self.fusion(self.encode(batch["inputs"]))
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         if stage == "train":
-            step = StepOutput(features, logits, target)
+            step = StepOutput(output, logits, target)
             for modulation in self.loss_modulations:
                 terms = modulation.modulate_loss(terms, step)
             self.step = step.detached()
         loss = reduce(add, terms.values())
         self._log_step(loss, logits, target, stage)
-        return loss
+        return loss * self._share_of_union(len(target)) if stage == "train" else loss
+
+    def _share_of_union(self, samples: int) -> float:
+        """What this rank's mean loss counts for, so that DDP's mean is that of the union batch.
+
+        1 unless ranks differ in their number of samples, as in a short last batch.
+        """
+        ranks = 1 if self._trainer is None else self.trainer.world_size
+        if ranks == 1:
+            return 1.0
+        count = torch.tensor(float(samples), device=self.device)
+        return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One training step."""

@@ -36,6 +36,16 @@ def _seed() -> None:
 
 
 @pytest.fixture
+def make_encoders() -> Callable[[dict[str, int]], dict[str, Encoder]]:
+    """Linear encoders with the given time steps by modality."""
+
+    def make(steps: dict[str, int]) -> dict[str, Encoder]:
+        return {name: LinearEncoder(DIMS[name], time_steps=count) for name, count in steps.items()}
+
+    return make
+
+
+@pytest.fixture
 def make_module() -> Callable[..., IEMFModule]:
     def make(fusion: FusionFactory = Concat, **options: object) -> IEMFModule:
         encoders: dict[str, Encoder] = {name: LinearEncoder(dim) for name, dim in DIMS.items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.losses import joint_cross_entropy
+from snn_mm.losses import attention_guided_loss, joint_cross_entropy
 
 
 def numpy_cross_entropy(logits: np.ndarray, target: np.ndarray, smoothing: float) -> float:
@@ -29,3 +29,41 @@ def test_joint_cross_entropy_equals_numpy(weight: float, smoothing: float) -> No
     assert list(loss) == ["fused", "audio", "visual"]
     expected = [terms[0], weight * terms[1], weight * terms[2]]
     assert [term.item() for term in loss.values()] == pytest.approx(expected, rel=1e-12)
+
+
+def numpy_guided(
+    logits: np.ndarray, target: np.ndarray, scores: np.ndarray, phi: float, lam: float
+) -> float:
+    """TAAF Eqs 8 and 9, summand by summand."""
+    steps, samples, _ = logits.shape
+    guided, squares = 0.0, 0.0
+    for t in range(steps):
+        for n in range(samples):
+            row = logits[t, n]
+            guided -= scores[t, n] * (row[target[n]] - np.log(np.exp(row).sum())) / samples
+        squares += ((logits[t] - phi) ** 2).mean() / steps
+    return float((1 - lam) * guided + lam * squares)
+
+
+@pytest.mark.parametrize(("phi", "lam"), [(1.0, 0.0), (1.0, 1e-3), (0.5, 0.3)])
+def test_attention_guided_loss_equals_numpy(phi: float, lam: float) -> None:
+    logits, target = torch.randn(3, 5, 4).double(), torch.tensor([0, 1, 2, 3, 1])
+    scores = torch.rand(3, 5).double().softmax(dim=0)
+    expected = numpy_guided(logits.numpy(), target.numpy(), scores.numpy(), phi, lam)
+    loss = attention_guided_loss(logits, target, scores, phi, lam)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradients_of_the_attention_guided_loss_equal_finite_differences() -> None:
+    logits = torch.randn(3, 4, 5).double().requires_grad_()
+    scores = torch.rand(3, 4).double().requires_grad_()
+    target = torch.tensor([0, 1, 2, 3])
+    assert torch.autograd.gradcheck(
+        lambda o, a: attention_guided_loss(o, target, a, lam=0.1), (logits, scores)
+    )
+
+
+def test_attention_guided_loss_of_a_single_step_is_plain_cross_entropy() -> None:
+    logits, target = torch.randn(1, 4, 5), torch.tensor([0, 1, 2, 3])
+    loss = attention_guided_loss(logits, target, torch.ones(1, 4), lam=0.0)
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits[0], target))

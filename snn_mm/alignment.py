@@ -1,0 +1,146 @@
+"""Time alignment: spike trains of different lengths onto a common number of time steps.
+
+TAAF adapts it from Han, Shen et al., "Balanced multi-modal SNN with online loss adjustment and time
+alignment" (ICME 2024), of which only the abstract is public: a convolution over time, per modality.
+Kernel, stride and place are not printed; what is here is the shortest convolution that maps T_u
+steps onto T, and its weights start as the average.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.errors import UserError
+from snn_mm.neurons import TAAFLIF, reset_neurons
+
+Kernel = Literal["shared", "depthwise"]
+"""`shared`: one kernel over time for all channels; `depthwise`: one for each."""
+
+
+class TimeAlignment(nn.Module):
+    """A learned convolution over time from `in_steps` to `out_steps`, followed by neurons.
+
+    Without padding and with stride 1 the kernel is |T_u - T| + 1 long; a transposed convolution
+    lengthens. Where the two agree nothing happens, and there are no parameters.
+
+    Args:
+        channels: D of the spike trains.
+        in_steps: T_u of the modality.
+        out_steps: T that all modalities share.
+        neuron: makes the neurons that turn the sums into spikes again.
+        kernel: `shared` by all channels or `depthwise`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        in_steps: int,
+        out_steps: int,
+        neuron: NeuronFactory = TAAFLIF,
+        kernel: Kernel = "shared",
+    ) -> None:
+        super().__init__()
+        if min(in_steps, out_steps) < 1 or kernel not in ("shared", "depthwise"):
+            raise UserError(
+                f"TimeAlignment: {in_steps} to {out_steps} steps with kernel {kernel!r}; accepted: "
+                "at least 1 step, kernel shared or depthwise"
+            )
+        self.channels, self.in_steps, self.out_steps = channels, in_steps, out_steps
+        length = abs(in_steps - out_steps) + 1
+        self.identity = in_steps == out_steps
+        if self.identity:
+            return
+        rows = channels if kernel == "depthwise" else 1
+        # An average keeps the current of a neuron at that of a single step.
+        taps = 1.0 / min(length, in_steps)
+        self.weight = nn.Parameter(torch.full((rows, 1, length), taps))
+        self.neuron = neuron()
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Align spikes `[T_u, N, D]` to spikes `[T, N, D]`."""
+        if spikes.shape[0] != self.in_steps:
+            raise UserError(
+                f"TimeAlignment: built for {self.in_steps} time steps, got {spikes.shape[0]}.\n"
+                "Set time_steps of the encoder to what its input brings."
+            )
+        if self.identity:
+            return spikes
+        trains = spikes.permute(1, 2, 0)  # [N, D, T_u]
+        weight = self.weight.expand(self.channels, 1, -1)
+        convolve = (
+            nn.functional.conv1d
+            if self.in_steps > self.out_steps
+            else nn.functional.conv_transpose1d
+        )
+        current = convolve(trains, weight, groups=self.channels)  # [N, D, T]
+        aligned: Tensor = self.neuron(current.permute(2, 0, 1).contiguous())  # [T, N, D]
+        return aligned
+
+
+class AlignedEncoder(Encoder):
+    """A backbone, a spiking projection to a common width, and time alignment.
+
+    TAAF's classifier takes 128 features a modality. The projection is a linear layer with batch
+    norm over time and batch, and neurons, so that the features are spikes.
+
+    Args:
+        encoder: the backbone.
+        width: D of the projected features; None keeps the backbone's, without a projection.
+        time_steps: T after the alignment; None leaves the modality its own number of steps.
+        neuron: makes the neurons behind projection and alignment.
+        kernel: `shared` by all channels or `depthwise`.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        width: int | None = 128,
+        time_steps: int | None = None,
+        neuron: NeuronFactory = TAAFLIF,
+        kernel: Kernel = "shared",
+    ) -> None:
+        super().__init__()
+        self.backbone = encoder
+        self.feature_dim = width or encoder.feature_dim
+        self.time_steps = time_steps or encoder.time_steps
+        self.projection = (
+            SpikingProjection(encoder.feature_dim, width, neuron) if width else nn.Identity()
+        )
+        self.alignment = TimeAlignment(
+            self.feature_dim, encoder.time_steps, self.time_steps, neuron, kernel
+        )
+        for part in (self.projection, self.alignment):
+            set_multi_step(part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features `[T, N, D]` of an input of the backbone's kind."""
+        reset_neurons(self)
+        features: Tensor = self.alignment(self.projection(self.backbone(x)))
+        return features
+
+
+class SpikingProjection(nn.Module):
+    """Linear layer, batch norm over time and batch, neurons: `[T, N, D']` to `[T, N, D]`."""
+
+    def __init__(self, in_features: int, width: int, neuron: NeuronFactory = TAAFLIF) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, width, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+        self.neuron = neuron()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Spikes `[T, N, D]` of features `[T, N, D']`."""
+        flat = self.norm(self.linear(features.flatten(0, 1)))  # [T*N, D]
+        spikes: Tensor = self.neuron(flat.view(*features.shape[:2], -1))  # [T, N, D]
+        return spikes
+
+
+def set_multi_step(module: nn.Module) -> None:
+    """Let the neurons of `module` take all time steps at once."""
+    from spikingjelly.activation_based import functional
+
+    functional.set_step_mode(module, "m")

@@ -1,0 +1,118 @@
+"""The modulation factors of TAAF's balanced fusion loss (Eq. 10)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+
+from snn_mm.balance.ogm_ge import ogm_coefficients
+from snn_mm.balance.ratio import discrepancy_ratios
+from snn_mm.callbacks.loss_modulation import LossModulation
+from snn_mm.contracts import LossTerms, StepOutput
+from snn_mm.errors import UserError
+from snn_mm.factors import true_class_probability
+
+AfterEnd = Literal["k_one", "drop_unimodal"]
+Level = Literal["batch", "validation"]
+Scored = Literal["mean", "readout"]
+
+
+class LossAdjustment(LossModulation):
+    """Weigh the loss of the dominant modality down by k = 1 - tanh(α ρ) (TAAF, before Eq. 10).
+
+    The contribution ratio ρ of a modality is its summed true-class probability over that of the
+    other one (the mean of the others, if there are more); k is 1 where ρ <= 1. Sums run over the
+    batches of all ranks. The factors carry no gradient. They multiply losses, not gradients: where
+    modalities share a classifier, k also scales the part of a unimodal loss that reaches it.
+
+    With gradient accumulation each micro-batch has factors of its own.
+
+    Args:
+        alpha: α_u of the paper, how strongly a dominant modality is held back; not printed,
+            OGM-GE's 0.8 on CREMA-D.
+        level: ρ of each `batch` (the text) or of the last `validation` epoch (Algorithm 1, line
+            11), from the accuracies.
+        scored: logits behind the scores: the `mean` over time, or the module's `readout`.
+        after_end: what holds after `end_epoch`: every k is 1, or the unimodal losses are dropped;
+            the paper says that the modulation ends (180 for CREMA-D, 70 for AVE).
+        start_epoch: first epoch of the modulation, counted from 0.
+        end_epoch: last epoch of the modulation, included; without it there is no end.
+    """
+
+    name = "loss_adjustment"
+
+    def __init__(
+        self,
+        alpha: float = 0.8,
+        level: Level = "batch",
+        scored: Scored = "mean",
+        after_end: AfterEnd = "k_one",
+        start_epoch: int = 0,
+        end_epoch: int | None = None,
+    ) -> None:
+        super().__init__(start_epoch, end_epoch)
+        for value, accepted in ((level, Level), (scored, Scored), (after_end, AfterEnd)):
+            if value not in get_args(accepted):
+                raise UserError(
+                    f"LossAdjustment: {value!r} is not one of {', '.join(get_args(accepted))}"
+                )
+        if alpha < 0:
+            raise UserError(f"LossAdjustment: alpha must not be negative, got {alpha}")
+        self.alpha, self.level, self.scored, self.after_end = alpha, level, scored, after_end
+        self.validation: dict[str, float] = {}
+
+    def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
+        """Multiply the loss of each modality by its k."""
+        strength = self._batch_strength(step) if self.level == "batch" else self.validation
+        if not strength:  # before the first validation
+            return terms
+        ratios = discrepancy_ratios(strength)
+        k = ogm_coefficients(ratios, self.alpha)
+        self.factors = {f"k_{name}": value for name, value in k.items()}
+        self.factors |= {f"rho_{name}": value for name, value in ratios.items()}
+        return {name: k.get(name, 1.0) * term for name, term in terms.items()}
+
+    def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
+        """Rewrite the summands within the window; drop the unimodal ones behind it if asked to."""
+        if self.after_end == "drop_unimodal" and self._has_ended():
+            # Times zero instead of left out: DDP wants a gradient for every parameter.
+            modalities = step.output.unimodal
+            return {n: 0.0 * term if n in modalities else term for n, term in terms.items()}
+        return super().modulate_loss(terms, step)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the accuracies that factors of the level `validation` are made of."""
+        if trainer.sanity_checking or self.level != "validation":
+            return
+        names = {name: f"val/accuracy/{name}" for name in self.modulated(pl_module).modalities}
+        missing = [metric for metric in names.values() if metric not in trainer.callback_metrics]
+        if missing:
+            raise UserError(f"LossAdjustment: level validation needs {', '.join(missing)}")
+        self.validation = {n: float(trainer.callback_metrics[m]) for n, m in names.items()}
+
+    def _batch_strength(self, step: StepOutput) -> dict[str, float]:
+        """Summed true-class probability of each modality over the batches of all ranks."""
+        scored = {name: step.logits[name] for name in step.output.unimodal}
+        if self.scored == "mean":
+            scored = {name: value.mean(dim=0) for name, value in step.output.unimodal.items()}
+        true_class = [true_class_probability(value, step.target) for value in scored.values()]
+        sums: Tensor = torch.stack(true_class).double().sum(dim=1)  # [M, N] -> [M]
+        if self._trainer is not None and self._trainer.world_size > 1:
+            sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
+        return dict(zip(scored, sums.tolist(), strict=True))
+
+    def _has_ended(self) -> bool:
+        epoch = -1 if self._trainer is None else self._trainer.current_epoch
+        return self.end_epoch is not None and epoch > self.end_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last factors, and the accuracies of the last validation."""
+        return {**super().state_dict(), "validation": dict(self.validation)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore them."""
+        super().load_state_dict(state_dict)
+        self.validation = dict(state_dict["validation"])

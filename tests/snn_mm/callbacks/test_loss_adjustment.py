@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader
+
+from snn_mm.callbacks import LossAdjustment
+from snn_mm.contracts import Batch, StepOutput
+from snn_mm.errors import UserError
+from snn_mm.modules import TAAFModule
+
+MakeBatch = Callable[[int], Batch]
+
+
+@pytest.fixture
+def module(make_encoders: Callable[..., dict[str, Any]]) -> TAAFModule:
+    torch.manual_seed(0)
+    return TAAFModule(make_encoders({"audio": 3, "visual": 3}), 3, width=8).double()
+
+
+def step_of(module: TAAFModule, batch: Batch) -> tuple[dict[str, torch.Tensor], StepOutput]:
+    output = module(batch["inputs"])
+    logits = module.readout(output)
+    terms = module.loss_terms(output, logits, batch["target"])
+    return terms, StepOutput(output, logits, batch["target"])
+
+
+def summed_probability(logits: torch.Tensor, target: torch.Tensor) -> float:
+    """OGM's score, sample by sample."""
+    return sum(float(row.exp()[y] / row.exp().sum()) for row, y in zip(logits, target))
+
+
+@pytest.mark.parametrize("scored", ["mean", "readout"])
+def test_dominant_modality_alone_is_scaled_by_k_of_its_ratio(
+    module: TAAFModule, make_batch: MakeBatch, scored: Any
+) -> None:
+    terms, step = step_of(module, make_batch(7))
+    callback = LossAdjustment(alpha=0.3, scored=scored)
+    rewritten = callback.rewrite_terms(terms, step, 0)
+    logits = {n: o.mean(dim=0) for n, o in step.output.unimodal.items()}
+    logits = logits if scored == "mean" else step.logits
+    logits = {n: value.detach() for n, value in logits.items()}
+    score = {n: summed_probability(logits[n], step.target) for n in ("audio", "visual")}
+    strong, weak = sorted(score, key=lambda n: -score[n])
+    k = 1 - math.tanh(0.3 * score[strong] / score[weak])
+    torch.testing.assert_close(rewritten[strong], k * terms[strong])
+    assert rewritten[weak] is terms[weak] or torch.equal(rewritten[weak], terms[weak])
+    assert torch.equal(rewritten["fused"], terms["fused"])
+
+
+def test_factors_carry_no_gradient(module: TAAFModule, make_batch: MakeBatch) -> None:
+    terms, step = step_of(module, make_batch(7))
+    callback = LossAdjustment()
+    rewritten = callback.rewrite_terms(terms, step, 0)
+    parameter = module.encoders["audio"].projection.linear.weight
+    own = torch.autograd.grad(terms["audio"], parameter, retain_graph=True)[0]
+    scaled = torch.autograd.grad(rewritten["audio"], parameter)[0]
+    torch.testing.assert_close(scaled, callback.factors["k_audio"] * own)
+
+
+def fit(module: TAAFModule, batch: Batch, path: Path, epochs: int, callback: Any) -> None:
+    loader = DataLoader([batch], batch_size=None)  # type: ignore[arg-type]
+    Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=[callback],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=path,
+    ).fit(module, loader, loader)
+
+
+@pytest.mark.parametrize(("after", "kept"), [("k_one", 1.0), ("drop_unimodal", 0.0)])
+def test_after_the_last_epoch_every_k_is_one_or_unimodal_losses_vanish(
+    module: TAAFModule, make_batch: MakeBatch, tmp_path: Path, after: Any, kept: float
+) -> None:
+    seen = []
+
+    class Recorder(LossAdjustment):
+        def modulate_loss(self, terms: Any, step: Any) -> Any:
+            rewritten = super().modulate_loss(terms, step)
+            seen.append({name: float(rewritten[name] / terms[name]) for name in terms})
+            return rewritten
+
+    fit(module, make_batch(7), tmp_path, 2, Recorder(after_end=after, end_epoch=0))
+    assert min(seen[0]["audio"], seen[0]["visual"]) < 0.7
+    assert seen[1] == pytest.approx({"fused": 1.0, "audio": kept, "visual": kept})
+
+
+def test_validation_level_uses_the_accuracies_of_the_epoch_before(
+    module: TAAFModule, make_batch: MakeBatch, tmp_path: Path
+) -> None:
+    callback = LossAdjustment(level="validation")
+    fit(module, make_batch(7), tmp_path, 2, callback)
+    assert set(callback.validation) == {"audio", "visual"}
+    assert set(callback.factors) == {"k_audio", "k_visual", "rho_audio", "rho_visual"}
+    restored = LossAdjustment(level="validation")
+    restored.load_state_dict(callback.state_dict())
+    assert restored.validation == callback.validation
+
+
+def test_unknown_option_is_refused() -> None:
+    with pytest.raises(UserError, match="'epoch' is not one of batch, validation"):
+        LossAdjustment(level="epoch")  # type: ignore[arg-type]
+
+
+def test_two_ranks_with_a_short_last_batch_equal_one_process_on_the_union(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("ddp_short_batch.py")
+    for devices in (1, 2):
+        command = [sys.executable, str(script), str(devices), str(tmp_path)]
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
+    one, *two = (
+        json.loads((tmp_path / name).read_text()) for name in ("1-0.json", "2-0.json", "2-1.json")
+    )
+    assert two[0] == two[1]
+    assert two[0]["factors"] == pytest.approx(one["factors"], rel=1e-12)
+    assert two[0]["weights"] == pytest.approx(one["weights"], rel=1e-9)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from snn_mm.contracts import FUSED, Batch
+from snn_mm.errors import UserError
+from snn_mm.fusion import Concat, FiLM, Gated, Sum
+from snn_mm.losses import attention_guided_loss
+from snn_mm.modules import TAAFModule
+
+MakeBatch = Callable[[int], Batch]
+Make = Callable[..., TAAFModule]
+
+
+@pytest.fixture
+def make(make_encoders: Callable[..., dict[str, Any]]) -> Make:
+    def build(steps: dict[str, int] | None = None, **options: Any) -> TAAFModule:
+        torch.manual_seed(0)
+        encoders = make_encoders(steps or {"audio": 4, "visual": 3})
+        return TAAFModule(encoders, 3, **{"width": 8, "time_steps": 3, **options}).double()
+
+    return build
+
+
+def terms_of(module: TAAFModule, batch: Batch) -> dict[str, torch.Tensor]:
+    output = module(batch["inputs"])
+    return module.loss_terms(output, module.readout(output), batch["target"])
+
+
+@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+def test_modalities_of_different_length_are_fused_as_spikes(
+    make: Make, make_batch: MakeBatch, fusion: Any
+) -> None:
+    output = make(fusion=fusion)(make_batch(6)["inputs"])
+    assert output.fused.shape == (3, 6, 3)
+    for features in output.features.values():
+        assert set(features.unique().tolist()) == {0.0, 1.0}
+
+
+def test_loss_terms_are_those_of_eqs_9_and_10(make: Make, make_batch: MakeBatch) -> None:
+    module, batch = make(beta=0.5, lam=0.2, phi=0.7), make_batch(6)
+    output, terms = module(batch["inputs"]), terms_of(module, batch)
+    scores = module.scores(output)
+    for name, logits in output.by_name().items():
+        own = attention_guided_loss(logits, batch["target"], scores[name], 0.7, 0.2)
+        torch.testing.assert_close(terms[name], own if name == FUSED else 0.5 * own)
+
+
+def test_unimodal_outputs_of_the_shared_classifier_add_up_to_the_fused_one(
+    make: Make, make_batch: MakeBatch
+) -> None:
+    output = make()(make_batch(6)["inputs"])
+    torch.testing.assert_close(sum(output.unimodal.values()), output.fused)
+
+
+def test_one_time_step_without_regulariser_is_plain_cross_entropy(
+    make: Make, make_batch: MakeBatch
+) -> None:
+    module = make({"audio": 1, "visual": 1}, time_steps=1, lam=0.0)
+    batch = make_batch(6)
+    expected = cross_entropy(module(batch["inputs"]).fused[0], batch["target"])
+    torch.testing.assert_close(terms_of(module, batch)[FUSED], expected)
+
+
+@pytest.mark.parametrize("attention", ["logits", "features"])
+def test_scores_sum_to_one_and_learn_unless_detached(
+    make: Make, make_batch: MakeBatch, attention: Any
+) -> None:
+    batch = make_batch(6)
+    for detach in (False, True):
+        module = make(attention=attention, detach_attention=detach)
+        for score in module.scores(module(batch["inputs"])).values():
+            torch.testing.assert_close(score.sum(dim=0), torch.ones(6).double())
+        torch.stack(list(terms_of(module, batch).values())).sum().backward()
+        learnt = [p.grad is not None for p in module.attention.parameters()]
+        assert learnt == [not detach] * 6
+
+
+def test_readout_weighs_time_steps_by_the_scores(make: Make, make_batch: MakeBatch) -> None:
+    module = make()
+    output = module(make_batch(6)["inputs"])
+    score = module.scores(output)[FUSED]
+    expected = torch.einsum("tn,tnk->nk", score, output.fused)
+    torch.testing.assert_close(module.readout(output)[FUSED], expected)
+    mean = make(readout="mean").readout(output)[FUSED]
+    torch.testing.assert_close(mean, output.fused.mean(dim=0))
+
+
+def test_without_attention_all_steps_weigh_alike(make: Make, make_batch: MakeBatch) -> None:
+    module, batch = make(attention="none", lam=0.0), make_batch(6)
+    output = module(batch["inputs"])
+    steps = [cross_entropy(logits, batch["target"]) for logits in output.fused]
+    torch.testing.assert_close(terms_of(module, batch)[FUSED], torch.stack(steps).mean())
+
+
+@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+def test_every_parameter_has_exactly_one_role(make: Make, fusion: Any) -> None:
+    module = make(fusion=fusion)
+    roles = [*module.fusion_parameters("module")]
+    for name in module.modalities:
+        roles += module.modality_parameters(name)
+    assert sorted(map(id, roles)) == sorted(map(id, module.parameters()))
+
+
+def test_impossible_weights_are_refused(make: Make) -> None:
+    with pytest.raises(UserError, match="lam=2"):
+        make(lam=2.0)

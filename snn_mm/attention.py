@@ -46,7 +46,8 @@ def attention_entropy(scores: Tensor) -> Tensor:
     steps = scores.shape[0]
     if steps == 1:
         return torch.ones_like(scores[0])
-    return torch.special.entr(scores).sum(dim=0) / math.log(steps)  # [T, N] -> [N]
+    entropy: Tensor = torch.special.entr(scores).sum(dim=0)  # [T, N] -> [N]
+    return entropy / math.log(steps)
 
 
 class TemporalAttention(nn.Module):

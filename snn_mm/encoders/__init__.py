@@ -2,6 +2,15 @@
 
 from snn_mm.encoders.base import Encoder, ImageEncoder, InputKind, NeuronFactory
 from snn_mm.encoders.convnet import ConvNet
+from snn_mm.encoders.recurrent import RecurrentNet
 from snn_mm.encoders.resnet import ResNet18
 
-__all__ = ["ConvNet", "Encoder", "ImageEncoder", "InputKind", "NeuronFactory", "ResNet18"]
+__all__ = [
+    "ConvNet",
+    "Encoder",
+    "ImageEncoder",
+    "InputKind",
+    "NeuronFactory",
+    "RecurrentNet",
+    "ResNet18",
+]

@@ -25,6 +25,9 @@ COMMANDS = {
     ),
     "sweep": Command("train a grid of settings and seeds, then report", "snn_mm.commands.sweep"),
     "report": Command("compare runs: tables, curves, energy", "snn_mm.commands.report"),
+    "analyse": Command(
+        "the papers' analyses: cost, coefficient, gain, ...", "snn_mm.commands.analyse"
+    ),
     "doctor": Command("check versions, devices and data", "snn_mm.commands.doctor"),
 }
 

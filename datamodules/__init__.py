@@ -1,7 +1,33 @@
-"""Data sets as LightningDataModules; they know nothing of models."""
+"""Data sets as LightningDataModules; they know nothing of models.
 
-from datamodules.base import LoaderOptions, MultimodalDataModule
-from datamodules.digits_av import DigitsAV
-from datamodules.spoken_digits_events import SpokenDigitsEvents
+A class is imported when it is first asked for, because `datamodules.prepare` works without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datamodules.base import LoaderOptions, MultimodalDataModule
+    from datamodules.digits_av import DigitsAV
+    from datamodules.spoken_digits_events import SpokenDigitsEvents
 
 __all__ = ["DigitsAV", "LoaderOptions", "MultimodalDataModule", "SpokenDigitsEvents"]
+
+_HOMES = {
+    "DigitsAV": "digits_av",
+    "LoaderOptions": "base",
+    "MultimodalDataModule": "base",
+    "SpokenDigitsEvents": "spoken_digits_events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def import_all() -> None:
+    """Import every data module, so that configs may use short class names."""
+    for name in __all__:
+        __getattr__(name)

@@ -8,6 +8,7 @@ from snn_mm.callbacks.iemf import IEMF
 from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import Modulation
 from snn_mm.callbacks.spike_monitor import SpikeMonitor
+from snn_mm.callbacks.warm_start import WarmStart
 
 __all__ = [
     "IEMF",
@@ -18,4 +19,5 @@ __all__ = [
     "LossModulation",
     "Modulation",
     "SpikeMonitor",
+    "WarmStart",
 ]

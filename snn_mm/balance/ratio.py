@@ -1,0 +1,45 @@
+"""How much stronger one modality is than the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EPSILON = 1e-12
+"""Keeps a ratio finite where the other modalities' score vanishes."""
+
+
+def mean_of_others(values: Mapping[str, float], name: str) -> float:
+    """Mean over all modalities but one.
+
+    Args:
+        values: a number by modality, at least two.
+        name: the modality to leave out.
+    """
+    others = [value for other, value in values.items() if other != name]
+    return sum(others) / len(others)
+
+
+def discrepancy_ratios(scores: Mapping[str, float]) -> dict[str, float]:
+    """Discrepancy ratio ρ of each modality (OGM-GE's ρ, PMR's imbalance ratio).
+
+    ρ_m = s_m / mean of the other modalities' s. With two modalities this is the published
+    ρ_v = s_v / s_a and ρ_a = 1 / ρ_v; with more, the mean of the others is this library's
+    generalisation. Where the others' score vanishes ρ is very large but finite, where both do it
+    is 0.
+
+    Source: Peng et al., "Balanced Multimodal Learning via On-the-fly Gradient Modulation".
+
+    Args:
+        scores: summed (or mean) true-class probability by modality, over the same samples.
+
+    Returns:
+        ρ >= 0 by modality, without unit.
+
+    Raises:
+        ValueError: fewer than two modalities, or a negative score.
+    """
+    if len(scores) < 2 or min(scores.values()) < 0:
+        raise ValueError(f"scores must be two or more non-negative numbers, got {dict(scores)}")
+    return {
+        name: score / max(mean_of_others(scores, name), EPSILON) for name, score in scores.items()
+    }

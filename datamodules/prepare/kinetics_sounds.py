@@ -83,9 +83,14 @@ def find_videos(source: Path) -> dict[Segment, Path]:
     Raises:
         UserError: there are none.
     """
-    paths = sorted(source.rglob("*.mp4"), key=lambda path: ("replacement" in str(path), path))
+    paths = [path.relative_to(source) for path in source.rglob("*.mp4")]
+    paths.sort(key=lambda path: ("replacement" in str(path), path))
     named = [(_SEGMENT.fullmatch(path.stem), path) for path in paths]
-    videos = {Segment(match["video"], int(match["start"])): path for match, path in named if match}
+    videos = {
+        Segment(match["video"], int(match["start"])): source / path
+        for match, path in named
+        if match
+    }
     if not videos:
         raise UserError(
             f"No Kinetics video in {source} ({len(paths)} other mp4 files): accepted is {LAYOUT}."

@@ -8,7 +8,6 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.prepare.clip import Clip, DecodedClip
+from datamodules.prepare.journal import Entry, line, read_journal, source_key
 from datamodules.prepare.store import (
     CLIP_TYPE,
     CLIPS,
@@ -29,31 +29,6 @@ from datamodules.prepare.store import (
     STORE,
 )
 from snn_mm.run.replace import replacing
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the journal: where a prepared clip lies.
-
-    Attributes:
-        id: name of the clip.
-        source: what its contents were made from, as `source_key` writes it.
-        sample_rate: of the sound, in Hz.
-        sound_at: its first byte in sound.bin.
-        samples: length of the sound.
-        frames_at: first byte of its first frame in frames.bin.
-        frame_bytes: size of each frame.
-        digest: SHA-256 of rate, sound and frames.
-    """
-
-    id: str
-    source: str
-    sample_rate: int
-    sound_at: int
-    samples: int
-    frames_at: int
-    frame_bytes: list[int]
-    digest: str
 
 
 class StoreWriter:
@@ -97,7 +72,7 @@ class StoreWriter:
             frame_bytes=[len(frame) for frame in decoded.frames],
             digest=_digest(decoded.sample_rate, sound.tobytes(), decoded.frames),
         )
-        _append(self._journal, _line(dataclasses.asdict(entry)))
+        _append(self._journal, line(dataclasses.asdict(entry)))
         self.entries[clip.id] = entry
 
     def has(self, clip: Clip) -> bool:
@@ -138,10 +113,10 @@ class StoreWriter:
 
     def _fingerprint(self, clips: Sequence[Clip], class_names: Sequence[str]) -> str:
         """16 hexadecimal digits of contents, labels, parts and options, not of time or place."""
-        sha = hashlib.sha256(_line({"options": self.options, "class_names": list(class_names)}))
+        sha = hashlib.sha256(line({"options": self.options, "class_names": list(class_names)}))
         for clip in clips:
             digest = self.entries[clip.id].digest
-            sha.update(_line([clip.id, clip.label, clip.part, digest]))
+            sha.update(line([clip.id, clip.label, clip.part, digest]))
         return sha.hexdigest()[:16]
 
     def _resume(self) -> Iterator[Entry]:
@@ -152,11 +127,11 @@ class StoreWriter:
             # Unlinked, not cut: a reader that still has the old files open keeps them.
             for name in (JOURNAL, SOUND_DATA, FRAME_DATA):
                 (self.directory / name).unlink(missing_ok=True)
-            (self.directory / JOURNAL).write_bytes(_line(header))
+            (self.directory / JOURNAL).write_bytes(line(header))
             return
-        entries = list(self._intact(Entry(**line) for line in lines[1:]))
+        entries = list(self._intact(Entry(**fields) for fields in lines[1:]))
         with replacing(self.directory / JOURNAL) as temporary:
-            temporary.write_bytes(b"".join(map(_line, [header, *map(dataclasses.asdict, entries)])))
+            temporary.write_bytes(b"".join(map(line, [header, *map(dataclasses.asdict, entries)])))
         sound_end = max((e.sound_at + e.samples * SOUND_TYPE.itemsize for e in entries), default=0)
         frames_end = max((e.frames_at + sum(e.frame_bytes) for e in entries), default=0)
         _cut(self.directory / SOUND_DATA, sound_end)
@@ -176,29 +151,6 @@ class StoreWriter:
                 frames = [frame_file.read(size) for size in entry.frame_bytes]
                 if _digest(entry.sample_rate, sound, frames) == entry.digest:
                     yield entry
-
-
-def source_key(clip: Clip) -> str:
-    """What decides a clip's contents, as text: sizes of its files, and the stretch.
-
-    Sizes and not paths or times: a data set may be moved or copied.
-    """
-    sizes = [path.stat().st_size if path.is_file() else -1 for path in (clip.picture, clip.sound)]
-    return json.dumps([*sizes, clip.start, clip.end])
-
-
-def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a journal up to the first that was not written to its end."""
-    if not path.is_file():
-        return
-    for line in path.read_bytes().splitlines(keepends=True):
-        try:
-            content = json.loads(line)
-        except ValueError:
-            return
-        if not line.endswith(b"\n") or not isinstance(content, dict):
-            return
-        yield content
 
 
 def _clip_rows(clips: Sequence[Clip], entries: Sequence[Entry]) -> NDArray[Any]:
@@ -230,10 +182,6 @@ def _digest(sample_rate: int, sound: bytes, frames: Sequence[bytes]) -> str:
     return sha.hexdigest()
 
 
-def _line(content: object) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-
-
 def _open_end(path: Path) -> io.FileIO:
     """Open a file to append to it, without a buffer that a kill would lose."""
     file = io.FileIO(path, "a+")
@@ -251,7 +199,7 @@ def _append(file: io.FileIO, data: bytes) -> int:
 
 
 def _cut(path: Path, size: int) -> None:
-    if path.stat().st_size > size:
+    if path.is_file() and path.stat().st_size > size:
         os.truncate(path, size)
 
 

@@ -6,11 +6,13 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from datamodules.prepare.changes import describe_changes, source_digest
 from datamodules.prepare.clip import Clip
+from datamodules.prepare.decode import decode_clip
 from datamodules.prepare.failures import FailureList
 from datamodules.prepare.options import DecodeOptions
 from datamodules.prepare.store import STORE, UNREADABLE, ClipStore
@@ -154,13 +156,13 @@ def _decode(
 ) -> dict[str, str]:
     """Decode clips into the store; return the reason by id of each that can't be."""
     total, failures = len(request.clips), dict[str, str]()
-    done = total - len(to_do)
+    done, decode = total - len(to_do), partial(decode_clip, options=request.decoding)
     watch(done, total, 0)
     with (
         FailureList(request.directory / UNREADABLE) as listing,
-        Workers(min(request.workers, len(to_do)), request.decoding) as workers,
+        Workers(min(request.workers, len(to_do)), decode) as workers,
     ):
-        for clip, outcome in workers.decode(to_do):
+        for clip, outcome in workers.outcomes(to_do):
             if isinstance(outcome, str):
                 failures[clip.id] = outcome
                 listing.add(clip, outcome)

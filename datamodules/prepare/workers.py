@@ -5,13 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 
 from datamodules.prepare.clip import Clip, DecodedClip, UnreadableClipError
-from datamodules.prepare.decode import decode_clip
-from datamodules.prepare.options import DecodeOptions
 
 TIME_LIMIT = 600.0
 """Seconds after which the decoding of a clip has hung."""
@@ -19,6 +17,7 @@ TIME_LIMIT = 600.0
 POLL = 5.0
 """Seconds between two looks for a worker that hangs."""
 
+Decode = Callable[[Clip], DecodedClip]
 Outcome = DecodedClip | str
 """A clip, or the reason why there is none."""
 
@@ -35,12 +34,11 @@ class Workers:
 
     Args:
         count: number of processes.
-        options: how clips are decoded.
+        decode: what they do; must be importable by them.
     """
 
-    def __init__(self, count: int, options: DecodeOptions) -> None:
-        self.options = options
-        self._workers = [_Worker(options) for _ in range(count)]
+    def __init__(self, count: int, decode: Decode) -> None:
+        self._workers = [_Worker(decode) for _ in range(count)]
 
     def __enter__(self) -> Workers:
         return self
@@ -54,7 +52,7 @@ class Workers:
         for worker in self._workers:
             worker.kill()
 
-    def decode(self, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Outcome]]:
+    def outcomes(self, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Outcome]]:
         """Yield each clip with its outcome, in the order in which they get ready."""
         queue = iter(clips)
         busy: dict[Connection, _Worker] = {}
@@ -82,15 +80,15 @@ class Workers:
 class _Worker:
     """The parent's end of one process, which it starts anew whenever it has died."""
 
-    def __init__(self, options: DecodeOptions) -> None:
-        self.options = options
+    def __init__(self, decode: Decode) -> None:
+        self.decode = decode
         self.clip: Clip
         self._started = 0.0
         self._launch()
 
     def _launch(self) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, self.options), daemon=True)
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, self.decode), daemon=True)
         self.process.start()
         theirs.close()  # so that the pipe ends when the process does
 
@@ -132,19 +130,19 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(pipe: Connection, options: DecodeOptions) -> None:
+def _serve(pipe: Connection, decode: Decode) -> None:
     """Decode what comes through the pipe until the parent is done, or dead."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     try:
         while True:
-            pipe.send(_outcome(pipe.recv(), options))
+            pipe.send(_outcome(pipe.recv(), decode))
     except (EOFError, OSError):
         return
 
 
-def _outcome(clip: Clip, options: DecodeOptions) -> Outcome:
+def _outcome(clip: Clip, decode: Decode) -> Outcome:
     try:
-        return decode_clip(clip, options)
+        return decode(clip)
     except UnreadableClipError as error:
         return str(error)
     except Exception as error:  # what a damaged file makes a library do costs one clip

@@ -15,6 +15,7 @@ class Command(NamedTuple):
 _TRAIN = "snn_mm.commands.train"
 
 COMMANDS = {
+    "prepare": Command("make a data set ready for training", "snn_mm.commands.prepare"),
     "fit": Command("train, then test the best checkpoint", _TRAIN),
     "validate": Command("measure a checkpoint on the validation set", _TRAIN),
     "test": Command("measure a checkpoint on the test set", _TRAIN),

@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datamodules.base import LoaderOptions, MultimodalDataModule
+    from datamodules.crema_d import CremaD
     from datamodules.digits_av import DigitsAV
+    from datamodules.kinetics_sounds import KineticsSounds
     from datamodules.spoken_digits_events import SpokenDigitsEvents
+    from datamodules.urbansound8k_av import UrbanSound8KAV
 
-__all__ = ["DigitsAV", "LoaderOptions", "MultimodalDataModule", "SpokenDigitsEvents"]
+__all__ = [
+    "CremaD",
+    "DigitsAV",
+    "KineticsSounds",
+    "LoaderOptions",
+    "MultimodalDataModule",
+    "SpokenDigitsEvents",
+    "UrbanSound8KAV",
+]
 
 _HOMES = {
+    "CremaD": "crema_d",
     "DigitsAV": "digits_av",
+    "KineticsSounds": "kinetics_sounds",
     "LoaderOptions": "base",
     "MultimodalDataModule": "base",
     "SpokenDigitsEvents": "spoken_digits_events",
+    "UrbanSound8KAV": "urbansound8k_av",
 }
 
 

@@ -15,6 +15,7 @@ from snn_mm.analysis.cost_metric import (
     first_epoch,
     training_cost,
 )
+from snn_mm.analysis.report.curves import Series
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group, Member
 from snn_mm.analysis.report.statistics import paired_test, summarise
@@ -101,12 +102,12 @@ def compare_costs(
     return CostComparison(thresholds, rows, unit)
 
 
-def error_curves(group: Group, metric: str) -> dict[str, Errors]:
+def error_curves(group: Group, metric: str) -> dict[str, Series]:
     """Error by epoch, counted from 1, of each seed of a group."""
     return {member.run.seed: error_curve(member, metric) for member in group.counted}
 
 
-def error_curve(member: Member, metric: str) -> Errors:
+def error_curve(member: Member, metric: str) -> Series:
     """Error by epoch, counted from 1, of one run.
 
     Raises:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,14 @@ class FlopSplit(Callback):
         counter: counts while the training runs.
 
     Attributes:
-        batches: number of training batches.
+        batches: number of training batches; `samples` of samples in them.
         in_batches: operations in them, a multiply-accumulate counted as two.
         outside: operations outside of batches, such as a pass over the data before an epoch.
     """
 
     def __init__(self, counter: FlopCounterMode) -> None:
         self.counter = counter
-        self.batches = self.in_batches = self.outside = self._seen = 0
+        self.batches = self.samples = self.in_batches = self.outside = self._seen = 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -70,6 +71,7 @@ class FlopSplit(Callback):
         """Book a batch."""
         self.in_batches += self.since_last()
         self.batches += 1
+        self.samples += len(batch["target"])
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Book what came before as outside of batches."""
@@ -108,7 +110,7 @@ def count_epoch(run: Path, data_root: str | None = None) -> dict[str, Any]:
         UserError: the run cannot be built here, or its data are missing.
     """
     moved = [] if data_root is None else [f"--data.root={data_root}"]
-    with scratch_directory() as scratch:
+    with trial() as scratch:
         places = [f"--run.root={scratch}", "--run.name=cost"]
         command = read_command(["fit", "--config", str(run / "config.yaml"), *TRIAL, *moved])
         command = Command(**{**vars(command), "arguments": [*command.arguments, *places]})
@@ -141,6 +143,7 @@ def train_one_batch(command: Command) -> dict[str, Any]:
         "flops_per_batch": per_batch,
         "flops_outside_batches": split.outside,
         "batches": batches,
+        "samples": batches * split.samples // max(split.batches, 1),
         "counter": f"torch.utils.flop_counter {torch.__version__}; 1 MAC = 2 FLOPs",
     }
 
@@ -160,14 +163,16 @@ def limited(batches: int, limit: float | None) -> int:
 
 
 @contextmanager
-def scratch_directory() -> Iterator[str]:
-    """A directory for what a trial may write; the environment is left as it was."""
-    before: Mapping[str, str] = dict(os.environ)
+def trial() -> Iterator[str]:
+    """A directory for what a trial may write; environment and messages are left as they were."""
+    before = os.environ.get(DIRECTORY_VARIABLE)
+    messages = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     with tempfile.TemporaryDirectory() as scratch:
+        messages.disabled = True  # they tell of the trial
         try:
             yield scratch
         finally:
-            if DIRECTORY_VARIABLE not in before:
-                os.environ.pop(DIRECTORY_VARIABLE, None)
-            else:
-                os.environ[DIRECTORY_VARIABLE] = before[DIRECTORY_VARIABLE]
+            messages.disabled = False
+            os.environ.pop(DIRECTORY_VARIABLE, None)
+            if before is not None:
+                os.environ[DIRECTORY_VARIABLE] = before

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -20,6 +21,10 @@ Surfaces = Mapping[str, Surface]
 
 COLOUR_MAP = "viridis"
 LEVELS = 12
+LABELLED = 6
+"""Lines up to this one carry their loss: those around the minimum; the colour bar has the rest."""
+BAR = 0.9
+"""Inches for a colour bar beside surfaces."""
 STEEPEST = 30.0
 """Nats above which losses are drawn as logarithms."""
 
@@ -36,7 +41,6 @@ def draw_profile(surfaces: Surfaces) -> Figure:
         loss_panel.set_yscale("log")
     loss_panel.set_ylabel("loss / nats")
     accuracy_panel.set_ylabel("accuracy")
-    accuracy_panel.set_ylim(0, 1)
     accuracy_panel.yaxis.set_major_formatter(PercentFormatter(1.0))
     for panel in (loss_panel, accuracy_panel):
         panel.axvline(0, color="0.85", lw=0.6, zorder=0)
@@ -49,10 +53,9 @@ def draw_profile(surfaces: Surfaces) -> Figure:
 @mpl.rc_context(STYLE)
 def draw_contours(surfaces: Surfaces) -> Figure:
     """Lines of equal loss, a panel for each run with the same levels and colours."""
-    columns = min(3, len(surfaces))
-    rows = -(-len(surfaces) // columns)
-    figure, grid = panels(rows, columns, height=0.3 + rows * (0.3 + 5.4 / max(columns, 2)))
-    cells = [panel for line in grid for panel in line]
+    rows, columns = _grid(surfaces)
+    figure = Figure(figsize=(columns * WIDTH / 2 + 0.3, 3.2 * rows), layout="constrained")
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     scale = _common_scale(surfaces)
     levels = MaxNLocator(LEVELS).tick_values(scale.low, scale.high)
     filled: Any = None
@@ -60,7 +63,7 @@ def draw_contours(surfaces: Surfaces) -> Figure:
         ticks, height = surface.ticks, scale.heights[name]
         filled = panel.contourf(ticks, ticks, height, levels, cmap=COLOUR_MAP, norm=scale.norm)
         lines = panel.contour(ticks, ticks, height, levels, colors="white", linewidths=0.5)
-        panel.clabel(lines, fontsize=5, fmt="%g")
+        panel.clabel(lines, levels[1:LABELLED], fontsize=5, fmt="%g")
         panel.plot(0, 0, marker="+", color="white", ms=6, mew=1.2)
         panel.set(title=name, aspect="equal")
         _name_directions(panel)
@@ -73,30 +76,42 @@ def draw_contours(surfaces: Surfaces) -> Figure:
 @mpl.rc_context(STYLE)
 def draw_surface(surfaces: Surfaces) -> Figure:
     """The loss as a surface over the plane, side by side on one scale."""
-    columns = min(3, len(surfaces))
-    rows = -(-len(surfaces) // columns)
-    figure = Figure(figsize=(WIDTH, rows * (0.4 + 6.0 / max(columns, 2))), layout="constrained")
+    rows, columns = _grid(surfaces)
+    figure = Figure(figsize=(columns * WIDTH / 2 + 0.3, 3.0 * rows))
     scale = _common_scale(surfaces)
+    # No layout engine: all of them leave the room of a cube's bounding box around a 3-D panel.
+    right = 1 - BAR / figure.get_figwidth()
+    figure.subplots_adjust(left=0, right=right, bottom=0.08, top=0.95, wspace=0.05, hspace=0.2)
     for place, (name, surface) in enumerate(surfaces.items()):
         panel: Any = figure.add_subplot(rows, columns, place + 1, projection="3d")
-        x, y = np.meshgrid(surface.ticks, surface.ticks)
-        height = scale.heights[name]
         panel.plot_surface(
-            x, y, height, cmap=COLOUR_MAP, norm=scale.norm, rcount=100, ccount=100,
-            linewidth=0.15, edgecolor=(0, 0, 0, 0.25), antialiased=True,
+            *np.meshgrid(surface.ticks, surface.ticks), scale.heights[name],
+            cmap=COLOUR_MAP, norm=scale.norm, rcount=100, ccount=100,
+            linewidth=0.15, edgecolor=(0, 0, 0, 0.25),
         )  # fmt: skip
-        panel.set(title=name, zlim=(scale.low, scale.high), zlabel=scale.label)
+        panel.set_title(name, y=1.0)
+        panel.set_zlim(scale.low, scale.high)
         panel.view_init(elev=28, azim=-55)
-        panel.set_box_aspect((1, 1, 0.75), zoom=0.9)
+        panel.set_box_aspect((1, 1, 0.8), zoom=0.95)
         panel.zaxis.set_major_locator(MaxNLocator(5))
+        panel.tick_params(labelsize=6, pad=-2, labelfontfamily="sans-serif")
+        panel.xaxis.labelpad = panel.yaxis.labelpad = -5
         _name_directions(panel)
+    bar = figure.add_axes((right + 0.03, 0.3, 0.1 / figure.get_figwidth(), 0.4))
+    figure.colorbar(ScalarMappable(scale.norm, COLOUR_MAP), cax=bar, label=scale.label)
     return figure
+
+
+def _grid(surfaces: Surfaces) -> tuple[int, int]:
+    """Rows and columns, two at most."""
+    columns = min(2, len(surfaces))
+    return -(-len(surfaces) // columns), columns
 
 
 def _name_directions(panel: Axes) -> None:
     panel.set(xlabel="first direction", ylabel="second direction")
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _colours() -> list[str]:

@@ -1,7 +1,47 @@
-"""Data sets as LightningDataModules; they know nothing of models."""
+"""Data sets as LightningDataModules; they know nothing of models.
 
-from datamodules.base import LoaderOptions, MultimodalDataModule
-from datamodules.digits_av import DigitsAV
-from datamodules.spoken_digits_events import SpokenDigitsEvents
+A class is imported when it is first asked for, because `datamodules.prepare` works without torch.
+"""
 
-__all__ = ["DigitsAV", "LoaderOptions", "MultimodalDataModule", "SpokenDigitsEvents"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datamodules.base import LoaderOptions, MultimodalDataModule
+    from datamodules.crema_d import CremaD
+    from datamodules.digits_av import DigitsAV
+    from datamodules.kinetics_sounds import KineticsSounds
+    from datamodules.spoken_digits_events import SpokenDigitsEvents
+    from datamodules.urbansound8k_av import UrbanSound8KAV
+
+__all__ = [
+    "CremaD",
+    "DigitsAV",
+    "KineticsSounds",
+    "LoaderOptions",
+    "MultimodalDataModule",
+    "SpokenDigitsEvents",
+    "UrbanSound8KAV",
+]
+
+_HOMES = {
+    "CremaD": "crema_d",
+    "DigitsAV": "digits_av",
+    "KineticsSounds": "kinetics_sounds",
+    "LoaderOptions": "base",
+    "MultimodalDataModule": "base",
+    "SpokenDigitsEvents": "spoken_digits_events",
+    "UrbanSound8KAV": "urbansound8k_av",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def import_all() -> None:
+    """Import every data module, so that configs may use short class names."""
+    for name in __all__:
+        __getattr__(name)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
-from torch.utils.data.distributed import DistributedSampler
 
-from datamodules.split import Sample, Split, check_split, collate
+from datamodules.sampler import EpochSampler
+from datamodules.split import Sample, SampleSource, check_split, collate
 from snn_mm.errors import UserError
 
 SplitName = Literal["train", "val", "test"]
@@ -84,7 +84,7 @@ class MultimodalDataModule(LightningDataModule, ABC):
         if seed < 0:
             raise UserError(f"seed is {seed}; accepted are integers from 0.")
         self.root, self.seed, self.loader = root, seed, loader
-        self._splits: dict[SplitName, Split] = {}
+        self._splits: dict[SplitName, SampleSource] = {}
 
     @property
     def num_classes(self) -> int:
@@ -92,14 +92,14 @@ class MultimodalDataModule(LightningDataModule, ABC):
         return len(self.class_names)
 
     @abstractmethod
-    def load_split(self, name: SplitName) -> Split:
+    def load_split(self, name: SplitName) -> SampleSource:
         """Open one split; called once for each split that is needed."""
 
     def content_options(self) -> dict[str, object]:
         """Return the options that change the samples without changing the stored arrays."""
         return {}
 
-    def split(self, name: SplitName) -> Split:
+    def split(self, name: SplitName) -> SampleSource:
         """Return a split, loaded and checked when it is first asked for."""
         if name not in self._splits:
             split = self.load_split(name)
@@ -124,8 +124,7 @@ class MultimodalDataModule(LightningDataModule, ABC):
         """Return training batches in an order that depends on `(seed, epoch)` alone."""
         split = self.split("train")
         trainer = self.trainer
-        # Lightning keeps a DistributedSampler as it is and calls its set_epoch on one device too.
-        sampler: DistributedSampler[Sample] = DistributedSampler(
+        sampler = EpochSampler(
             split,
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
@@ -148,8 +147,8 @@ class MultimodalDataModule(LightningDataModule, ABC):
 
     def _loader(
         self,
-        split: Split,
-        sampler: DistributedSampler[Sample] | None = None,
+        split: SampleSource,
+        sampler: EpochSampler | None = None,
         drop_last: bool = False,
     ) -> DataLoader[Sample]:
         """Wrap a split; without a sampler the order is that of the split."""
@@ -157,7 +156,7 @@ class MultimodalDataModule(LightningDataModule, ABC):
         return DataLoader(
             split,
             batch_size=options.batch_size,
-            sampler=sampler,
+            sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only
             num_workers=options.num_workers,
             collate_fn=collate,
             pin_memory=options.pin_memory,

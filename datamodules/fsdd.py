@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules import audio
+from datamodules.noise import noise
+from datamodules.pairing import stream
 from snn_mm.errors import UserError
 
 SAMPLE_RATE = 8000
@@ -55,13 +57,27 @@ def _utterance(path: Path) -> Utterance:
     return Utterance(path, digit, speaker, take)
 
 
-def read_utterances(utterances: list[Utterance], log_mel: audio.LogMel) -> dict[str, NDArray[Any]]:
+def read_utterances(
+    utterances: list[Utterance], log_mel: audio.LogMel, snr_db: float | None = None, seed: int = 0
+) -> dict[str, NDArray[Any]]:
     """Read recordings: log-mel spectrograms `[R, 1, F, L]` and what the file names say.
+
+    Args:
+        utterances: the recordings.
+        log_mel: makes the spectrograms.
+        snr_db: signal-to-noise ratio of the white noise that each wave gets; None adds none.
+        seed: decides the noise.
 
     Raises:
         UserError: a recording can't be read; names it.
     """
-    waves = [_window(utterance.path, log_mel.samples) for utterance in utterances]
+    waves = [
+        _window(utterance.path, log_mel.samples)
+        + noise(
+            (log_mel.samples,), 1.0, snr_db, stream(seed, "noise", "audio", utterance.path.stem)
+        )
+        for utterance in utterances
+    ]
     return {
         "inputs": log_mel(np.stack(waves)),
         "labels": np.array([utterance.digit for utterance in utterances]),

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.pairing import stream
 from snn_mm.errors import UserError
 
 SIZE = 34
@@ -149,8 +150,36 @@ def bin_events(events: Events, options: EventOptions) -> NDArray[np.uint8]:
     return np.minimum(counts, 255).astype(np.uint8).reshape(steps, POLARITIES, SIZE, SIZE)
 
 
-def read_recordings(recordings: list[Recording], options: EventOptions) -> dict[str, NDArray[Any]]:
+def add_background(events: Events, snr_db: float | None, rng: np.random.Generator) -> Events:
+    """Add background activity: events at random pixels, times and polarities.
+
+    `SNR = 10 log10(E_signal / E_noise)` in dB, where E counts events; event cameras fire such noise
+    as a Poisson process of equal rate at all pixels.
+
+    Args:
+        events: those of a recording, each field `[E]`.
+        snr_db: the ratio in dB; None adds none.
+        rng: the recording's own random stream.
+    """
+    if snr_db is None:
+        return events
+    count = round(len(events.x) / 10 ** (snr_db / 10))
+    first, last = int(events.time.min()), int(events.time.max())
+    lower, upper = (0, 0, 0, first), (SIZE, SIZE, POLARITIES, last + 1)
+    added = [rng.integers(low, high, count) for low, high in zip(lower, upper)]
+    return Events(*(np.concatenate(pair) for pair in zip(events, added)))
+
+
+def read_recordings(
+    recordings: list[Recording], options: EventOptions, snr_db: float | None = None, seed: int = 0
+) -> dict[str, NDArray[Any]]:
     """Read recordings: counts of events `[R, T, 2, 34, 34]`, classes, test marks and names.
+
+    Args:
+        recordings: the files.
+        options: how events become frames.
+        snr_db: signal-to-noise ratio of the background activity that is added; None adds none.
+        seed: decides the noise.
 
     Raises:
         UserError: a recording can't be read; names it.
@@ -158,7 +187,9 @@ def read_recordings(recordings: list[Recording], options: EventOptions) -> dict[
     shape = (len(recordings), options.time_steps, POLARITIES, SIZE, SIZE)
     counts = np.empty(shape, np.uint8)
     for row, recording in enumerate(recordings):
-        counts[row] = bin_events(read_events(recording.path), options)
+        rng = stream(seed, "noise", "events", recording.path.stem)
+        events = add_background(read_events(recording.path), snr_db, rng)
+        counts[row] = bin_events(events, options)
     return {
         "inputs": counts,
         "labels": np.array([recording.digit for recording in recordings]),

@@ -1,8 +1,9 @@
-"""One split of a data set as arrays, and the batches made of it."""
+"""One split of a data set, and the batches made of it."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -28,8 +29,47 @@ class Sample(NamedTuple):
     id: str
 
 
+class Draw(NamedTuple):
+    """Which sample to read, and in which epoch: what augmentation is allowed to depend on."""
+
+    epoch: int
+    row: int
+
+
+class SampleSource(Dataset[Sample]):
+    """What a data module reads a split from, whatever the samples are stored in.
+
+    Attributes:
+        labels: the class of each sample, `[n]`.
+        ids: a unique name of each sample.
+    """
+
+    labels: NDArray[np.int64]
+    ids: Sequence[str]
+
+    @property
+    @abstractmethod
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities."""
+
+    @abstractmethod
+    def __getitem__(self, index: int | Draw) -> Sample:
+        """Read one sample; a plain index is that of epoch 0."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a SHA-256 of what decides the samples, except the data module's options."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def lengths(self) -> dict[str, int]:
+        """Return how many samples each part has, by the part's name."""
+        return {"labels": len(self.labels), "unique ids": len(set(self.ids))}
+
+
 @dataclass(frozen=True)
-class Split(Dataset[Sample]):
+class Split(SampleSource):
     """Samples that point into arrays of recordings, so that pairing recordings copies nothing.
 
     Attributes:
@@ -58,12 +98,19 @@ class Split(Dataset[Sample]):
         rows = {name: np.arange(len(array)) for name, array in arrays.items()}
         return cls(arrays, rows, labels.astype(np.int64), ids)
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities."""
+        return tuple(self.arrays)
 
-    def __getitem__(self, index: int) -> Sample:
-        inputs = {name: self._input(name, index) for name in self.arrays}
-        return Sample(inputs, int(self.labels[index]), str(self.ids[index]))
+    def lengths(self) -> dict[str, int]:
+        """Return how many samples each part has, by the part's name."""
+        return {name: len(rows) for name, rows in self.rows.items()} | super().lengths()
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        row = index.row if isinstance(index, Draw) else index
+        inputs = {name: self._input(name, row) for name in self.arrays}
+        return Sample(inputs, int(self.labels[row]), str(self.ids[row]))
 
     def _input(self, name: str, index: int) -> Tensor:
         """Return the input `[...]` of one sample in float32."""
@@ -106,7 +153,9 @@ def _check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
         raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
 
 
-def check_split(name: str, split: Split, modalities: Sequence[str], num_classes: int) -> None:
+def check_split(
+    name: str, split: SampleSource, modalities: Sequence[str], num_classes: int
+) -> None:
     """Refuse a split that is empty, inconsistent, or has labels outside `0..num_classes-1`.
 
     Raises:
@@ -114,25 +163,19 @@ def check_split(name: str, split: Split, modalities: Sequence[str], num_classes:
     """
     if len(split) == 0:
         raise UserError(f"The '{name}' split is empty: no sample to read.")
-    if set(split.arrays) != set(modalities):
+    if set(split.modalities) != set(modalities):
         raise UserError(
-            f"The '{name}' split has the modalities {sorted(split.arrays)}; "
+            f"The '{name}' split has the modalities {sorted(split.modalities)}; "
             f"the data module declares {sorted(modalities)}."
         )
-    _check_lengths(name, split)
-    _check_labels(name, split, num_classes)
-
-
-def _check_lengths(name: str, split: Split) -> None:
-    """Refuse a split whose parts differ in length or whose ids repeat."""
-    lengths = {modality: len(rows) for modality, rows in split.rows.items()}
-    lengths |= {"labels": len(split.labels), "unique ids": len(set(split.ids))}
+    lengths = split.lengths()
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{length} {part}" for part, length in lengths.items())
         raise UserError(f"The parts of the '{name}' split differ in length: {found}.")
+    _check_labels(name, split, num_classes)
 
 
-def _check_labels(name: str, split: Split, num_classes: int) -> None:
+def _check_labels(name: str, split: SampleSource, num_classes: int) -> None:
     """Refuse labels that are not classes, naming the first such sample."""
     outside = np.flatnonzero((split.labels < 0) | (split.labels >= num_classes))
     if len(outside):

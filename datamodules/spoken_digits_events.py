@@ -23,6 +23,17 @@ from snn_mm.errors import UserError
 LOG_MEL = LogMel(hop=128, frames=48)
 DEFAULT_EVENTS = EventOptions()
 
+
+@dataclass(frozen=True)
+class EventSNR:
+    """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it as recorded."""
+
+    audio: float | None = None
+    events: float | None = None
+
+
+AS_RECORDED = EventSNR()
+
 Prepared = dict[str, NDArray[Any]]
 
 
@@ -56,7 +67,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
         val_fraction: part of the training recordings that validates.
         pairs_per_utterance: how many event recordings each training utterance is paired with.
         events: how events become frames.
-        seed: decides the validation part, the pairs and the training order.
+        snr_db: signal-to-noise ratio of each modality: white noise on the wave, background activity
+            of the camera. The noise of a recording is the same in every epoch.
+        seed: decides the validation part, the pairs, the noise and the training order.
         loader: how batches are loaded.
     """
 
@@ -73,6 +86,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
         val_fraction: float = 0.1,
         pairs_per_utterance: int = 1,
         events: EventOptions = DEFAULT_EVENTS,
+        snr_db: EventSNR = AS_RECORDED,
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
@@ -86,7 +100,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
         self.nmnist_dir = Path(nmnist_dir or Path(root) / "nmnist")
         self.test_split, self.held_out_speaker = split, held_out_speaker
         self.val_fraction, self.pairs_per_utterance = val_fraction, pairs_per_utterance
-        self.events = events
+        self.events, self.snr_db = events, snr_db
 
     def prepare_data(self) -> None:
         """Read all recordings and compute their features, unless that is done."""
@@ -116,14 +130,16 @@ class SpokenDigitsEvents(MultimodalDataModule):
             "val_fraction": self.val_fraction,
             "pairs_per_utterance": self.pairs_per_utterance,
             "events": asdict(self.events),
+            "snr_db": asdict(self.snr_db),
         }
 
     def _open_speech(self) -> Prepared:
         """Return the prepared recordings of FSDD, preparing them first if need be."""
         found = fsdd.list_utterances(self.fsdd_dir)
-        options = {"log_mel": asdict(LOG_MEL), "files": inventory(u.path for u in found)}
-        path = cache_path(self.root, "fsdd", options)
-        build_once(path, lambda: fsdd.read_utterances(found, LOG_MEL))
+        files = inventory(utterance.path for utterance in found)
+        noisy = self._noise(self.snr_db.audio)
+        path = cache_path(self.root, "fsdd", {"log_mel": asdict(LOG_MEL), "files": files, **noisy})
+        build_once(path, lambda: fsdd.read_utterances(found, LOG_MEL, **noisy))
         return open_arrays(path)
 
     def _open_events(self) -> Prepared:
@@ -132,9 +148,15 @@ class SpokenDigitsEvents(MultimodalDataModule):
         binning = {"time_steps": self.events.time_steps, "bin_by": self.events.bin_by}
         labels = [(recording.digit, recording.test) for recording in found]
         files = inventory(recording.path for recording in found)
-        path = cache_path(self.root, "nmnist", {**binning, "labels": labels, "files": files})
-        build_once(path, lambda: nmnist.read_recordings(found, self.events))
+        noisy = self._noise(self.snr_db.events)
+        options = {**binning, "labels": labels, "files": files, **noisy}
+        path = cache_path(self.root, "nmnist", options)
+        build_once(path, lambda: nmnist.read_recordings(found, self.events, **noisy))
         return open_arrays(path)
+
+    def _noise(self, snr_db: float | None) -> dict[str, Any]:
+        """Return what decides the noise of a modality; without noise, seeds share their arrays."""
+        return {} if snr_db is None else {"snr_db": snr_db, "seed": self.seed}
 
     def _pair(self, speech: Prepared, events: Prepared, name: SplitName) -> dict[str, Rows]:
         """Return the rows of both modalities for each sample of a split."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.digits_av import DigitsAV
+from datamodules.prepare import kinetics_sounds, urbansound8k_av
 from datamodules.split import Split
 
 SPEAKERS = ("george", "jackson", "theo")
@@ -112,3 +118,150 @@ def fsdd_dir(tmp_path: Path) -> Path:
                 wave = rng.normal(0, 0.1, 2000 + 100 * digit)
                 soundfile.write(folder / f"{digit}_{speaker}_{take}.wav", wave, 8000)
     return folder.parent
+
+
+_SOUND_CODECS = {".wav": "pcm_s16le", ".flv": "adpcm_swf", ".avi": "pcm_s16le"}
+
+
+def _write_clip(
+    path: Path,
+    seconds: float = 2.0,
+    *,
+    frame_rate: int = 10,
+    size: tuple[int, int] = (64, 48),
+    sample_rate: int = 22050,
+    channels: int = 1,
+    tone: float = 440.0,
+    picture: bool = True,
+    sound: bool = True,
+    rotation: int = 0,
+) -> Path:
+    """Write grey frames that go from black to white, and a tone; the suffix says the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as file:
+        picture = picture and path.suffix != ".wav"
+        codec = "flv" if path.suffix == ".flv" else "mpeg4"
+        video = file.add_stream(codec, frame_rate) if picture else None
+        if video is not None:
+            video.width, video.height, video.pix_fmt = *size, "yuv420p"
+            video.bit_rate = 2_000_000
+            if rotation:
+                video.set_display_rotation(rotation)
+        codec = _SOUND_CODECS.get(path.suffix, "aac")
+        audio = file.add_stream(codec, sample_rate) if sound else None
+        if audio is not None:
+            audio.layout = "stereo" if channels == 2 else "mono"
+        if video is not None:
+            for index in range(round(seconds * frame_rate)):
+                file.mux(video.encode(_grey(size, index / frame_rate / seconds, index)))
+            file.mux(video.encode(None))
+        if audio is not None:
+            file.mux(audio.encode(_tone(seconds, sample_rate, channels, tone)))
+            file.mux(audio.encode(None))
+    return path
+
+
+def _grey(size: tuple[int, int], level: float, index: int) -> av.VideoFrame:
+    """Return frame `index`: grey, and brighter in its left half."""
+    picture = np.full((size[1], size[0], 3), 200 * level, np.uint8)
+    picture[:, : size[0] // 2] += 40
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+    frame.pts = index
+    return frame
+
+
+def _tone(seconds: float, sample_rate: int, channels: int, tone: float) -> av.AudioFrame:
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    wave = (8000 * np.sin(2 * np.pi * tone * time)).astype(np.int16)
+    layout = "stereo" if channels == 2 else "mono"
+    frame = av.AudioFrame.from_ndarray(np.repeat(wave, channels)[None], "s16", layout)
+    frame.sample_rate, frame.time_base, frame.pts = sample_rate, Fraction(1, sample_rate), 0
+    return frame
+
+
+@pytest.fixture(scope="session")
+def write_clip() -> Callable[..., Path]:
+    """Return a writer of tiny films and recordings: path, seconds, and what `_write_clip` takes."""
+    return _write_clip
+
+
+@pytest.fixture(scope="session")
+def crema_d_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clone of CREMA-D: 3 actors with a clip a class; `lists` as OGM-GE has them."""
+    folder = tmp_path_factory.mktemp("CREMA-D")
+    rows: dict[str, list[str]] = {"train": [], "test": []}
+    for label, emotion in enumerate(("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")):
+        for actor in (1001, 1002, 1003):
+            name = f"{actor}_DFA_{emotion}_XX"
+            _write_clip(folder / "VideoFlash" / f"{name}.flv", 1.2, sound=False)
+            tone, wav = actor - 900 + 200 * label, folder / "AudioWAV" / f"{name}.wav"
+            _write_clip(wav, 1.2, sample_rate=16000, tone=tone)
+            rows["test" if actor == 1003 else "train"].append(f"{name},{emotion}\n")
+    (folder / "lists").mkdir()
+    for part, lines in rows.items():
+        (folder / "lists" / f"{part}.csv").write_text("".join(lines), encoding="utf-8-sig")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kinetics_sounds_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return Kinetics videos, 2 a class to train and 1 to test; `lists` as OGM-GE has them."""
+    folder = tmp_path_factory.mktemp("kinetics")
+    videos = [_write_clip(folder / f"{take}.mp4", 1.2, tone=300 + take) for take in range(3)]
+    rows: dict[str, list[str]] = {"train": [], "test": []}
+    for label in range(len(kinetics_sounds.CLASS_NAMES)):
+        for take, video in enumerate(videos):
+            name, start = f"video_-{label:02d}-{take}", 7 * label + take
+            part = "test" if take == 2 else "train"
+            (folder / part).mkdir(exist_ok=True)
+            shutil.copy(video, folder / part / f"{name}_{start:06d}_{start + 10:06d}.mp4")
+            segment = (
+                f"{name}_{start}" if part == "test" else f"{name}_{start:06d}_{start + 10:06d}"
+            )
+            rows[part].append(f"{segment},10,{label}\n")
+    for video in videos:
+        video.unlink()
+    (folder / "lists").mkdir()
+    for part, lines in rows.items():
+        (folder / "lists" / f"my_{part}.txt").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def urbansound8k_av_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return UrbanSound8K-AV: a class has 4 slices of 3 recordings, up to 4 s long."""
+    folder = tmp_path_factory.mktemp("UrbanSound8K-AV")
+    for label, name in enumerate(urbansound8k_av.CLASS_NAMES):
+        for take, (recording, piece) in enumerate(((0, 0), (0, 1), (1, 0), (2, 0))):
+            stem = f"{1000 + 10 * label + recording}-{label}-0-{piece}"
+            wav = folder / "Dataset_v3_sound" / name / f"{stem}.wav"
+            _write_clip(wav, 1 + take, sample_rate=8000, tone=200 + 100 * label + take)
+            picture = folder / "Dataset_v3_vision" / name / f"{stem}.jpg"
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.full((40, 60, 3), 20 * label + take, np.uint8)
+            Image.fromarray(pixels).save(picture)
+    return folder
+
+
+def _real_data(name: str, folder: Path) -> Path:
+    """Return the folder `name` of the real data, unpacked from its archive if need be."""
+    given = os.environ.get("SNN_MM_DATA")
+    if not given:
+        pytest.skip(f"SNN_MM_DATA does not name a directory with {name}.zip")
+    archive = Path(given) / f"{name}.zip"
+    if not archive.exists():
+        return Path(given).resolve() / name
+    shutil.unpack_archive(archive, folder)
+    return folder / name
+
+
+@pytest.fixture(scope="session")
+def official_lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the official lists of the data sets, a folder each."""
+    return _real_data("lists", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="session")
+def real_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 16 real clips and their `manifest.tsv`."""
+    return _real_data("clips", tmp_path_factory.mktemp("real"))

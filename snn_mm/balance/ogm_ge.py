@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def ogm_coefficients(ratios: Mapping[str, float], alpha: float = 0.8) -> dict[str, float]:
-    """Coefficient k of each modality's gradient (OGM-GE Eq. 10 for k; Eq. 8 gives ρ).
+    """Coefficient k of each modality's gradient (OGM-GE Eq. 10).
 
     k_m = 1 - tanh(α · ρ_m) if ρ_m > 1, else 1: a modality that outdoes the others is slowed down.
     k jumps at balance, from 1 to 1 - tanh α (0.336 for α = 0.8). The released code takes its else

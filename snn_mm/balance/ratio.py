@@ -20,7 +20,7 @@ def mean_of_others(values: Mapping[str, float], name: str) -> float:
 
 
 def discrepancy_ratios(scores: Mapping[str, float]) -> dict[str, float]:
-    """Discrepancy ratio ρ of each modality (OGM-GE Eq. 8; PMR's imbalance ratio).
+    """Discrepancy ratio ρ of each modality (OGM-GE's ρ, PMR's imbalance ratio).
 
     ρ_m = s_m / mean of the other modalities' s. With two modalities this is the published
     ρ_v = s_v / s_a and ρ_a = 1 / ρ_v; with more, the mean of the others is this library's

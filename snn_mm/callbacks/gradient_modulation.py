@@ -8,12 +8,14 @@ them and before they are clipped.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from lightning import LightningModule, Trainer
+from torch import Tensor
 from torch.optim import Optimizer
 
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation import Modulation, sum_over_ranks
 from snn_mm.contracts import FUSED, Evidence, Modulated, StepOutput
 from snn_mm.factors import gather_evidence
 
@@ -72,9 +74,28 @@ class GradientModulation(Modulation, ABC):
         pending, self._pending = self._pending, []
         if not pending:
             return
-        self.factors = self.compute_factors(mean_strength(pending, trainer))
-        self.rewrite_gradients(self.modulated(pl_module), self.factors, trainer.global_step)
+        self.apply_factors(
+            trainer, pl_module, self.compute_factors(mean_strength(pending, trainer))
+        )
+
+    def apply_factors(
+        self, trainer: Trainer, pl_module: LightningModule, factors: dict[str, float]
+    ) -> None:
+        """Rewrite gradients by these factors and log them."""
+        self.factors = factors
+        self.rewrite_gradients(self.modulated(pl_module), factors, trainer.global_step)
         self.log_factors(pl_module)
+
+
+def modality_gradients(module: Modulated, modality: str) -> list[Tensor]:
+    """Gradients of a modality's parameters, those that have one."""
+    gradients = (parameter.grad for parameter in module.modality_parameters(modality))
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+def by_modality(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Values by modality as factors: `{"audio": 1}` as `{"k_audio": 1}`."""
+    return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
 def mean_strength(pending: list[Evidence], trainer: Trainer) -> Strength:
@@ -84,9 +105,7 @@ def mean_strength(pending: list[Evidence], trainer: Trainer) -> Strength:
     """
     names = list(pending[0].sums)
     rows = [torch.stack([*(e.sums[n] for n in names), e.samples]) for e in pending]  # [M + 2]
-    sums = torch.stack(rows).sum(dim=0)
-    if trainer.world_size > 1:
-        sums = trainer.strategy.reduce(sums, reduce_op="sum")
+    sums = sum_over_ranks(torch.stack(rows).sum(dim=0), trainer)
     *values, samples = sums.tolist()
     return {name: value / samples for name, value in zip(names, values, strict=True)}
 

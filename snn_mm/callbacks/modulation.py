@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
@@ -30,6 +31,9 @@ class Modulation(Callback, ABC):
 
     name: str
     """Prefix of what the modulation logs."""
+
+    min_modalities: int = 1
+    """Fewest modalities it makes sense for: 2 where it balances them."""
 
     def __init__(
         self, start_epoch: int = 0, end_epoch: int | None = None, seed: int | None = None
@@ -50,8 +54,13 @@ class Modulation(Callback, ABC):
 
     @abstractmethod
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse modules that leave no output of a step or cannot name their parameters."""
-        self.modulated(pl_module)
+        """Refuse modules that cannot be modulated, or have too few modalities."""
+        names = self.modulated(pl_module).modalities
+        if len(names) < self.min_modalities:
+            raise UserError(
+                f"trainer.callbacks: {type(self).__name__} balances modalities and needs at least "
+                f"{self.min_modalities} of them; the model has {', '.join(names)} alone"
+            )
 
     def modulated(self, module: object) -> Modulated:
         """The module as what it offers to modulations.
@@ -92,3 +101,11 @@ class Modulation(Callback, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the last factors."""
         self.factors = dict(state_dict["factors"])
+
+
+def sum_over_ranks(sums: Tensor, trainer: Trainer) -> Tensor:
+    """The sum over all ranks of a tensor of any shape; every rank must ask."""
+    if trainer.world_size == 1:
+        return sums
+    total: Tensor = trainer.strategy.reduce(sums, reduce_op="sum")
+    return total

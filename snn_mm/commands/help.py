@@ -15,6 +15,7 @@ class Command(NamedTuple):
 _TRAIN = "snn_mm.commands.train"
 
 COMMANDS = {
+    "prepare": Command("make a data set ready for training", "snn_mm.commands.prepare"),
     "fit": Command("train, then test the best checkpoint", _TRAIN),
     "validate": Command("measure a checkpoint on the validation set", _TRAIN),
     "test": Command("measure a checkpoint on the test set", _TRAIN),
@@ -25,6 +26,9 @@ COMMANDS = {
     ),
     "sweep": Command("train a grid of settings and seeds, then report", "snn_mm.commands.sweep"),
     "report": Command("compare runs: tables, curves, energy", "snn_mm.commands.report"),
+    "analyse": Command(
+        "the papers' analyses: cost, coefficient, gain, ...", "snn_mm.commands.analyse"
+    ),
     "doctor": Command("check versions, devices and data", "snn_mm.commands.doctor"),
 }
 

@@ -22,6 +22,9 @@ from snn_mm.errors import UserError
 
 PUBLISHED = "published.yaml"
 
+TAKE_PART = {"WarmStart"}
+"""Callbacks that are no modulations and yet decide what a training comes to."""
+
 
 def run(argv: list[str]) -> int:
     """Run the command.
@@ -71,7 +74,7 @@ def known_library() -> Library:
         for entry in entries
         if entry.group in ("modules", "fusions", "modulations")
     }
-    own = {entry.name for entry in entries if entry.group == "callbacks"}
+    own = {entry.name for entry in entries if entry.group == "callbacks"} - TAKE_PART
     return Library(defaults, LIGHTNING_OBSERVERS | own)
 
 

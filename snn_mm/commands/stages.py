@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-import datamodules  # noqa: F401 - imported so that configs may use short class names
+import datamodules
 import snn_mm.callbacks
 import snn_mm.encoders
 import snn_mm.fusion
@@ -30,6 +30,8 @@ from snn_mm.run.directory import FINISHED, find_run
 from snn_mm.run.malloc import keep_large_blocks
 
 Stage = Literal["validate", "test"]
+
+datamodules.import_all()  # configs may use short class names
 
 
 def execute(command: Command) -> int:

@@ -1,4 +1,4 @@
-"""`snnmm sweep EXPERIMENT`: a grid of settings and seeds; needs no torch."""
+"""`snnmm sweep FILE`: a grid of experiments, settings and seeds; needs no torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from snn_mm.commands import report
@@ -17,21 +18,26 @@ from snn_mm.errors import UserError
 from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Cell, Sweep, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
-from snn_mm.sweep.grid import CONFIG, parse_axes
+from snn_mm.sweep.grid import Axis, make_axes, parse_grid
 from snn_mm.sweep.progress import Progress
+from snn_mm.sweep.request import read_request
 from snn_mm.sweep.scheduler import Scheduler
 from snn_mm.sweep.scripts import to_commands, to_sbatch, to_wandb
 
 # -P as for `snnmm` itself: the working directory is not where modules come from.
 FIT = (sys.executable, "-P", "-m", "snn_mm")
-USAGE = "snnmm sweep EXPERIMENT.yaml [--seeds N] [--grid KEY=VALUE,VALUE ...] [--KEY VALUE ...]"
+USAGE = "snnmm sweep FILE.yaml [--seeds N] [--grid KEY=VALUE,VALUE ...] [--KEY VALUE ...]"
 EPILOG = """\
+FILE is an experiment, or a sweep file: `experiments`, and with them any of `grid`, `seeds`,
+`seed_keys`, `flags`, `name`; what is given on the command line wins over it.
+
 Every other flag goes to `snnmm fit`. Run the same command again to go on after an interruption:
 finished runs are left alone, others go on from their last epoch, failed ones are tried again.
 
   snnmm sweep experiments/quickstart.yaml --seeds 5 --grid model.fusion=Concat,FiLM
   snnmm sweep experiments/quickstart.yaml --grid 'model.encoders.audio.channels=[[8,16],[16,32]]'
-  snnmm sweep experiments/quickstart.yaml --seeds 3 --grid config=with_iemf.yaml,without.yaml"""
+  snnmm sweep experiments/quickstart.yaml --seeds 3 --grid update=with_iemf.yaml,without.yaml
+  snnmm sweep experiments/sweeps/methods_digits.yaml --jobs 2"""
 OURS = ("run.id", "run.name", "resume", "print_config", "help")
 
 
@@ -65,22 +71,39 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
     """Build the sweep that the options ask for.
 
     Raises:
-        UserError: a flag is the sweep's own business, or is varied as well.
+        UserError: the sweep file, a flag or the name is wrong.
     """
-    axes = parse_axes(options.grid, options.seeds, options.seed_keys)
-    varied = {key: axis.name for axis in axes for key in axis.keys if key != CONFIG}
-    for entry in read_flags(flags):
+    request = read_request(Path(options.file)).overruled(
+        options.name,
+        options.experiments,
+        parse_grid(options.grid),
+        options.seeds,
+        options.seed_keys,
+        tuple(flags),
+    )
+    axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys))
+    if not axes and len(request.experiments) < 2:
+        raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
+    check_flags(request.flags, axes)
+    if request.name.startswith(".") or "/" in request.name:
+        raise UserError(f"--name {request.name!r} is no plain folder name")
+    sweep = Sweep(request.name, Path(), request.experiments, axes, request.flags)
+    root = run_setting("root", config_files(sweep), list(request.flags)) or RunOptions.root
+    return replace(sweep, root=Path(root))
+
+
+def check_flags(flags: Sequence[str], axes: Sequence[Axis]) -> None:
+    """Refuse flags that are the sweep's own business, or varied as well.
+
+    Raises:
+        UserError: there is one.
+    """
+    varied = {key: axis.name for axis in axes if not axis.is_files for key in axis.keys}
+    for entry in read_flags(list(flags)):
         if entry.key in OURS:
             raise UserError(f"--{entry.key}: a sweep names and resumes its runs itself; see --name")
         if entry.key in varied:
             raise UserError(f"--{entry.key} is varied by {varied[entry.key]} already")
-    experiment = Path(options.experiment)
-    name = options.name or f"{experiment.stem}-sweep"
-    if name.startswith(".") or "/" in name:
-        raise UserError(f"--name {name!r} is no plain folder name")
-    sweep = Sweep(name, Path(), experiment, tuple(axes), tuple(flags))
-    root = run_setting("root", config_files(sweep), flags) or RunOptions.root
-    return Sweep(name, Path(root), experiment, tuple(axes), tuple(flags))
 
 
 def execute(
@@ -127,9 +150,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     if {"-h", "--help"} & set(arguments):
         parser.parse_args(["--help"])
     if not arguments or arguments[0].startswith("-"):
-        raise UserError(f"which experiment? it comes first\n{USAGE}")
+        raise UserError(f"which experiment or sweep file? it comes first\n{USAGE}")
     options, flags = parser.parse_known_args(arguments[1:])
-    options.experiment = arguments[0]
+    options.file = arguments[0]
     return options, flags
 
 
@@ -146,7 +169,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", metavar="N", help="seeds 0 to N-1, or seeds with commas: 3,7,11")
     add(
         "--seed-keys",
-        default="seed_everything",
         metavar="KEYS",
         help="what gets the seed, with commas (seed_everything); add data.seed to draw data anew",
     )
@@ -155,10 +177,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=A,B",
-        help="vary a key of the config; KEY `config`: add one of these files. May be repeated",
+        help="vary a key of the config; of config files, any name: add one of them to the "
+        "experiment. May be repeated",
     )
+    add("--experiments", metavar="A,B", help="other experiments than those of a sweep file")
     add("--jobs", type=positive, default=1, metavar="N", help="how many run at a time (1)")
-    add("--name", help="folder of the sweep below the runs (EXPERIMENT-sweep)")
+    add("--name", help="folder of the sweep below the runs (that of the file)")
     add("--metric", default="test/accuracy/fused", help="what is shown (test/accuracy/fused)")
     add("--extend", action="store_true", help="add new values to a sweep that was started")
     add("--dry-run", action="store_true", help="list the runs and how far they are")

@@ -1,8 +1,9 @@
-"""Keeps two processes out of one run directory."""
+"""Keeps two processes out of one directory."""
 
 from __future__ import annotations
 
 import fcntl
+from pathlib import Path
 from typing import IO
 
 from snn_mm.errors import UserError
@@ -29,12 +30,9 @@ class RunLock:
         Raises:
             UserError: another process holds it.
         """
-        file = (self.run.path / ".lock").open("w")
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise UserError(f"run {self.run.path} is in use by another process") from None
+        file = lock_file(self.run.path / ".lock")
+        if file is None:
+            raise UserError(f"run {self.run.path} is in use by another process")
         self._file = file
 
     def is_free(self) -> bool:
@@ -51,3 +49,14 @@ class RunLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def lock_file(path: Path) -> IO[str] | None:
+    """Take a file, creating it; closing it gives it back. None if another process holds it."""
+    file = path.open("w")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from snn_mm.run.directory import FINISHED, RunDirectory, read_json
-from snn_mm.sweep.grid import CONFIG, Axis
+from snn_mm.sweep.grid import CONFIG, EXPERIMENT, Axis
 
 MAX_ID = 120
 UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+")
@@ -23,12 +24,10 @@ class Cell:
 
     Attributes:
         run: its directory, `<root>/<sweep>/<id>`.
-        settings: what tells it from the others, as keys and values.
         start: arguments of `snnmm` that start it.
     """
 
     run: RunDirectory
-    settings: tuple[tuple[str, str], ...]
     start: tuple[str, ...]
 
     @property
@@ -59,19 +58,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid over one experiment.
+    """A grid over one experiment or several.
 
     Attributes:
         name: its folder below the root.
         root: folder of all runs.
-        experiment: the config file that is varied.
+        experiments: the config files that are varied.
         axes: what is varied.
         flags: what every run gets beside.
     """
 
     name: str
     root: Path
-    experiment: Path
+    experiments: tuple[Path, ...]
     axes: tuple[Axis, ...]
     flags: tuple[str, ...] = ()
 
@@ -85,31 +84,39 @@ class Sweep:
         """Arguments that every run gets after its config files."""
         return (*self.flags, f"--run.root={self.root}", f"--run.name={self.name}")
 
+    @property
+    def all_axes(self) -> tuple[Axis, ...]:
+        """What is varied, the experiment first: the other files are read on top of it."""
+        return (Axis((CONFIG,), tuple(map(str, self.experiments)), EXPERIMENT), *self.axes)
+
+    @property
+    def shown_axes(self) -> tuple[Axis, ...]:
+        """The axes that run ids tell; a single experiment goes without saying."""
+        return self.all_axes if len(self.experiments) > 1 else self.axes
+
     def cells(self) -> list[Cell]:
         """Every run; the last axis, the seed, changes fastest."""
-        choices = list(itertools.product(*(axis.values for axis in self.axes)))
+        choices = list(itertools.product(*(axis.values for axis in self.all_axes)))
         labels = [self._label(values) for values in choices]
+        counts = Counter(labels)
         return [
-            self._cell(make_id(label, values, labels.count(label) > 1), values)
+            self._cell(make_id(label, values, counts[label] > 1), values)
             for label, values in zip(labels, choices)
         ]
 
     def _label(self, values: tuple[str, ...]) -> str:
-        parts = []
-        for axis, value in zip(self.axes, values):
-            word = Path(value).stem if axis.keys == (CONFIG,) else value
-            parts.append(f"{axis.label}={file_safe(word)}")
-        return "+".join(parts)
+        pairs = list(zip(self.all_axes, values))[-len(self.shown_axes) :]
+        return "+".join(f"{axis.label}={file_safe(axis.word(value))}" for axis, value in pairs)
 
     def _cell(self, name: str, values: tuple[str, ...]) -> Cell:
-        settings = tuple(
-            (key, value) for axis, value in zip(self.axes, values) for key in axis.keys
-        )
+        chosen = list(zip(self.all_axes, values))
         # A later word wins: flags over the files of an axis, an axis over flags.
-        files = [f"--{key}={value}" for key, value in settings if key == CONFIG]
-        keys = [f"--{key}={value}" for key, value in settings if key != CONFIG]
-        start = ("fit", f"--config={self.experiment}", *files, *self.common, f"--run.id={name}")
-        return Cell(RunDirectory(self.folder / name), settings, (*start, *keys))
+        files = [f"--{CONFIG}={value}" for axis, value in chosen if axis.is_files]
+        keys = [
+            f"--{key}={value}" for axis, value in chosen if not axis.is_files for key in axis.keys
+        ]
+        start = ("fit", *files, *self.common, f"--run.id={name}", *keys)
+        return Cell(RunDirectory(self.folder / name), start)
 
 
 def file_safe(value: str) -> str:

@@ -16,10 +16,10 @@ Facts = dict[str, Any]
 
 
 def config_files(sweep: Sweep) -> list[Path]:
-    """Every config file of a sweep: the experiment, those of its flags and those of its grid."""
+    """Every config file of a sweep: its experiments, those of its flags and those of its grid."""
     given = [entry.value for entry in read_flags(list(sweep.flags)) if entry.path == (CONFIG,)]
-    varied = [value for axis in sweep.axes if axis.keys == (CONFIG,) for value in axis.values]
-    return [sweep.experiment, *(Path(str(path)) for path in [*given, *varied])]
+    varied = [value for axis in sweep.axes if axis.is_files for value in axis.values]
+    return [*sweep.experiments, *(Path(str(path)) for path in [*given, *varied])]
 
 
 def describe(sweep: Sweep) -> Facts:
@@ -30,7 +30,7 @@ def describe(sweep: Sweep) -> Facts:
     """
     files = config_files(sweep)
     check_configs(files)
-    facts: Facts = {axis.name: list(axis.values) for axis in sweep.axes}
+    facts: Facts = {axis.name: list(axis.values) for axis in sweep.shown_axes}
     facts["flags"] = list(sweep.flags)
     facts["seed keys"] = [key for axis in sweep.axes if axis.label == SEED for key in axis.keys]
     for file in files:

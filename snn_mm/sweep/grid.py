@@ -1,20 +1,30 @@
-"""What is varied: `--grid key=a,b` and `--seeds 5` as axes."""
+"""What is varied: keys of the config, config files and seeds, as axes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
 from snn_mm.errors import UserError
 
 CONFIG = "config"
-"""The key whose values are further config files, for what has no key of its own."""
+"""The flag behind an axis of config files, for what has no key of its own."""
+
+EXPERIMENT = "experiment"
+"""Label of the axis that several experiments make."""
 
 SEED = "seed"
 """Label of the axis that `--seeds` makes."""
+
+SECTIONS = ("model", "data")
+"""Keys whose value may be a file of its own, so that files do not make them an axis of configs."""
+
+Grid = dict[str, tuple[str, ...]]
+"""Values by the key they set; or config files by the name of their axis."""
 
 WRAPPERS = ("init_args", "dict_kwargs")
 
@@ -34,32 +44,62 @@ class Axis:
     label: str
 
     @property
+    def is_files(self) -> bool:
+        """Whether its values are config files."""
+        return self.keys == (CONFIG,)
+
+    @property
     def name(self) -> str:
         """What a message calls it."""
-        return "--seeds" if self.label == SEED else f"--grid {self.keys[0]}"
+        if self.label in (EXPERIMENT, SEED):
+            return f"--{self.label}s"
+        return f"--grid {self.label if self.is_files else self.keys[0]}"
+
+    def word(self, value: str) -> str:
+        """A value as it stands in run ids."""
+        return Path(value).stem if self.is_files else value
 
 
-def parse_axes(grids: Sequence[str], seeds: str | None, seed_keys: str) -> list[Axis]:
-    """Read the axes of a sweep, the seeds last, so that runs to be averaged stand together.
+def make_axes(grid: Mapping[str, tuple[str, ...]], seeds: str | None, seed_keys: str) -> list[Axis]:
+    """The axes of a sweep, the seeds last, so that runs to be averaged stand together.
 
     Args:
-        grids: what was given with `--grid`, such as `model.fusion=Concat,FiLM`.
+        grid: what is varied.
         seeds: a count, which stands for 0 to count - 1, or seeds with commas.
         seed_keys: keys that get the seed, with commas.
 
     Raises:
-        UserError: one of them can't be read, or two say something of the same key.
+        UserError: these are no seeds, or two axes say something of the same key.
     """
-    pairs = [_split(grid) for grid in grids]
-    labels = short_labels([key for key, _ in pairs])
-    axes = [Axis((key,), parse_values(key, text), labels[key]) for key, text in pairs]
+    labels = short_labels(list(grid))
+    axes = [
+        Axis((CONFIG,), values, key)
+        if names_files(key, values)
+        else Axis((key,), values, labels[key])
+        for key, values in grid.items()
+    ]
     if seeds is not None:
         keys = tuple(key.strip() for key in seed_keys.split(","))
         axes.append(Axis(keys, parse_seeds(seeds), SEED))
-    if not axes:
-        raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
-    check_distinct([key for axis in axes for key in axis.keys], "key")
+    check_distinct([key for axis in axes if not axis.is_files for key in axis.keys], "key")
     return axes
+
+
+def names_files(name: str, values: Sequence[str]) -> bool:
+    """Whether an axis is made of config files: a free name with files, not a key of the config."""
+    is_free = "." not in name and name not in SECTIONS
+    return name == CONFIG or (is_free and all(v.endswith((".yaml", ".yml")) for v in values))
+
+
+def parse_grid(grids: Sequence[str]) -> Grid:
+    """Read what was given with `--grid`, such as `model.fusion=Concat,FiLM`.
+
+    Raises:
+        UserError: one of them can't be read, or two have the same key.
+    """
+    pairs = [_split(grid) for grid in grids]
+    check_distinct([key for key, _ in pairs], "key")
+    return {key: parse_values(key, text) for key, text in pairs}
 
 
 def _split(grid: str) -> tuple[str, str]:
@@ -85,14 +125,24 @@ def parse_values(key: str, text: str) -> tuple[str, ...]:
         raise UserError(f"--grid {key}={text}: {problem}; quote values with commas") from None
     if len(items) == 1 and isinstance(items[0], yaml.SequenceNode):
         items = items[0].value
-    values = [_as_typed(item) for item in items]
-    if not values:
+    if not items:
         raise UserError(f"--grid {key}={text}: no value")
+    return distinct_values(key, items)
+
+
+def distinct_values(key: str, items: Iterable[yaml.Node]) -> tuple[str, ...]:
+    """The values of an axis from the nodes of a YAML list.
+
+    Raises:
+        UserError: two are the same.
+    """
+    values = tuple(as_typed(item) for item in items)
     check_distinct(values, f"value of --grid {key}")
-    return tuple(values)
+    return values
 
 
-def _as_typed(node: yaml.Node) -> str:
+def as_typed(node: yaml.Node) -> str:
+    """A plain value as it stands in the file; lists and mappings as JSON."""
     if isinstance(node, yaml.ScalarNode):
         return str(node.value)
     return json.dumps(yaml.safe_load(yaml.serialize(node)))
@@ -128,7 +178,7 @@ def check_distinct(words: Iterable[str], what: str) -> None:
 def short_labels(keys: Sequence[str]) -> dict[str, str]:
     """The last word of each key; the whole key where two end alike or it would read as the seed."""
     last = {key: key.rpartition(".")[2] for key in keys}
-    words = [SEED, *last.values()]
+    words = [SEED, EXPERIMENT, *last.values()]
     return {
         key: word if words.count(word) == 1 else without_wrappers(key) for key, word in last.items()
     }

@@ -69,15 +69,10 @@ def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:
         wandb_config: config that adds the W&B logger, unless a config of the sweep has its name.
 
     Raises:
-        UserError: several keys share a value, which W&B's grid would cross.
+        UserError: this is more than W&B's grid can say.
     """
-    tied = next((axis for axis in sweep.axes if len(axis.keys) > 1), None)
-    if tied is not None:
-        raise UserError(
-            f"--print wandb: a W&B grid can't give {' and '.join(tied.keys)} the same seed\n"
-            "accepted: one of --seed-keys"
-        )
-    configs = [f"--config={sweep.experiment}"]
+    check_for_wandb(sweep)
+    configs = [f"--config={sweep.experiments[0]}"]
     if wandb_config is not None and wandb_config.name not in {f.name for f in config_files(sweep)}:
         configs.append(f"--config={wandb_config}")
     content: dict[str, Any] = {
@@ -91,6 +86,26 @@ def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:
         },
     }
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def check_for_wandb(sweep: Sweep) -> None:
+    """Refuse what W&B would cross or drop: keys that share a seed, and two axes of one flag.
+
+    Raises:
+        UserError: the sweep has some of it.
+    """
+    tied = next((axis for axis in sweep.axes if len(axis.keys) > 1), None)
+    if tied is not None:
+        raise UserError(
+            f"--print wandb: a W&B grid can't give {' and '.join(tied.keys)} the same seed\n"
+            "accepted: one of --seed-keys"
+        )
+    files = [axis.label for axis in sweep.shown_axes if axis.is_files]
+    if len(files) > 1 or len(sweep.experiments) > 1:
+        raise UserError(
+            f"--print wandb: a W&B grid can't cross the config files of {' and '.join(files)}\n"
+            "accepted: one axis of files; or --print sbatch"
+        )
 
 
 def plain(value: str) -> int | float | str:

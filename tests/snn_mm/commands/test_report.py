@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from snn_mm.commands.report import run
+from snn_mm.commands.report import known_library, run
 from snn_mm.errors import UserError
 
 CONFIG = """\
@@ -149,3 +149,9 @@ def test_it_needs_no_torch(runs: Path, tmp_path: Path) -> None:
         "sys.exit(any(m in sys.modules for m in ('torch', 'lightning', 'numpy', 'matplotlib')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_warm_start_is_part_of_the_method_and_a_monitor_is_not() -> None:
+    observers = known_library().observers
+    assert "WarmStart" not in observers
+    assert "FiringRateMonitor" in observers

@@ -42,7 +42,7 @@ def test_mistakes_end_in_a_short_message_and_leave_nothing(
 
 
 def test_the_experiment_comes_first(fails: Callable[..., str]) -> None:
-    assert "which experiment?" in fails("sweep", "--seeds", "2")
+    assert "which experiment or sweep file?" in fails("sweep", "--seeds", "2")
 
 
 def test_flags_of_fit_reach_every_run_in_their_order(

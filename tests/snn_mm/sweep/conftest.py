@@ -10,7 +10,7 @@ import pytest
 
 from snn_mm.commands import sweep
 from snn_mm.sweep.cells import Sweep
-from snn_mm.sweep.grid import parse_axes
+from snn_mm.sweep.grid import make_axes, parse_grid
 
 HERE = Path(__file__).parent
 FAKE = (sys.executable, str(HERE / "fake_fit.py"))
@@ -33,8 +33,8 @@ def make_sweep(experiment: Path) -> MakeSweep:
     """Return a maker of sweeps from grids."""
 
     def make(*grids: str, seeds: str | None = None, flags: tuple[str, ...] = ()) -> Sweep:
-        axes = tuple(parse_axes(grids, seeds, "seed_everything"))
-        return Sweep("toy-sweep", Path("runs"), experiment, axes, flags)
+        axes = tuple(make_axes(parse_grid(grids), seeds, "seed_everything"))
+        return Sweep("toy-sweep", Path("runs"), (experiment,), axes, flags)
 
     return make
 

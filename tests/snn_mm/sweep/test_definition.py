@@ -26,12 +26,12 @@ def started(make_sweep: Callable[..., Sweep]) -> Sweep:
 
 
 def test_the_same_sweep_goes_on_even_if_its_file_is_laid_out_anew(started: Sweep) -> None:
-    started.experiment.write_text("# comment\nmodel: {fusion: Sum}\n")
+    started.experiments[0].write_text("# comment\nmodel: {fusion: Sum}\n")
     settle(started)
 
 
 def test_a_changed_experiment_is_refused_with_key_and_values(started: Sweep) -> None:
-    started.experiment.write_text("model:\n  fusion: FiLM\n")
+    started.experiments[0].write_text("model:\n  fusion: FiLM\n")
     with pytest.raises(UserError, match=r"--name\n  toy\.yaml: model\.fusion: Sum -> FiLM"):
         settle(started)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snn_mm.errors import UserError
-from snn_mm.sweep.grid import Axis, parse_axes, parse_seeds, parse_values
+from snn_mm.sweep.grid import Axis, make_axes, parse_grid, parse_seeds, parse_values
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,26 @@ def test_seeds_are_a_count_or_a_list(text: str, seeds: tuple[str, ...]) -> None:
 
 
 def test_seeds_come_last_and_may_set_several_keys() -> None:
-    axes = parse_axes(["model.fusion=Sum"], "2", "seed_everything,data.seed")
+    axes = make_axes({"model.fusion": ("Sum",)}, "2", "seed_everything,data.seed")
     assert axes[1] == Axis(("seed_everything", "data.seed"), ("0", "1"), "seed")
 
 
 def test_labels_are_last_words_unless_two_are_alike() -> None:
     grids = ["model.a.init_args.lr=1", "model.b.lr=1", "model.fusion=Sum", "data.seed=1"]
-    labels = [axis.label for axis in parse_axes(grids, "2", "seed_everything")]
+    labels = [axis.label for axis in make_axes(parse_grid(grids), "2", "seed_everything")]
     assert labels == ["model.a.lr", "model.b.lr", "fusion", "data.seed", "seed"]
+
+
+def test_files_under_a_free_name_are_an_axis_of_configs_and_several_may_be() -> None:
+    grids = ["method=a.yaml,b.yaml", "config=c.yml", "model=d.yaml", "k=e.yaml,f"]
+    axes = make_axes(parse_grid(grids), None, "seed_everything")
+    assert [axis.is_files for axis in axes] == [True, True, False, False]
+    assert [axis.name for axis in axes] == [f"--grid {g.partition('=')[0]}" for g in grids]
 
 
 @pytest.mark.parametrize(
     ("grids", "seeds", "message"),
     [
-        ([], None, "nothing to sweep"),
         (["model.fusion"], None, "accepted is KEY=VALUE,VALUE"),
         (["a=1", "a=2"], None, "key a is given twice"),
         (["seed_everything=1"], "2", "key seed_everything is given twice"),
@@ -59,4 +65,4 @@ def test_labels_are_last_words_unless_two_are_alike() -> None:
 )
 def test_mistakes_are_named(grids: list[str], seeds: str | None, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("[", r"\[")):
-        parse_axes(grids, seeds, "seed_everything")
+        make_axes(parse_grid(grids), seeds, "seed_everything")

@@ -14,7 +14,7 @@ import yaml
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
 from snn_mm.sweep.cells import Sweep
-from snn_mm.sweep.grid import parse_axes
+from snn_mm.sweep.grid import make_axes
 from snn_mm.sweep.scripts import to_commands, to_sbatch, to_wandb
 
 GRID = ("model.fusion=Sum,FiLM", "model.x=[[1,2],[3]]")
@@ -106,6 +106,6 @@ def test_the_users_own_wandb_config_is_not_overruled(make_sweep: Callable[..., S
 
 
 def test_wandb_can_not_tie_two_keys(experiment: Path) -> None:
-    axes = tuple(parse_axes([], "2", "seed_everything,data.seed"))
+    axes = tuple(make_axes({}, "2", "seed_everything,data.seed"))
     with pytest.raises(UserError, match="one of --seed-keys"):
-        to_wandb(Sweep("s", Path("runs"), experiment, axes), None)
+        to_wandb(Sweep("s", Path("runs"), (experiment,), axes), None)

@@ -1,0 +1,60 @@
+"""Which clips train, which validate and which test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from datamodules.pairing import Rows
+from snn_mm.errors import UserError
+
+
+def listed(parts: Sequence[str], name: str) -> tuple[Rows, Rows]:
+    """Return the rows that the official list puts into training and test.
+
+    Args:
+        parts: "train", "test" or "" for each clip.
+        name: of the data set, for the message.
+
+    Raises:
+        UserError: the clips were prepared without the list.
+    """
+    array = np.array(parts)
+    if unlisted := int((array == "").sum()):
+        raise UserError(
+            f"split is 'listed', but {unlisted} of {len(parts)} clips of {name} are in no list. "
+            f"Prepare them with it:\nsnnmm prepare {name} --source DIR --lists DIR"
+        )
+    return np.flatnonzero(array == "train"), np.flatnonzero(array == "test")
+
+
+def cut_groups(
+    labels: Rows, groups: Sequence[str], fraction: float, rng: np.random.Generator
+) -> tuple[Rows, Rows]:
+    """Cut a fraction off every class, without tearing a group apart.
+
+    Groups come in random order and are cut off whole while that brings the classes nearer to their
+    share, which is one clip at least. Groups of one clip make it a stratified random cut.
+
+    Args:
+        labels: classes, `[n]`.
+        groups: for each clip the group that must stay together, such as its actor.
+        fraction: what is cut off; 0 cuts nothing.
+        rng: decides the order.
+
+    Returns:
+        Rows that stay and rows cut off, both sorted.
+    """
+    names, group_of = np.unique(np.array(groups), return_inverse=True)
+    sizes = np.zeros((len(names), int(labels.max(initial=0)) + 1), np.int64)  # [groups, K]
+    np.add.at(sizes, (group_of, labels), 1)
+    missing = np.rint(fraction * sizes.sum(axis=0)).astype(np.int64)  # [groups, K] -> [K]
+    if fraction > 0:
+        missing = np.maximum(missing, sizes.any(axis=0))
+    is_cut = np.zeros(len(names), bool)
+    for group in rng.permutation(len(names)):
+        rest = missing - sizes[group]
+        if np.abs(rest).sum() < np.abs(missing).sum():
+            missing, is_cut[group] = rest, True
+    return np.flatnonzero(~is_cut[group_of]), np.flatnonzero(is_cut[group_of])

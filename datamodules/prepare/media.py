@@ -1,0 +1,79 @@
+"""Opens films and recordings, and tells those that have been cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+
+from datamodules.prepare.clip import UnreadableClipError
+
+COMPLETE_SHARE = 0.9
+"""A file whose data end before this share of the length it declares has been cut off."""
+
+
+class Extent(NamedTuple):
+    """Where picture and sound of a file end, in seconds; 0 where there is none."""
+
+    picture: float
+    sound: float
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[InputContainer]:
+    """Open a film or recording; what goes wrong in the block is the clip's fault.
+
+    Raises:
+        UnreadableClipError: the file is missing, empty, of no known format, or damaged.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableClipError(f"{path.name} is empty")
+        with av.open(path) as file:
+            yield file
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableClipError(f"{path.name}: {reason}") from error
+
+
+def read_extent(path: Path) -> Extent:
+    """Return where picture and sound end, from the packets and not from what a header says.
+
+    Raises:
+        UnreadableClipError: the file has been cut off.
+    """
+    with reading(path) as file:
+        ends, zero = {"video": 0.0, "audio": 0.0}, time_zero(file)
+        for packet in file.demux():
+            time = packet.pts if packet.pts is not None else packet.dts
+            kind = packet.stream.type
+            if time is not None and kind in ends:
+                end = float((time + (packet.duration or 0)) * packet.time_base) - zero
+                ends[kind] = max(ends[kind], end)
+        declared = (file.duration or 0) / av.time_base
+    if max(ends.values()) < COMPLETE_SHARE * declared:
+        raise UnreadableClipError(
+            f"{path.name} is cut off: it ends at {max(ends.values()):.1f} of {declared:.1f} s"
+        )
+    return Extent(ends["video"], ends["audio"])
+
+
+def time_zero(file: InputContainer) -> float:
+    """Return the time stamp at which a file begins, in seconds; broadcasts begin anywhere."""
+    return (file.start_time or 0) / av.time_base
+
+
+def seek(file: InputContainer, seconds: float) -> None:
+    """Go to the last key frame at or before a time stamp."""
+    file.seek(int(seconds * av.time_base), backward=True)
+
+
+def between(start: float, end: float | None) -> str:
+    """Return words for a stretch, to end a message with."""
+    if end is None:
+        return f" after {start:g} s" if start else ""
+    return f" between {start:g} and {end:g} s"

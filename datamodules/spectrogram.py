@@ -1,0 +1,151 @@
+"""From a wave to a spectrogram `[F, L]`, in the ways the papers compute it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchaudio.compliance.kaldi import fbank
+from torchaudio.functional import melscale_fbanks
+
+EPSILON = 1e-7
+"""Added before the logarithm, as IEMF, OGM-GE and PMR do."""
+
+
+@dataclass(frozen=True)
+class LogSTFT:
+    """Logarithm of the magnitude spectrum: what the published code of IEMF and OGM-GE feeds.
+
+    log(|STFT| + 1e-7) with a Hann window, frames centred on multiples of `hop` and zeros beyond
+    both ends (librosa's default; torchaudio's would reflect): L = 1 + samples // hop.
+
+    Attributes:
+        n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
+        hop: samples from one frame to the next.
+    """
+
+    n_fft: int = 512
+    hop: int = 353
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Turn a wave `[samples]` into `[F, L]`."""
+        return (_magnitude(wave, self.n_fft, self.hop) + EPSILON).log()
+
+
+@dataclass(frozen=True)
+class LogMelSTFT:
+    """Logarithm of mel bands over the frames of `LogSTFT`: what the text of IEMF's paper says.
+
+    log(M |STFT|² + 1e-7) with triangles equally spaced in mel = 2595 log10(1 + f / 700) from 0 Hz
+    to half the sampling rate. The paper gives no number of bands; beyond 64 the lowest ones would
+    fall between the bins of 512 samples at 22,050 Hz.
+
+    Attributes:
+        sample_rate: in Hz.
+        n_fft: samples a Fourier transform sees.
+        hop: samples from one frame to the next.
+        n_mels: F, the number of mel bands.
+    """
+
+    sample_rate: int = 22050
+    n_fft: int = 512
+    hop: int = 353
+    n_mels: int = 64
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Turn a wave `[samples]` into `[F, L]`."""
+        power = _magnitude(wave, self.n_fft, self.hop).square()
+        bank = _mel_bank(self.sample_rate, self.n_fft, self.n_mels)
+        return (bank @ power + EPSILON).log()
+
+
+@dataclass(frozen=True)
+class LogPower:
+    """Logarithm of the power spectral density: what PMR feeds.
+
+    log(S + 1e-7) where S is what `scipy.signal.spectrogram` returns by default, in 1/Hz: Tukey
+    window (a quarter tapered), the mean of each frame taken off, one-sided, no padding:
+    L = 1 + (samples - n_fft) // hop.
+
+    Attributes:
+        sample_rate: in Hz.
+        n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
+        hop: samples from one frame to the next; scipy's `nperseg - noverlap`.
+    """
+
+    sample_rate: int = 16000
+    n_fft: int = 512
+    hop: int = 159
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Turn a wave `[samples]` of at least `n_fft` samples into `[F, L]`."""
+        window = _tukey(self.n_fft)
+        frames = wave.unfold(0, self.n_fft, self.hop)  # [samples] -> [L, n_fft]
+        frames = frames - frames.mean(dim=1, keepdim=True)
+        power = torch.fft.rfft(frames * window).abs().square()
+        power /= self.sample_rate * window.square().sum()
+        power[:, 1:-1] *= 2  # the negative frequencies; 0 Hz and Nyquist have none
+        log_power: Tensor = (power + EPSILON).log()
+        return log_power.T  # [L, F] -> [F, L]
+
+
+@dataclass(frozen=True)
+class KaldiFbank:
+    """Kaldi's log-mel filter bank, standardised: what BalanceBenchmark feeds for Kinetics-Sounds.
+
+    (x + 4.503877) / (2 · 5.141276), frames of 25 ms every 10 ms, zeros after the last one.
+
+    Attributes:
+        sample_rate: in Hz.
+        n_mels: F, the number of mel bands.
+        frames: L; shorter waves are continued with zeros, longer ones cut.
+    """
+
+    sample_rate: int = 16000
+    n_mels: int = 128
+    frames: int = 1024
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Turn a wave `[samples]` of at least 25 ms into `[F, L]`."""
+        bands: Tensor = fbank(
+            (wave - wave.mean()).unsqueeze(0),
+            sample_frequency=self.sample_rate,
+            num_mel_bins=self.n_mels,
+            window_type="hanning",
+            htk_compat=True,
+            use_energy=False,
+            dither=0.0,
+        )[: self.frames]
+        padded = torch.nn.functional.pad(bands, (0, 0, 0, self.frames - len(bands)))
+        return ((padded + 4.503877) / (2 * 5.141276)).T  # [L, F] -> [F, L]
+
+
+def _magnitude(wave: Tensor, n_fft: int, hop: int) -> Tensor:
+    """Return |STFT| `[F, L]` of `[samples]`."""
+    window = _hann(n_fft)
+    return torch.stft(
+        wave, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True
+    ).abs()
+
+
+@functools.cache
+def _hann(samples: int) -> Tensor:
+    return torch.hann_window(samples)
+
+
+@functools.cache
+def _tukey(samples: int) -> Tensor:
+    """Return scipy's default window `[samples]`: cosine tapers over an eighth at each end."""
+    index = torch.arange(samples, dtype=torch.float64)
+    from_edge = torch.minimum(index, samples - index) / (samples / 8)
+    return (0.5 - 0.5 * (math.pi * from_edge.clamp(max=1)).cos()).float()
+
+
+@functools.cache
+def _mel_bank(sample_rate: int, n_fft: int, n_mels: int) -> Tensor:
+    """Return triangles over the bins, `[n_mels, n_fft // 2 + 1]`."""
+    bank: Tensor = melscale_fbanks(n_fft // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate)
+    return bank.T.contiguous()  # [bins, F] -> [F, bins]

@@ -1,0 +1,178 @@
+"""MSLR: a learning rate of its own for each modality."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch.optim import Optimizer
+
+from snn_mm.balance.mslr import accuracy_ratio, smooth_scale
+from snn_mm.callbacks.gradient_modulation import (
+    GradientModulation,
+    Strength,
+    by_modality,
+    modality_gradients,
+)
+from snn_mm.contracts import Modulated
+from snn_mm.errors import UserError
+
+Strategy = Literal["keep", "smooth", "dynamic", "released"]
+Source = Literal["validation", "training"]
+
+RELEASED_SCALES = {"audio": 0.9, "visual": 1.1}
+STAGES: dict[Source, str] = {"validation": "val", "training": "train"}
+
+
+class MSLR(GradientModulation):
+    """Give each modality its own learning rate: `keep`, `smooth` or `dynamic`.
+
+    The factor multiplies all gradients of the modality. Under SGD that is its learning rate, but
+    for weight decay, which is not scaled; under Adam, which divides by the gradient's size, it
+    does nearly nothing: use `model.parameter_groups` there. Unimodal accuracy means something only
+    if the unimodal logits are trained: `joint_weight` above 0, or a fusion with
+    `unimodal: shared`. It never comes from the test set, as it does in the released code.
+
+    Args:
+        strategy: `keep` holds the own rates; `smooth` goes from the common to the own rates;
+            `dynamic` multiplies the own rates by the last unimodal accuracy over the mean of the
+            `window` ones before; `released` is that with 0.9 for audio and 1.1 for visual, as in
+            the codes of IEMF and AGM.
+        scales: own rate over the common rate, by modality; those left out have 1.
+        window: accuracies that the last one is compared with.
+        ramp_epochs: epochs in which `smooth` goes from the common to the own rates.
+        evidence: accuracy of which part of the data, `validation` or `training`.
+        start_epoch: first epoch of the modulation, counted from 0.
+        end_epoch: last epoch of the modulation, included; without it there is no end.
+    """
+
+    name = "mslr"
+    min_modalities = 2
+
+    def __init__(
+        self,
+        strategy: Strategy = "dynamic",
+        scales: dict[str, float] | None = None,
+        window: int = 5,
+        ramp_epochs: int = 5,
+        evidence: Source = "validation",
+        start_epoch: int = 0,
+        end_epoch: int | None = None,
+    ) -> None:
+        super().__init__(start_epoch, end_epoch)
+        for key, count in (("window", window), ("ramp_epochs", ramp_epochs)):
+            if count < 1:
+                raise UserError(f"MSLR.{key} must be at least 1, got {count}")
+        if strategy in ("keep", "smooth") and not scales:
+            raise UserError(f"MSLR: strategy {strategy} needs `scales`, such as {RELEASED_SCALES}")
+        if scales and min(scales.values()) < 0:
+            raise UserError(f"MSLR.scales must not be negative, got {scales}")
+        self.strategy: Strategy = strategy
+        self.scales = scales or (dict(RELEASED_SCALES) if strategy == "released" else {})
+        self.window = window
+        self.ramp_epochs = ramp_epochs
+        self.evidence: Source = evidence
+        self.accuracies: dict[int, dict[str, float]] = {}
+        self._epoch_scales: dict[str, float] = {}
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether accuracies decide."""
+        return self.strategy in ("dynamic", "released")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse scales of modalities that the model does not have."""
+        super().setup(trainer, pl_module, stage)
+        names = self.modulated(pl_module).modalities
+        unknown = [name for name in self.scales if name not in names]
+        if unknown:
+            raise UserError(
+                f"MSLR.scales ({self.strategy}): the model has no modality {', '.join(unknown)}; "
+                f"accepted: {', '.join(names)}"
+            )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse to wait for validations that never come."""
+        if self.is_dynamic and self.evidence == "validation" and not trainer.enable_validation:
+            raise UserError(
+                "MSLR: evidence: validation, but no validation runs; "
+                "set `evidence: training` or give the data a validation part"
+            )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Settle the factors of this epoch."""
+        super().on_train_epoch_start(trainer, pl_module)
+        self._settle(pl_module, trainer.current_epoch)
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gather nothing: accuracies of whole epochs decide."""
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Scale the gradients by the factors of this epoch."""
+        if self.is_active(trainer.current_epoch):
+            if not self._epoch_scales:  # resumed amid an epoch
+                self._settle(pl_module, trainer.current_epoch)
+            self.apply_factors(trainer, pl_module, self.compute_factors({}))
+
+    def compute_factors(self, strength: Strength) -> dict[str, float]:
+        """The factors of this epoch; a step's evidence plays no part."""
+        return by_modality("scale", self._epoch_scales)
+
+    def rewrite_gradients(
+        self, module: Modulated, factors: dict[str, float], optimizer_step: int
+    ) -> None:
+        """Multiply all gradients of each modality by its factor, in place."""
+        for name in module.modalities:
+            for gradient in modality_gradients(module, name):
+                gradient.mul_(factors[f"scale_{name}"])
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the unimodal accuracies of a validation during training."""
+        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+        if fitting and self.evidence == "validation":
+            self._keep_accuracies(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the unimodal accuracies of the training epoch."""
+        if self.evidence == "training":
+            self._keep_accuracies(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last factors and all accuracies."""
+        return {**super().state_dict(), "accuracies": dict(self.accuracies)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore factors and accuracies."""
+        super().load_state_dict(state_dict)
+        self.accuracies = dict(state_dict["accuracies"])
+
+    def _settle(self, pl_module: LightningModule, epoch: int) -> None:
+        names = self.modulated(pl_module).modalities
+        self._epoch_scales = {name: self._scale(name, epoch) for name in names}
+
+    def _scale(self, name: str, epoch: int) -> float:
+        own = self.scales.get(name, 1.0)
+        if self.strategy == "smooth":
+            return smooth_scale(own, max(0, epoch - self.start_epoch), self.ramp_epochs)
+        if self.strategy == "keep":
+            return own
+        before = sorted(key for key in self.accuracies if key < epoch)
+        return own * accuracy_ratio([self.accuracies[key][name] for key in before], self.window)
+
+    def _keep_accuracies(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.is_dynamic:
+            return
+        prefix = f"{STAGES[self.evidence]}/accuracy"
+        metrics = trainer.callback_metrics
+        names = self.modulated(pl_module).modalities
+        missing = [f"{prefix}/{name}" for name in names if f"{prefix}/{name}" not in metrics]
+        if missing:
+            raise UserError(
+                f"MSLR: evidence: {self.evidence} needs {', '.join(missing)}, which the model did "
+                "not log"
+            )
+        found = {name: float(metrics[f"{prefix}/{name}"]) for name in names}
+        self.accuracies[trainer.current_epoch] = found

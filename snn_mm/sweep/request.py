@@ -1,0 +1,165 @@
+"""What is asked of a sweep: by a sweep file, by flags, or by flags on top of a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from snn_mm.commands.config_tree import check_configs
+from snn_mm.errors import UserError
+from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files
+
+EXPERIMENTS = "experiments"
+"""The key that tells a sweep file from an experiment."""
+
+KEYS = ("name", EXPERIMENTS, "grid", "seeds", "seed_keys", "flags")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sweep before its flags and config files are looked at.
+
+    Attributes:
+        name: its folder below the runs.
+        experiments: the config files that are varied.
+        grid: what is varied beside experiment and seed.
+        seeds: a count, or seeds with commas.
+        seed_keys: the keys that get the seed, with commas.
+        flags: what every run gets beside.
+        from_experiment: whether the file was an experiment, and no sweep file.
+    """
+
+    name: str
+    experiments: tuple[Path, ...]
+    grid: Grid = field(default_factory=dict)
+    seeds: str | None = None
+    seed_keys: str = "seed_everything"
+    flags: tuple[str, ...] = ()
+    from_experiment: bool = False
+
+    def overruled(
+        self,
+        name: str | None,
+        experiments: str | None,
+        grid: Grid,
+        seeds: str | None,
+        seed_keys: str | None,
+        flags: tuple[str, ...],
+    ) -> Request:
+        """The same with what the command line says instead; None says nothing.
+
+        An axis takes the place of the axis with its name; flags come after those of the file, and
+        so win.
+
+        Raises:
+            UserError: other experiments than those of a sweep file, but there is no sweep file.
+        """
+        if experiments and self.from_experiment:
+            raise UserError(
+                f"--experiments replaces those of a sweep file; {self.experiments[0]} is an "
+                f"experiment\na sweep file has the key `{EXPERIMENTS}`"
+            )
+        paths = (Path(word.strip()) for word in (experiments or "").split(",") if word.strip())
+        return replace(
+            self,
+            name=name or self.name,
+            experiments=tuple(paths) or self.experiments,
+            grid={**self.grid, **grid},
+            seeds=seeds or self.seeds,
+            seed_keys=seed_keys or self.seed_keys,
+            flags=(*self.flags, *flags),
+        )
+
+
+def read_request(path: Path) -> Request:
+    """What a sweep file asks for; of an experiment, a sweep over this experiment.
+
+    Raises:
+        UserError: the file is missing, no YAML, or says something that no sweep understands.
+    """
+    check_configs([path])
+    node = yaml.compose(path.read_text())
+    keys = {key.value: value for key, value in node.value} if node is not None else {}
+    if EXPERIMENTS not in keys:
+        return Request(f"{path.stem}-sweep", (path,), from_experiment=True)
+    unknown = [key for key in keys if key not in KEYS]
+    if unknown:
+        raise UserError(f"{path}: unknown key {unknown[0]}; accepted: {', '.join(KEYS)}")
+    return SweepFile(path, keys).request()
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """A sweep file: `experiments`, and what is varied over them.
+
+    Paths in it are relative to the file.
+
+    Attributes:
+        path: the file.
+        nodes: its values by key.
+    """
+
+    path: Path
+    nodes: dict[str, yaml.Node]
+
+    def request(self) -> Request:
+        """What the file asks for."""
+        return Request(
+            name=self._text("name") or self.path.stem,
+            experiments=tuple(Path(self._near(word)) for word in self._words(EXPERIMENTS)),
+            grid={key: self._values(key, value) for key, value in self._items("grid")},
+            seeds=",".join(self._words("seeds")) or None,
+            seed_keys=",".join(self._words("seed_keys")) or Request.seed_keys,
+            flags=tuple(
+                flag for key, value in self._items("flags") for flag in self._flags(key, value)
+            ),
+        )
+
+    def _values(self, key: str, node: yaml.Node) -> tuple[str, ...]:
+        """The values of an axis, files as seen from here."""
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise self._mistake(node, f"grid.{key}", "a list of values")
+        values = distinct_values(key, node.value)
+        return tuple(map(self._near, values)) if names_files(key, values) else values
+
+    def _flags(self, key: str, node: yaml.Node) -> Iterator[str]:
+        """One flag a key; of `config`, one flag a file."""
+        if key != CONFIG:
+            yield f"--{key}={as_typed(node)}"
+            return
+        for file in self._list(node):
+            yield f"--{CONFIG}={self._near(file)}"
+
+    def _near(self, path: str) -> str:
+        """A path of the file as a path from the working directory."""
+        return os.path.normpath(self.path.parent / path)
+
+    def _items(self, key: str) -> Iterator[tuple[str, yaml.Node]]:
+        node = self.nodes.get(key)
+        if node is None:
+            return
+        if not isinstance(node, yaml.MappingNode):
+            raise self._mistake(node, key, "keys with values")
+        for name, value in node.value:
+            yield name.value, value
+
+    def _words(self, key: str) -> list[str]:
+        return self._list(self.nodes[key]) if key in self.nodes else []
+
+    def _text(self, key: str) -> str | None:
+        return next(iter(self._words(key)), None)
+
+    def _list(self, node: yaml.Node) -> list[str]:
+        """A list of plain values, or a single one."""
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not items or not all(isinstance(item, yaml.ScalarNode) for item in items):
+            raise self._mistake(node, "this", "a value or a list of values")
+        return [str(item.value) for item in items]
+
+    def _mistake(self, node: yaml.Node, key: str, accepted: str) -> UserError:
+        line = node.start_mark.line + 1
+        return UserError(f"{self.path}:{line}: {key}: accepted is {accepted}")

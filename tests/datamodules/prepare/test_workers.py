@@ -1,0 +1,45 @@
+"""Processes that decode: whatever happens to one, every clip has an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import folder_data
+import pytest
+
+from datamodules.prepare import workers as module
+from datamodules.prepare.clip import Clip, DecodedClip
+from datamodules.prepare.workers import Workers
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_clip_that_ends_its_process_costs_no_other(count: int, clip: Callable[..., Clip]) -> None:
+    names = ["1", "crash", "2", "out of memory", "damaged", "3", "surprise", "crash2", "4"]
+    with Workers(count, folder_data.odd_decode) as workers:
+        outcomes = {done.id: what for done, what in workers.outcomes(map(clip, names))}
+    assert set(outcomes) == set(names)
+    assert [len(outcomes[name].sound) for name in "1234"] == [1, 2, 3, 4]
+    assert outcomes["crash"] == "the process that decoded it died (ended by SIGSEGV)"
+    assert outcomes["out of memory"] == "the process that decoded it died (ended by SIGKILL)"
+    assert outcomes["damaged"] == "no sound"
+    assert outcomes["surprise"] == "IndexError: tuple index out of range"
+
+
+def test_a_clip_that_hangs_is_given_up(
+    clip: Callable[..., Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(module, "POLL", 0.1)
+    with Workers(1, folder_data.odd_decode) as workers:
+        (_, hung), (_, fine) = workers.outcomes([clip("hang"), clip("7")])
+    assert hung == "decoding it took more than 0 s"
+    assert isinstance(fine, DecodedClip)
+
+
+def test_a_process_that_died_between_two_clips_is_replaced(clip: Callable[..., Clip]) -> None:
+    with Workers(1, folder_data.odd_decode) as workers:
+        list(workers.outcomes([clip("1")]))
+        workers._workers[0].process.kill()
+        workers._workers[0].process.join()
+        ((_, outcome),) = workers.outcomes([clip("2")])
+    assert isinstance(outcome, DecodedClip)

@@ -43,6 +43,7 @@ class LossAdjustment(LossModulation):
     """
 
     name = "loss_adjustment"
+    min_modalities = 2
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datamodules.ave import AVE
     from datamodules.base import LoaderOptions, MultimodalDataModule
     from datamodules.crema_d import CremaD
     from datamodules.digits_av import DigitsAV
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datamodules.urbansound8k_av import UrbanSound8KAV
 
 __all__ = [
+    "AVE",
     "CremaD",
     "DigitsAV",
     "KineticsSounds",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AVE": "ave",
     "CremaD": "crema_d",
     "DigitsAV": "digits_av",
     "KineticsSounds": "kinetics_sounds",

@@ -16,8 +16,7 @@ from datamodules.clip_split import ClipSplit
 from datamodules.division import cut_groups, listed
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.prepare.store import ClipStore
-from datamodules.protocols import Protocol, ProtocolFields, ProtocolName
-from snn_mm.errors import UserError
+from datamodules.protocols import Protocol, ProtocolFields, ProtocolName, check_name
 
 Select = Literal["val", "test"]
 
@@ -31,7 +30,8 @@ class ClipDataModule(MultimodalDataModule):
         override: fields of the protocol to set otherwise, such as `{frames: 3}`.
         split: how test clips are chosen; the subclasses say which ways they know.
         test_fraction: part of the clips that tests, unless the split is listed.
-        val_fraction: part of the training clips that validates, class by class.
+        val_fraction: part of the training clips that validates, class by class, unless the list has
+            a part for that.
         select: what chooses the best epoch: validation clips (`val`), or the test clips as in the
             published code (`test`), whose accuracy is then no estimate for new data.
         seed: decides the splits, the training order and what training draws.
@@ -57,8 +57,8 @@ class ClipDataModule(MultimodalDataModule):
         super().__init__(root, seed, loader)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
-        self._check_name("protocol", protocol, tuple(self.protocols))
-        self._check_name("select", select, ("val", "test"))
+        check_name("protocol", protocol, tuple(self.protocols))
+        check_name("select", select, ("val", "test"))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
@@ -108,6 +108,9 @@ class ClipDataModule(MultimodalDataModule):
             others, test = self._cut(np.arange(len(self.store)), self.test_fraction, "test")
         if self.select == "test":
             return {"train": others, "val": test, "test": test}
+        official = np.flatnonzero(np.array(self.store.parts) == "val")
+        if self.division == "listed" and len(official):
+            return {"train": others, "val": official, "test": test}
         train, val = self._cut(others, self.val_fraction, "validation")
         return {"train": train, "val": val, "test": test}
 
@@ -118,8 +121,3 @@ class ClipDataModule(MultimodalDataModule):
         rng = stream(self.seed, purpose)
         stay, off = cut_groups(self.store.labels[rows], groups, fraction, rng)
         return rows[stay], rows[off]
-
-    @staticmethod
-    def _check_name(key: str, name: str, accepted: tuple[str, ...]) -> None:
-        if name not in accepted:
-            raise UserError(f"{key} is '{name}'; accepted are {', '.join(accepted)}.")

@@ -14,7 +14,7 @@ def listed(parts: Sequence[str], name: str) -> tuple[Rows, Rows]:
     """Return the rows that the official list puts into training and test.
 
     Args:
-        parts: "train", "test" or "" for each clip.
+        parts: "train", "val", "test" or "" for each clip.
         name: of the data set, for the message.
 
     Raises:

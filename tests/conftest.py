@@ -16,7 +16,8 @@ from PIL import Image
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.digits_av import DigitsAV
-from datamodules.prepare import kinetics_sounds, urbansound8k_av
+from datamodules.prepare import ave, kinetics_sounds, urbansound8k_av
+from datamodules.prepare.engine import Request, prepare
 from datamodules.split import Split
 
 SPEAKERS = ("george", "jackson", "theo")
@@ -225,6 +226,37 @@ def kinetics_sounds_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, lines in rows.items():
         (folder / "lists" / f"my_{part}.txt").write_text("".join(lines))
     return folder
+
+
+@pytest.fixture(scope="session")
+def ave_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return AVE: a video a class and part, half of it annotated, and two with more events."""
+    folder = tmp_path_factory.mktemp("AVE_Dataset")
+    video = _write_clip(folder / "video.mp4", 4.0, size=(32, 32), frame_rate=5)
+    rows: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for label, category in enumerate(ave.CLASS_NAMES):
+        for part in rows:
+            name = f"{part:->9}{label:02d}"
+            (folder / "AVE").mkdir(exist_ok=True)
+            shutil.copy(video, folder / "AVE" / f"{name}.mp4")
+            rows[part].append(f"{category}&{name}&good&{2 * (label % 2)}&{2 + 2 * (label % 2)}\n")
+    rows["train"].append("Goat&----train02&good&0&2\n")
+    rows["test"].append("Truck&----train10&good&0&2\n")
+    for part, lines in rows.items():
+        (folder / ave.LISTS[part]).write_text("".join(lines))
+    lines = [line for part in rows.values() for line in part]
+    (folder / "Annotations.txt").write_text("".join([f"{ave.HEADER}\n", *lines]))
+    video.unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ave_root(tmp_path_factory: pytest.TempPathFactory, ave_dir: Path) -> str:
+    """Return a root where AVE is prepared."""
+    root = tmp_path_factory.mktemp("ave_root")
+    clips = ave.find_clips(ave_dir, None)
+    prepare(Request(clips, ave.CLASS_NAMES, root / "prepared" / "ave"), lambda *_: None)
+    return str(root)
 
 
 @pytest.fixture(scope="session")

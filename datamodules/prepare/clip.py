@@ -16,7 +16,7 @@ class Clip:
     Attributes:
         id: a name that is unique in the data set and does not depend on where the files lie.
         label: index of the class.
-        part: "train", "test", or "" where no list says so.
+        part: "train", "val", "test", or "" where no list says so.
         picture: a video or an image.
         sound: a recording; may be the same file as `picture`.
         start: where the clip begins in its files, in seconds.

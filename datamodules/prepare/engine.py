@@ -104,8 +104,8 @@ def check_clips(clips: Sequence[Clip], class_names: Sequence[str]) -> None:
                 f"label {clip.label} of clip '{clip.id}' is out of range: "
                 f"accepted are 0 to {len(class_names) - 1}"
             )
-        if clip.part not in ("train", "test", ""):
-            raise UserError(f"part '{clip.part}' of clip '{clip.id}': accepted are train and test")
+        if clip.part not in ("train", "val", "test", ""):
+            raise UserError(f"part '{clip.part}' of '{clip.id}': accepted are train, val and test")
         seen.add(clip.id)
 
 

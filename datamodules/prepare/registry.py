@@ -21,6 +21,7 @@ class DataSet(NamedTuple):
 
 
 DATA_SETS = {
+    "ave": DataSet("AVE: 4,143 events in 4,097 videos, 28 classes", "taaf_ave"),
     "crema_d": DataSet("CREMA-D: 7,442 acted sentences, 6 emotions", "iemf_cremad"),
     "kinetics_sounds": DataSet("Kinetics-Sounds: 17,366 videos, 31 classes", "iemf_ks"),
     "urbansound8k_av": DataSet("UrbanSound8K-AV: 8,732 pictures, 10 classes", "iemf_us8k"),

@@ -55,7 +55,7 @@ LossTerms = dict[str, Tensor]
 
 
 class StepOutput(NamedTuple):
-    """What one training step computed, before or after the loss.
+    """What one step computed, before or after the loss.
 
     Attributes:
         output: logits of every time step, and the features they were made of.
@@ -113,7 +113,7 @@ class Modulated(Protocol):
     Attributes:
         modalities: their names, in the order of fusion.
         num_classes: K.
-        step: left by each training step, detached.
+        step: left by each training, validation and test step, detached.
         loss_modulations: asked in order by each training step.
     """
 

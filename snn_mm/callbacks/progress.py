@@ -34,7 +34,7 @@ def format_epoch(epoch: int, last: int | None, metrics: dict[str, Tensor], secon
     shown = [
         f"{name} {float(value):.3f}"
         for name, value in sorted(metrics.items())
-        if name.startswith(("train/loss", "val/loss", "val/accuracy"))
+        if name in ("train/loss", "val/loss") or name.startswith("val/accuracy/")
     ]
     total = "" if last is None or last < 0 else f"/{last}"
     return "  ".join([f"epoch {epoch}{total}", *shown, f"{seconds:.1f} s"])

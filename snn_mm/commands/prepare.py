@@ -27,7 +27,8 @@ listed in unreadable.tsv beside the prepared data.
 
   snnmm prepare crema_d --source CREMA-D --lists OGM-GE_CVPR2022/data/CREMAD
   snnmm prepare kinetics_sounds --source kinetics --lists OGM-GE_CVPR2022/data/KineticSound
-  snnmm prepare urbansound8k_av --source UrbanSound8K-AV"""
+  snnmm prepare urbansound8k_av --source UrbanSound8K-AV
+  snnmm prepare ave --source AVE_Dataset"""
 
 
 def run(argv: list[str]) -> int:

@@ -166,11 +166,12 @@ class MultimodalModule(LightningModule, ABC):
         output: FusionOutput = self.fusion(self.encode(batch["inputs"]))
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
+        step = StepOutput(output, logits, target)
         if stage == "train":
-            step = StepOutput(output, logits, target)
+            self._log_terms(terms, len(target))
             for modulation in self.loss_modulations:
                 terms = modulation.modulate_loss(terms, step)
-            self.step = step.detached()
+        self.step = step.detached()
         loss = reduce(add, terms.values())
         self._log_step(loss, logits, target, stage)
         return loss * self._share_of_union(len(target)) if stage == "train" else loss
@@ -253,6 +254,11 @@ class MultimodalModule(LightningModule, ABC):
         members = {name: self.modality_parameters(name) for name in self.modalities}
         members["fusion"] = self.fusion_parameters("module")
         return group_parameters(members, self.parameter_groups)
+
+    def _log_terms(self, terms: LossTerms, samples: int) -> None:
+        """Log the summands as they are before modulations weigh them."""
+        named = {f"train/loss/{name}": term.detach() for name, term in terms.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=samples, sync_dist=True)
 
     def _log_step(
         self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage

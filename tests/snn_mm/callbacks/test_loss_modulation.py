@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader
@@ -52,6 +53,19 @@ def test_training_loss_is_rewritten_and_validation_loss_is_not(
     assert doubled["train/loss"] == 2 * plain["train/loss"]
     assert doubled["val/loss"] == plain["val/loss"]
     assert doubled["double/factor"] == 2.0
+
+
+def test_summands_are_logged_as_they_are_before_modulations(
+    make_module: Callable[..., IEMFModule], make_batch: Callable[[int], Batch], tmp_path: Path
+) -> None:
+    module = make_module(optimizer=Frozen, joint_weight=0.5)
+    logged = losses(module, make_batch(4), tmp_path, 1, Double())
+    batch = make_batch(4)
+    output = module(batch["inputs"])
+    terms = module.loss_terms(output, module.readout(output), batch["target"])
+    for name, term in terms.items():
+        assert logged[f"train/loss/{name}"] == pytest.approx(term.item())
+    assert logged["train/loss"] == pytest.approx(2 * sum(terms.values()).item())
 
 
 def test_loss_is_rewritten_within_the_window_alone_and_the_module_is_left_after_the_fit(

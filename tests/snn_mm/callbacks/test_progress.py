@@ -5,6 +5,7 @@ from snn_mm.callbacks.progress import format_epoch
 METRICS = {
     "val/accuracy/fused": torch.tensor(0.871),
     "train/loss": torch.tensor(0.5123),
+    "train/loss/audio": torch.tensor(0.2),
     "val/loss": torch.tensor(0.6),
     "val/firing_rate/audio": torch.tensor(0.1),
 }

@@ -13,6 +13,7 @@ from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
 from snn_mm.factors import gather_evidence
 from snn_mm.modules import IEMFModule
+from snn_mm.modules.base import STAGES, Stage
 
 MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]
@@ -120,12 +121,13 @@ def test_prediction_holds_ids_and_probabilities(
     torch.testing.assert_close(prediction["probability"][FUSED].sum(-1), torch.ones(4).double())
 
 
-def test_training_step_leaves_its_output_without_the_graph(
-    make_module: MakeModule, make_batch: MakeBatch
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_step_leaves_its_output_without_the_graph(
+    make_module: MakeModule, make_batch: MakeBatch, stage: Stage
 ) -> None:
     module, batch = make_module(), make_batch(4)
     module.log = lambda *_, **__: None
-    module.shared_step(batch, "train")
+    module.shared_step(batch, stage)
     assert module.step is not None
     torch.testing.assert_close(module.step.logits, module.readout(module(batch["inputs"])))
     values = [*module.step.features.values(), *module.step.logits.values()]

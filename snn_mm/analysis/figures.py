@@ -21,6 +21,18 @@ LOG_SPAN = 30.0
 """Ratio of the largest to the smallest value above which an axis is logarithmic."""
 
 
+SYMBOLS = {"k": "k", "rho": "ρ", "score": "score", "accelerate": "accelerate", "entropy": "entropy"}
+"""Factors that each modality has one of, on scales of their own: `loss_adjustment/rho_audio`."""
+
+
+class Place(NamedTuple):
+    """Where a factor is drawn: in the panel of its prefix and symbol, under its label."""
+
+    prefix: str
+    symbol: str
+    label: str
+
+
 class Curve(NamedTuple):
     """A line with the range of what it averages; all `[S]`."""
 
@@ -32,7 +44,7 @@ class Curve(NamedTuple):
 
 @mpl.rc_context(STYLE)
 def draw_factors(rows: Iterable[Mapping[str, str]]) -> Figure:
-    """Lines over optimizer steps, one panel for each prefix of the names.
+    """Lines over optimizer steps, one panel for each prefix of the names and each symbol.
 
     Args:
         rows: `step`, `epoch`, `name` and `value`, as `factors.csv` has them.
@@ -44,16 +56,31 @@ def draw_factors(rows: Iterable[Mapping[str, str]]) -> Figure:
         series.setdefault(row["name"], []).append((step, float(row["value"])))
         starts.setdefault(int(row["epoch"]), step)
     ordered = sorted(series, key=lambda name: name.startswith("gradient_norm/"))
-    prefixes = list(dict.fromkeys(name.split("/")[0] for name in ordered))
-    figure, grid = panels(len(prefixes), 1, height=0.5 + 1.5 * len(prefixes))
-    for prefix, (panel,) in zip(prefixes, grid):
-        own = {name: points for name, points in series.items() if name.split("/")[0] == prefix}
-        _draw_lines(panel, own)
-        panel.set_ylabel(prefix.replace("_", " "))
+    own: dict[tuple[str, str], dict[str, Points]] = {}
+    for place, name in ((place_of(name), name) for name in ordered):
+        own.setdefault((place.prefix, place.symbol), {})[place.label] = series[name]
+    figure, grid = panels(len(own), 1, height=0.5 + 1.5 * len(own))
+    for ((prefix, symbol), lines), (panel,) in zip(own.items(), grid):
+        _draw_lines(panel, lines)
+        panel.set_ylabel(" ".join([prefix.replace("_", " "), symbol]).strip())
         _mark_epochs(panel, starts)
     grid[-1][0].set_xlabel("optimizer step")
     _name_epochs(grid[0][0], starts)
     return figure
+
+
+def place_of(name: str) -> Place:
+    """Where a factor of this name is drawn.
+
+    Example:
+        >>> place_of("loss_adjustment/rho_audio")
+        Place(prefix='loss_adjustment', symbol='ρ', label='audio')
+    """
+    prefix, _, last = name.rpartition("/")
+    symbol, _, modality = last.partition("_")
+    if symbol in SYMBOLS and modality:
+        return Place(prefix or last, SYMBOLS[symbol], modality)
+    return Place(prefix or last, "", last)
 
 
 def condense(x: Numbers, y: Numbers, points: int = MAX_POINTS) -> Curve:
@@ -76,7 +103,7 @@ def _draw_lines(panel: Axes, series: Mapping[str, Points]) -> None:
         colour = COLOURS[place % len(COLOURS)]
         style = ("-", "--", ":")[place // len(COLOURS) % 3]
         panel.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
-        panel.plot(curve.x, curve.mean, color=colour, ls=style, label=name.split("/")[-1])
+        panel.plot(curve.x, curve.mean, color=colour, ls=style, label=name)
     values = np.concatenate([curve.mean for curve in curves.values()])
     if len(values) and values.min() > 0 and values.max() / values.min() > LOG_SPAN:
         panel.set_yscale("log")

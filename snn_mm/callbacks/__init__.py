@@ -1,6 +1,7 @@
 """Lightning callbacks: modulations, monitors, run records."""
 
 from snn_mm.callbacks.agm import AGM
+from snn_mm.callbacks.attention_monitor import AttentionMonitor
 from snn_mm.callbacks.energy import EnergyEstimator
 from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
@@ -24,6 +25,7 @@ __all__ = [
     "OGM",
     "OGMGE",
     "PMR",
+    "AttentionMonitor",
     "EnergyEstimator",
     "FactorTracker",
     "FiringRateMonitor",

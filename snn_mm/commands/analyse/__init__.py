@@ -21,6 +21,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "cost": Kind("epochs to equal error times the FLOPs of an epoch", f"{__name__}.cost"),
+    "training": Kind("accuracy and loss of each modality by epoch", f"{__name__}.training"),
     "coefficient": Kind("the IEMF coefficient beside the accuracy", f"{__name__}.coefficient"),
     "gain": Kind("what multimodal training gives one branch", f"{__name__}.gain"),
     "ablation": Kind("accuracy by gamma; vanilla, joint learning, IEMF", f"{__name__}.ablation"),

@@ -45,6 +45,17 @@ def test_factors_have_a_panel_a_prefix_with_gradients_last_and_named_axes() -> N
     assert line.get_ydata().tolist() == [1.2] * 40  # type: ignore[union-attr]
 
 
+def test_ratios_and_factors_of_modalities_have_panels_of_their_own() -> None:
+    rows = [
+        {"step": "0", "epoch": "0", "name": f"loss_adjustment/{name}", "value": value}
+        for name, value in (("k_a", "0.3"), ("k_b", "1.0"), ("rho_a", "9.0"), ("rho_b", "0.1"))
+    ]
+    panels = draw_factors(rows).axes[:2]
+    assert [panel.get_ylabel() for panel in panels] == ["loss adjustment k", "loss adjustment ρ"]
+    labels = [[line.get_label() for line in panel.lines[:2]] for panel in panels]
+    assert labels == [["a", "b"]] * 2
+
+
 def test_a_factor_that_is_never_finite_is_no_error() -> None:
     row = {"step": "0", "epoch": "0", "name": "gradient_norm/a", "value": "inf"}
     assert draw_factors([row]).axes

@@ -31,9 +31,7 @@ def curves_of(group: Group, prefix: str) -> Curves:
     """Mean and band over seeds of every metric with a prefix, such as `val/accuracy/`."""
     names = {name for name in group.names(lambda c: c.metrics) if name.startswith(prefix)}
     outputs = sorted((n.removeprefix(prefix) for n in names), key=lambda n: (n == FUSED, n))
-    return {
-        output: from_one(group.curve(named_metric(f"{prefix}{output}"))) for output in outputs
-    }
+    return {output: from_one(group.curve(named_metric(f"{prefix}{output}"))) for output in outputs}
 
 
 def check_logged(groups: Sequence[Group], prefix: str) -> None:

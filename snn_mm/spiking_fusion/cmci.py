@@ -13,7 +13,7 @@ from snn_mm.spiking_fusion.base import SpikingFusion
 
 
 class CMCI(SpikingFusion):
-    """s = SN(BN(Σ_m (W_m z_m + b_m))): cross-modality current integration; spikes.
+    """s = SN(BN(Σ_m W_m z_m)): cross-modality current integration; spikes.
 
     Jiang et al., "CMCI: A robust multimodal fusion method for spiking neural networks" (ICONIP
     2023). Only its abstract is public; the sum of currents is that of the S-CMRL repository's
@@ -26,8 +26,8 @@ class CMCI(SpikingFusion):
         num_classes: K.
         unimodal: where the unimodal logits come from, `heads` or `shared`.
         width: number of neurons; None is the width of the widest modality.
-        norm: batch norm on the joint current, which neither source has: without it the default
-            initialisation leaves most neurons of a sparse input silent.
+        norm: batch norm on the joint current, in place of the b_m; neither source has it, but
+            without it the default initialisation leaves most neurons of a sparse input silent.
         neuron: makes the neurons.
     """
 
@@ -43,7 +43,7 @@ class CMCI(SpikingFusion):
         width = width or max(feature_dims.values())
         super().__init__(feature_dims, num_classes, unimodal, joint_dim=width)
         self.synapses = nn.ModuleDict(
-            {name: nn.Linear(dim, width) for name, dim in feature_dims.items()}
+            {name: nn.Linear(dim, width, bias=not norm) for name, dim in feature_dims.items()}
         )
         self.norm = nn.BatchNorm1d(width) if norm else nn.Identity()
         self.neuron = neuron()

@@ -31,7 +31,7 @@ def leaky_compartment(current: Tensor, leak: Tensor) -> Tensor:
 
 
 class MISNET(CMCI):
-    """s = SN(BN(Σ_m d_m)) with d_m(t) = λ_m d_m(t-1) + W_m z_m(t) + b_m; spikes.
+    """s = SN(BN(Σ_m d_m)) with d_m(t) = λ_m d_m(t-1) + W_m z_m(t); spikes.
 
     Liu, Xia, Zhou, Li, Guo, "Towards energy-efficient audio-visual classification via multimodal
     interactive spiking neural network" (ACM TOMM). Neither its equations nor code are public; what
@@ -45,7 +45,7 @@ class MISNET(CMCI):
         num_classes: K.
         unimodal: where the unimodal logits come from, `heads` or `shared`.
         width: number of neurons; None is the width of the widest modality.
-        norm: batch norm on the joint charge.
+        norm: batch norm on the joint charge; without it each W_m has a bias.
         neuron: makes the somata.
         leak: λ before training, in (0, 1); 0.5 is that of TAAF's neuron.
     """

@@ -27,7 +27,7 @@ def temporal_attention_scores(x: Tensor, query: Tensor, key: Tensor) -> Tensor:
     Returns:
         Scores α `[T, N]`, non-negative, summing to one over time.
     """
-    sequence = x.transpose(0, 1)  # [N, T, D]
+    sequence = x.transpose(0, 1).to(query.dtype)  # [N, T, D]; halves come from an autocast step
     similarity = (sequence @ query) @ (sequence @ key).transpose(1, 2)  # [N, T, T]
     attention = (similarity / math.sqrt(query.shape[1])).softmax(dim=-1)
     scores: Tensor = attention.mean(dim=1).transpose(0, 1)  # [N, T, T] -> [N, T] -> [T, N]

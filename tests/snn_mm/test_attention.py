@@ -55,3 +55,8 @@ def test_entropy_is_one_for_equal_steps_and_zero_for_one_step_alone() -> None:
     assert attention_entropy(uniform).item() == pytest.approx(1.0)
     assert attention_entropy(single).item() == pytest.approx(0.0)
     assert attention_entropy(torch.ones(1, 2)).tolist() == [1.0, 1.0]
+
+
+def test_halves_of_an_autocast_step_are_attended_in_full_precision() -> None:
+    attention = TemporalAttention(5, 2)
+    assert attention(torch.randn(4, 3, 5, dtype=torch.bfloat16)).dtype == torch.float32

@@ -14,6 +14,7 @@ from snn_mm.callbacks.modulation import Modulation
 from snn_mm.callbacks.mslr import MSLR
 from snn_mm.callbacks.ogm import OGM, OGMGE
 from snn_mm.callbacks.pmr import PMR
+from snn_mm.callbacks.semantic_alignment import SemanticAlignment
 from snn_mm.callbacks.spike_monitor import SpikeMonitor
 from snn_mm.callbacks.warm_start import WarmStart
 
@@ -33,6 +34,7 @@ __all__ = [
     "LossAdjustment",
     "LossModulation",
     "Modulation",
+    "SemanticAlignment",
     "SpikeMonitor",
     "WarmStart",
 ]

@@ -15,7 +15,8 @@ import snn_mm.callbacks
 import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
-import snn_mm.neurons  # noqa: F401
+import snn_mm.neurons
+import snn_mm.spiking_fusion  # noqa: F401
 from snn_mm.callbacks.run_record import plain_metrics
 from snn_mm.commands.checkpoints import check_checkpoint
 from snn_mm.commands.errors import user_message

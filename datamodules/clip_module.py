@@ -16,8 +16,7 @@ from datamodules.clip_split import ClipSplit
 from datamodules.division import cut_groups, listed
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.prepare.store import ClipStore
-from datamodules.protocols import Protocol, ProtocolFields, ProtocolName
-from snn_mm.errors import UserError
+from datamodules.protocols import Protocol, ProtocolFields, ProtocolName, check_name
 
 Select = Literal["val", "test"]
 
@@ -57,8 +56,8 @@ class ClipDataModule(MultimodalDataModule):
         super().__init__(root, seed, loader)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
-        self._check_name("protocol", protocol, tuple(self.protocols))
-        self._check_name("select", select, ("val", "test"))
+        check_name("protocol", protocol, tuple(self.protocols))
+        check_name("select", select, ("val", "test"))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
@@ -118,8 +117,3 @@ class ClipDataModule(MultimodalDataModule):
         rng = stream(self.seed, purpose)
         stay, off = cut_groups(self.store.labels[rows], groups, fraction, rng)
         return rows[stay], rows[off]
-
-    @staticmethod
-    def _check_name(key: str, name: str, accepted: tuple[str, ...]) -> None:
-        if name not in accepted:
-            raise UserError(f"{key} is '{name}'; accepted are {', '.join(accepted)}.")

@@ -8,7 +8,7 @@ from typing import Literal
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
 from datamodules.clip_module import ClipDataModule, Select
 from datamodules.prepare import crema_d
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName
+from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName, check_name
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": IEMF,
@@ -54,7 +54,7 @@ class CremaD(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        self._check_name("split", split, ("random", "listed", "actors"))
+        check_name("split", split, ("random", "listed", "actors"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

@@ -6,8 +6,9 @@ so that numbers compare only within one protocol. It is named, and every run rec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from snn_mm.errors import UserError
 
@@ -31,6 +32,16 @@ class ProtocolFields(TypedDict, total=False):
     frame_draw: FrameDraw
     image_size: int
     resize: int | None
+
+
+def check_name(key: str, name: str, accepted: Sequence[str]) -> None:
+    """Refuse a name that is not accepted.
+
+    Raises:
+        UserError: names the key and what is accepted.
+    """
+    if name not in accepted:
+        raise UserError(f"{key} is '{name}'; accepted are {', '.join(accepted)}.")
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,11 @@ class Protocol:
     resize: int | None = None
 
     def __post_init__(self) -> None:
-        counts = ("sample_rate", "seconds", "n_fft", "hop", "n_mels", "frames", "image_size")
         for name, value in asdict(self).items():
-            must_be_positive = name in counts or name in ("audio_size", "resize")
-            if must_be_positive and value is not None and value <= 0:
+            if isinstance(value, int | float) and value <= 0 and name != "standardise":
                 raise UserError(f"protocol: {name} is {value}; accepted is more than 0.")
+        check_name("protocol: spectrogram", self.spectrogram, get_args(Spectrogram))
+        check_name("protocol: frame_draw", self.frame_draw, get_args(FrameDraw))
         if self.resize is not None and self.resize < self.image_size:
             raise UserError(
                 f"protocol: resize is {self.resize}; accepted is at least image_size, "

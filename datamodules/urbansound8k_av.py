@@ -8,7 +8,7 @@ from typing import Literal
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
 from datamodules.clip_module import ClipDataModule, Select
 from datamodules.prepare import urbansound8k_av
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName
+from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName, check_name
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": replace(IEMF, seconds=None, audio_size=128, image_size=128, resize=256),
@@ -53,7 +53,7 @@ class UrbanSound8KAV(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        self._check_name("split", split, ("random", "groups"))
+        check_name("split", split, ("random", "groups"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

@@ -13,9 +13,7 @@ from datamodules.prepare.workers import Workers
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_clip_that_ends_its_process_costs_no_other(
-    count: int, clip: Callable[..., Clip]
-) -> None:
+def test_a_clip_that_ends_its_process_costs_no_other(count: int, clip: Callable[..., Clip]) -> None:
     names = ["1", "crash", "2", "out of memory", "damaged", "3", "surprise", "crash2", "4"]
     with Workers(count, folder_data.odd_decode) as workers:
         outcomes = {done.id: what for done, what in workers.outcomes(map(clip, names))}

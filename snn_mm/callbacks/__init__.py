@@ -1,6 +1,7 @@
 """Lightning callbacks: modulations, monitors, run records."""
 
 from snn_mm.callbacks.agm import AGM
+from snn_mm.callbacks.coefficient_monitor import CoefficientMonitor
 from snn_mm.callbacks.energy import EnergyEstimator
 from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
@@ -23,6 +24,7 @@ __all__ = [
     "OGM",
     "OGMGE",
     "PMR",
+    "CoefficientMonitor",
     "EnergyEstimator",
     "FactorTracker",
     "FiringRateMonitor",

@@ -61,7 +61,8 @@ def test_loss_and_accuracy_are_those_of_a_network_with_moved_weights(
     steps = [draw_direction(dict(part.named_parameters()), 0, axis) for axis in (0, 1)]
     for name, weight in part.named_parameters():
         weight.data += 0.4 * steps[0][name] - 0.7 * steps[1][name]
-    logits = torch.cat([module.readout(module(batch["inputs"]))[FUSED] for batch in batches])
+    with torch.no_grad():
+        logits = torch.cat([module.readout(module(batch["inputs"]))[FUSED] for batch in batches])
     target = torch.cat([batch["target"] for batch in batches])
     assert found.loss == pytest.approx(float(cross_entropy(logits, target)), rel=1e-12)
     assert found.accuracy == pytest.approx(float((logits.argmax(1) == target).double().mean()))
@@ -72,11 +73,13 @@ def test_summands_add_up_to_the_loss_and_differentiate_it(
     make_module: MakeModule, make_batch: MakeBatch, scope: str
 ) -> None:
     module, batch = make_module(), make_batch(7)
-    first, second = ({name: v[a:b] for name, v in batch["inputs"].items()} for a, b in ((0, 4), (4, 7)))  # fmt: skip
-    parts = [Samples(first, batch["target"][:4]), Samples(second, batch["target"][4:])]
+    parts = [
+        Samples({name: x[rows] for name, x in batch["inputs"].items()}, batch["target"][rows])
+        for rows in (slice(4), slice(4, 7))
+    ]
     probe = Probe(module, parts, [], scope)  # type: ignore[arg-type]
     total = torch.stack(list(probe.summands())).sum()
-    assert float(total) == pytest.approx(probe.measure().loss)
+    assert float(total.detach()) == pytest.approx(probe.measure().loss)
     weight = module.fusion.classifier.weight
     whole = cross_entropy(module.readout(module(batch["inputs"]))[FUSED], batch["target"])
     found, expected = (torch.autograd.grad(loss, weight)[0] for loss in (total, whole))

@@ -259,8 +259,16 @@ def test_a_damaged_picture_is_refused_by_name(prepared_root: str, tmp_path: Path
     shutil.copytree(Path(prepared_root) / "prepared" / "crema_d", prepared)
     pixels = prepared / "frames.bin"
     pixels.write_bytes(bytes(pixels.stat().st_size))
-    with pytest.raises(UserError, match=r"'100._DFA_..._XX' in .*crema_d can't be read"):
+    with pytest.raises(
+        UserError, match=r"'100._DFA_..._XX' in .*crema_d can't be read: a frame is not"
+    ):
         batches(CremaD(str(tmp_path)))
+
+
+def test_a_sound_too_short_for_one_spectrum_is_refused_by_name(prepared_root: str) -> None:
+    override: Any = {"spectrogram": "log_power", "seconds": 0.01}
+    with pytest.raises(UserError, match=r"Prepared clip '100._DFA_..._XX' in .* can't be read"):
+        batches(CremaD(prepared_root, override=override))
 
 
 @pytest.mark.real_data

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields
+from datamodules.protocols import IEMF, NO_OVERRIDE, PMR, Protocol, ProtocolFields
 from snn_mm.errors import UserError
 
 
@@ -20,7 +20,7 @@ def test_an_override_changes_its_fields_alone() -> None:
     changed = PMR.changed({"frames": 1, "audio_size": 64})
     assert changed.changed({"frames": 3, "audio_size": None}) == PMR
     assert (changed.frames, changed.audio_size) == (1, 64)
-    assert IEMF.changed(None) == IEMF
+    assert IEMF.changed(NO_OVERRIDE) == IEMF
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@
 
 Prints megabytes, milliseconds of one CPU a clip, and clips a second over one shuffled epoch, for
 1, 2 and 4 workers, and for two ranks of one worker each; cold (the system's page cache asked to
-forget the files) and warm. litdata is compared where it is installed. Times of forms are taken in turn, so that their ratios hold on a machine
-whose other users come and go. `litdata, copied` stands for an object store: its `local:` address
-makes it fetch each chunk from another directory, at the speed of a copy and without latency.
+forget the files) and warm. litdata is compared where it is installed. The forms are timed in turn,
+so that their ratios hold on a machine whose other users come and go. `litdata, copied` stands for
+an object store: its `local:` address makes it fetch each chunk from another directory, at the
+speed of a copy and without latency.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Form(Protocol):
 
 
 def make_clips(count: int) -> list[DecodedClip]:
-    """Return clips of noise whose frames compress like real ones, to about 25 kB."""
+    """Return clips of noise whose frames take 42 kB each, real ones 12 to 39 kB."""
     rng = np.random.default_rng(0)
     clips = []
     for _ in range(count):

@@ -13,7 +13,14 @@ from datamodules.clip_module import ClipDataModule, Select
 from datamodules.clip_split import ClipSplit
 from datamodules.pairing import Rows
 from datamodules.prepare import ave
-from datamodules.protocols import PMR, Protocol, ProtocolFields, ProtocolName, check_name
+from datamodules.protocols import (
+    NO_OVERRIDE,
+    PMR,
+    Protocol,
+    ProtocolFields,
+    ProtocolName,
+    check_name,
+)
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {"pmr": replace(PMR, seconds=10.0)}
 
@@ -54,7 +61,7 @@ class AVE(ClipDataModule):
         self,
         root: str = "data",
         protocol: Literal["pmr"] = "pmr",
-        override: ProtocolFields | None = None,
+        override: ProtocolFields = NO_OVERRIDE,
         split: Literal["listed", "random"] = "listed",
         repeats: Repeats = "first",
         class_order: ClassOrder = "listed",

@@ -46,7 +46,7 @@ class ClipDataModule(MultimodalDataModule):
         self,
         root: str,
         protocol: ProtocolName,
-        override: ProtocolFields | None,
+        override: ProtocolFields,
         split: str,
         test_fraction: float,
         val_fraction: float,

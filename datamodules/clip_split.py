@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from datamodules.frames import augment, draw, resize, spread
@@ -51,9 +52,12 @@ class ClipSplit(SampleSource):
         try:
             inputs = {"audio": self._audio(row), "visual": self._visual(row, epoch)}
         except (OSError, ValueError, RuntimeError) as error:
+            # Pillow would print the address of a buffer.
+            is_picture = isinstance(error, UnidentifiedImageError)
             raise UserError(
                 f"Prepared clip '{self.ids[sample]}' in {self.store.directory} can't be read: "
-                f"{error}"
+                f"{'a frame is not a picture' if is_picture else error}.\n"
+                "Remove that folder and prepare it again if it is damaged."
             ) from error
         return Sample(inputs, int(self.labels[sample]), self.ids[sample])
 

@@ -8,7 +8,15 @@ from typing import Literal
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
 from datamodules.clip_module import ClipDataModule, Select
 from datamodules.prepare import crema_d
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName, check_name
+from datamodules.protocols import (
+    IEMF,
+    NO_OVERRIDE,
+    PMR,
+    Protocol,
+    ProtocolFields,
+    ProtocolName,
+    check_name,
+)
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": IEMF,
@@ -46,7 +54,7 @@ class CremaD(ClipDataModule):
         self,
         root: str = "data",
         protocol: ProtocolName = "iemf",
-        override: ProtocolFields | None = None,
+        override: ProtocolFields = NO_OVERRIDE,
         split: Literal["random", "listed", "actors"] = "random",
         test_fraction: float = 0.1,
         val_fraction: float = 0.1,

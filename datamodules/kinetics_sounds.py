@@ -8,7 +8,15 @@ from typing import Literal
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
 from datamodules.clip_module import ClipDataModule, Select
 from datamodules.prepare import kinetics_sounds
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName, check_name
+from datamodules.protocols import (
+    IEMF,
+    NO_OVERRIDE,
+    PMR,
+    Protocol,
+    ProtocolFields,
+    ProtocolName,
+    check_name,
+)
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": replace(IEMF, frames=3),
@@ -48,7 +56,7 @@ class KineticsSounds(ClipDataModule):
         self,
         root: str = "data",
         protocol: ProtocolName = "iemf",
-        override: ProtocolFields | None = None,
+        override: ProtocolFields = NO_OVERRIDE,
         split: Literal["listed", "random"] = "listed",
         test_fraction: float = 0.15,
         val_fraction: float = 0.1,

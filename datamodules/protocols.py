@@ -34,6 +34,9 @@ class ProtocolFields(TypedDict, total=False):
     resize: int | None
 
 
+NO_OVERRIDE: ProtocolFields = {}
+
+
 def check_name(key: str, name: str, accepted: Sequence[str]) -> None:
     """Refuse a name that is not accepted.
 
@@ -92,18 +95,18 @@ class Protocol:
                 f"{self.image_size}, or null."
             )
 
-    def changed(self, fields: ProtocolFields | None) -> Protocol:
+    def changed(self, fields: ProtocolFields) -> Protocol:
         """Return a copy with other fields.
 
         Raises:
             UserError: a field is unknown or its value is not accepted.
         """
         known = asdict(self)
-        if unknown := set(fields or {}) - known.keys():
+        if unknown := set(fields) - known.keys():
             raise UserError(
                 f"protocol: unknown {', '.join(sorted(unknown))}; accepted are {', '.join(known)}."
             )
-        return replace(self, **(fields or {}))
+        return replace(self, **fields)
 
 
 IEMF = Protocol()

@@ -8,7 +8,15 @@ from typing import Literal
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
 from datamodules.clip_module import ClipDataModule, Select
 from datamodules.prepare import urbansound8k_av
-from datamodules.protocols import IEMF, PMR, Protocol, ProtocolFields, ProtocolName, check_name
+from datamodules.protocols import (
+    IEMF,
+    NO_OVERRIDE,
+    PMR,
+    Protocol,
+    ProtocolFields,
+    ProtocolName,
+    check_name,
+)
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": replace(IEMF, seconds=None, audio_size=128, image_size=128, resize=256),
@@ -45,7 +53,7 @@ class UrbanSound8KAV(ClipDataModule):
         self,
         root: str = "data",
         protocol: ProtocolName = "iemf",
-        override: ProtocolFields | None = None,
+        override: ProtocolFields = NO_OVERRIDE,
         split: Literal["random", "groups"] = "random",
         test_fraction: float = 0.3,
         val_fraction: float = 0.1,

@@ -16,7 +16,7 @@ from PIL import Image
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.digits_av import DigitsAV
-from datamodules.prepare import ave, kinetics_sounds, urbansound8k_av
+from datamodules.prepare import ave, crema_d, kinetics_sounds, urbansound8k_av
 from datamodules.prepare.engine import Request, prepare
 from datamodules.split import Split
 
@@ -136,6 +136,7 @@ def _write_clip(
     picture: bool = True,
     sound: bool = True,
     rotation: int = 0,
+    keep: Callable[[float], bool] = lambda time: True,
 ) -> Path:
     """Write grey frames that go from black to white, and a tone; the suffix says the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +154,8 @@ def _write_clip(
         if audio is not None:
             audio.layout = "stereo" if channels == 2 else "mono"
         if video is not None:
-            for index in range(round(seconds * frame_rate)):
+            kept = (i for i in range(round(seconds * frame_rate)) if keep(i / frame_rate))
+            for index in kept:
                 file.mux(video.encode(_grey(size, index / frame_rate / seconds, index)))
             file.mux(video.encode(None))
         if audio is not None:
@@ -297,3 +299,25 @@ def official_lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return 16 real clips and their `manifest.tsv`."""
     return _real_data("clips", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="session")
+def prepared_root(
+    tmp_path_factory: pytest.TempPathFactory,
+    crema_d_dir: Path,
+    kinetics_sounds_dir: Path,
+    urbansound8k_av_dir: Path,
+) -> str:
+    """Return a root where CREMA-D, Kinetics-Sounds and UrbanSound8K-AV are prepared."""
+    root = tmp_path_factory.mktemp("prepared_root")
+    found = {
+        crema_d: crema_d.find_clips(crema_d_dir, crema_d_dir / "lists"),
+        kinetics_sounds: kinetics_sounds.find_clips(
+            kinetics_sounds_dir, kinetics_sounds_dir / "lists"
+        ),
+        urbansound8k_av: urbansound8k_av.find_clips(urbansound8k_av_dir, None),
+    }
+    for module, clips in found.items():
+        directory = root / "prepared" / module.__name__.split(".")[-1]
+        prepare(Request(clips, module.CLASS_NAMES, directory), lambda *_: None)
+    return str(root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -93,6 +94,7 @@ def draw_ablation(variants: Sequence[Variant], metric: str, gamma: float) -> Fig
     for panel in flat[count:]:
         panel.remove()
     flat[0].set_ylabel(f"{metric}{', %' if Metric(metric).is_share else ''}")
+    _add_legend(figure, flat[:count])
     return figure
 
 
@@ -102,16 +104,15 @@ def _draw_gammas(
     """Bars by γ; dashed lines are what the family reaches without IEMF."""
     bars = {f"{v.gamma:g}": {IEMF: scaled(v, metric)} for v in found}
     draw_bars(panel, bars, {IEMF: KIND_COLOURS[IEMF]})
-    heights = [summary.mean for group in bars.values() for summary in group.values()]
+    shown = [summary for group in bars.values() for summary in group.values()]
     for kind in (VANILLA, JOINT):
         base = next((v for v in variants if (v.family, v.name) == (family, kind)), None)
         if base is not None:
-            heights.append(scaled(base, metric).mean)
-            panel.axhline(heights[-1], color=KIND_COLOURS[kind], ls="--", label=kind)
-    zoom(panel, heights)
+            shown.append(scaled(base, metric))
+            panel.axhline(shown[-1].mean, color=KIND_COLOURS[kind], ls="--", label=kind)
+    zoom(panel, shown)
     panel.set_xlabel("inverse gain γ")
     panel.set_title(family)
-    panel.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
 
 
 def _draw_variants(panel: Axes, compared: Sequence[Variant], metric: str) -> None:
@@ -119,8 +120,17 @@ def _draw_variants(panel: Axes, compared: Sequence[Variant], metric: str) -> Non
     for variant in compared:
         bars.setdefault(variant.family, {})[variant.name] = scaled(variant, metric)
     draw_bars(panel, bars, KIND_COLOURS)
-    zoom(panel, [summary.mean for group in bars.values() for summary in group.values()])
-    panel.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+    zoom(panel, [summary for group in bars.values() for summary in group.values()])
+
+
+def _add_legend(figure: Figure, drawn: Sequence[Axes]) -> None:
+    """One legend for all panels, which share their colours; a bar stands for a line too."""
+    keys: dict[str, Artist] = {}
+    for panel in drawn:
+        handles, labels = panel.get_legend_handles_labels()
+        keys.update(zip(labels, handles))
+    shown = [kind for kind in KIND_COLOURS if kind in keys]
+    figure.legend([keys[kind] for kind in shown], shown, loc="outside right center")
 
 
 def scaled(variant: Variant, metric: str) -> Summary:

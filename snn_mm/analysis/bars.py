@@ -69,18 +69,19 @@ def wrapped(names: Sequence[str]) -> list[str]:
     return [name.replace(", ", "\n").replace(" + ", " +\n") for name in names]
 
 
-def zoom(panel: Axes, values: Sequence[float], share: float = 0.6) -> None:
-    """Cut an axis off below bars that hardly differ, and say so by its first tick.
+def zoom(panel: Axes, summaries: Sequence[Summary]) -> None:
+    """Cut the axis off below bars that differ by less than a quarter of their height.
 
     Args:
         panel: where bars were drawn.
-        values: their heights.
-        share: of the axis that the range of the bars shall take at most.
+        summaries: what they show.
     """
-    low, high = min(values), max(values)
-    start = high - (high - low) / share
-    if 0 < start < low and (high - low) < 0.25 * high:
-        panel.set_ylim(bottom=math.floor(start))
+    spread = [0.0 if math.isnan(s.deviation) else s.deviation for s in summaries]
+    low = min(s.mean - half for s, half in zip(summaries, spread))
+    high = max(s.mean + half for s, half in zip(summaries, spread))
+    if low > 0.75 * high:
+        span = max(high - low, 0.01 * high)
+        panel.set_ylim(low - 0.5 * span, high + 0.15 * span)
 
 
 def _keys(bars: Mapping[str, Mapping[str, Summary]], name: str) -> list[tuple[str, str]]:

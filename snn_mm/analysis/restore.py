@@ -18,7 +18,8 @@ import snn_mm.modules
 import snn_mm.neurons
 import snn_mm.spiking_fusion  # noqa: F401
 from snn_mm.commands.checkpoints import check_checkpoint, load_checkpoint
-from snn_mm.commands.errors import error_chain
+from snn_mm.commands.errors import error_chain, shorten
+from snn_mm.commands.explain import explain
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
 
@@ -116,13 +117,8 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
         mistake = next((e for e in error_chain(error) if isinstance(e, UserError)), None)
         if mistake is not None:
             raise mistake from None
+        reason = explain(str(error), [], [run.config], [])
         raise UserError(
-            f"{run.config}: this installation cannot build it\n{last_line(error)}\n"
-            "The versions that trained it are named in environment.json."
+            f"{shorten(reason)}\nThe versions that trained it stand in {run.environment}"
         ) from error
     return dict(vars(built))
-
-
-def last_line(error: Exception) -> str:
-    """The end of a message, where jsonargparse names the cause."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

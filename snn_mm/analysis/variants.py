@@ -69,7 +69,8 @@ def find_variants(groups: Sequence[Group], library: Library) -> list[Variant]:
     ]
     order = (VANILLA, JOINT, IEMF)
     return sorted(
-        variants, key=lambda v: (_depth(v.family), v.family, order.index(v.kind), v.gamma or 0.0)
+        variants,
+        key=lambda v: (_depth(v.family), v.family, order.index(v.kind), v.name, v.gamma or 0.0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from snn_mm.callbacks.agm import AGM
 from snn_mm.callbacks.attention_monitor import AttentionMonitor
+from snn_mm.callbacks.coefficient_monitor import CoefficientMonitor
 from snn_mm.callbacks.energy import EnergyEstimator
 from snn_mm.callbacks.factor_tracker import FactorTracker
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
@@ -27,6 +28,7 @@ __all__ = [
     "OGMGE",
     "PMR",
     "AttentionMonitor",
+    "CoefficientMonitor",
     "EnergyEstimator",
     "FactorTracker",
     "FiringRateMonitor",

@@ -108,3 +108,13 @@ def classes_in(hint: Any) -> Iterator[type]:
     for argument in typing.get_args(hint):
         for part in argument if isinstance(argument, list) else [argument]:
             yield from classes_in(part)
+
+
+def mapping_keys(kind: Any, parameter: str) -> list[str]:
+    """The keys that a parameter annotated with a TypedDict accepts; none for any other."""
+    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
+        hints = typing.get_type_hints(getattr(parent, "__init__", parent))
+        for hint in (hints.get(parameter), *typing.get_args(hints.get(parameter))):
+            if typing.is_typeddict(hint):
+                return list(hint.__annotations__)
+    return []

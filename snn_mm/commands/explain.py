@@ -12,6 +12,7 @@ from snn_mm.commands.class_names import (
     ROOTS,
     class_choices,
     find_class,
+    mapping_keys,
     nearest,
     parameter_bases,
     parameters,
@@ -115,6 +116,17 @@ def unknown_class(found: re.Match[str], message: str, settings: Settings) -> str
     return f"{line}\nin {entry.place}" + suggest(name.rpartition(".")[2], class_choices(bases))
 
 
+def unknown_field(found: re.Match[str], message: str, settings: Settings) -> str:
+    """A key of a mapping whose keys are fixed (a TypedDict)."""
+    leaf, fields = found[1].rpartition(".")[2], re.findall(r"'([^']+)'", found[2])
+    entry = next((e for e in settings.entries if e.path[-2:] == (leaf, fields[0])), None)
+    if entry is None:
+        return f"{leaf}: unknown key '{fields[0]}'"
+    path, owner = settings.owner(entry.path[:-1])
+    accepted = mapping_keys(owner, leaf) if path else []
+    return f"unknown key '{entry.key}'\nin {entry.place}" + suggest(fields[0], accepted)
+
+
 def missing_value(found: re.Match[str], message: str, settings: Settings) -> str:
     """A parameter without a default that was not given."""
     names = [name.rpartition(".")[2] for name in found[1].split(", ")]
@@ -189,6 +201,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"unrecognized arguments: ([^\s=]+)", unknown_key),
     (r"Problem with given class_path '([^']+)'", unknown_class),
     (r"Expected a dot import path string: (\S+)", unknown_class),
+    (r'Parser key "([^"]+)":\s+Unexpected keys: (\{.*?\})', unknown_field),
     (r"the following arguments are required: (.+)", missing_value),
     (r"(?:Given|Got) value: (.*)", wrong_value),
 )

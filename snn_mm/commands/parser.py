@@ -1,10 +1,16 @@
-"""A parser that raises what it has to say instead of printing usage and leaving."""
+"""A parser that raises what it has to say, and takes a later list of callbacks as it stands."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
+import yaml
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+
+CONFIG_FLAGS = ("-c", "--config")
 
 
 class ParserError(Exception):
@@ -21,7 +27,15 @@ class ParserError(Exception):
 
 
 class Parser(LightningArgumentParser):
-    """Lightning's parser without usage dumps."""
+    """Lightning's parser without usage dumps, in which lists of callbacks do not mix."""
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *rest: Any, **options: Any
+    ) -> Namespace:
+        """Parse a command line."""
+        known = None if args is None else list(with_callbacks_emptied(args))
+        settings: Namespace = super().parse_args(known, *rest, **options)
+        return settings
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message."""
@@ -29,3 +43,34 @@ class Parser(LightningArgumentParser):
         parsers = [self] if subcommands is None else list(subcommands.choices.values())
         keys = {action.dest for parser in parsers for action in parser._actions}
         raise ParserError(message, sorted(keys)) from ex
+
+
+def with_callbacks_emptied(arguments: Sequence[str]) -> Iterator[str]:
+    """Empty `trainer.callbacks` before each config file that sets it.
+
+    Of two lists of equal length jsonargparse merges item by item: the `start_epoch` of an earlier
+    file's first callback would silently become that of the later file's first callback.
+    """
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        name, equals, value = argument.partition("=")
+        if name in CONFIG_FLAGS and sets_callbacks(Path(value if equals else following)):
+            yield "--trainer.callbacks=[]"
+        yield argument
+
+
+def sets_callbacks(path: Path) -> bool:
+    """Whether a config file, or the file it names as its trainer, has a list of callbacks."""
+    content = _mapping(path)
+    trainer = content.get("trainer")
+    if isinstance(trainer, str):
+        trainer = _mapping(path.parent / trainer)
+    return isinstance(trainer, dict) and "callbacks" in trainer
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """The content of a YAML file; empty where it has none, which is for others to say."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from snn_mm.run.directory import RunDirectory
 from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.launch import Child, Launch
 
 LOG = "output.log"
 ERROR = "snnmm: error: "
@@ -27,34 +27,21 @@ class Attempt:
 
     Args:
         cell: what to train.
-        command: the program that answers `fit`.
+        launch: how processes are started.
         environment: environment variables of the process.
     """
 
-    def __init__(self, cell: Cell, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, cell: Cell, launch: Launch, environment: Mapping[str, str]) -> None:
         self.cell = cell
         self.begin = time.monotonic()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Child | None = None
         log = lock_log(cell.run)
         if log is None:
             return
         with log:
             self.offset = log.seek(0, os.SEEK_END)
             if not cell.is_finished:
-                self.process = self._start(log, [*command, *cell.command], environment)
-
-    def _start(
-        self, log: IO[bytes], command: list[str], environment: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C reaches the sweep alone, which then stops its runs.
-        return subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            start_new_session=True,
-        )
+                self.process = launch(cell.command, log, environment)
 
     @property
     def is_own(self) -> bool:
@@ -73,7 +60,7 @@ class Attempt:
     @property
     def code(self) -> int:
         """Exit code of the own process; 0 for another's."""
-        code = self.process.returncode if self.process else 0
+        code = self.process.poll() if self.process else 0
         return 0 if code is None else code
 
     def stop(self, number: int = signal.SIGTERM) -> None:

@@ -131,7 +131,7 @@ class SweepFile:
         if key != CONFIG:
             yield f"--{key}={as_typed(node)}"
             return
-        for file in self._list(node):
+        for file in self._list(f"flags.{key}", node):
             yield f"--{CONFIG}={self._near(file)}"
 
     def _near(self, path: str) -> str:
@@ -148,16 +148,16 @@ class SweepFile:
             yield name.value, value
 
     def _words(self, key: str) -> list[str]:
-        return self._list(self.nodes[key]) if key in self.nodes else []
+        return self._list(key, self.nodes[key]) if key in self.nodes else []
 
     def _text(self, key: str) -> str | None:
         return next(iter(self._words(key)), None)
 
-    def _list(self, node: yaml.Node) -> list[str]:
+    def _list(self, key: str, node: yaml.Node) -> list[str]:
         """A list of plain values, or a single one."""
         items = node.value if isinstance(node, yaml.SequenceNode) else [node]
         if not items or not all(isinstance(item, yaml.ScalarNode) for item in items):
-            raise self._mistake(node, "this", "a value or a list of values")
+            raise self._mistake(node, key, "a value or a list of values")
         return [str(item.value) for item in items]
 
     def _mistake(self, node: yaml.Node, key: str, accepted: str) -> UserError:

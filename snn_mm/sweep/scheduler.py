@@ -14,6 +14,7 @@ from snn_mm.errors import UserError
 from snn_mm.run.identity import DIRECTORY_VARIABLE
 from snn_mm.sweep.attempt import Attempt
 from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.launch import Launch
 from snn_mm.sweep.progress import Progress
 
 POLL_SECONDS = 0.1
@@ -29,15 +30,15 @@ class Scheduler:
 
     Args:
         cells: what is left to do.
-        command: the program that answers `fit`.
+        launch: how runs are started.
         jobs: how many run at a time.
         progress: what tells the user.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], command: Sequence[str], jobs: int, progress: Progress
+        self, cells: Sequence[Cell], launch: Launch, jobs: int, progress: Progress
     ) -> None:
-        self.command = command
+        self.launch = launch
         self.jobs = jobs
         self.progress = progress
         self.failures: list[Cell] = []
@@ -65,7 +66,7 @@ class Scheduler:
             if self._waiting and slot not in self._active:
                 cell = self._waiting.popleft()
                 environment = child_environment(dict(os.environ), slot, self.jobs)
-                attempt = self._active[slot] = Attempt(cell, self.command, environment)
+                attempt = self._active[slot] = Attempt(cell, self.launch, environment)
                 self.progress.started(cell, is_own=attempt.is_own or cell.is_finished)
 
     def _collect(self) -> None:

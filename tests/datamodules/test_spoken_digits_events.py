@@ -15,7 +15,7 @@ import torch
 from datamodules import fsdd, nmnist
 from datamodules.base import SPLITS, LoaderOptions, SplitName
 from datamodules.nmnist import EventOptions
-from datamodules.spoken_digits_events import SpokenDigitsEvents
+from datamodules.spoken_digits_events import EventSNR, SpokenDigitsEvents
 from snn_mm.errors import UserError
 
 Writer = Callable[..., None]
@@ -211,3 +211,34 @@ def test_real_recordings_make_the_documented_splits(real_data: Path) -> None:
     held_out = SpokenDigitsEvents(str(real_data), split="speaker")
     assert [len(held_out.split(name)) for name in SPLITS] == [2250, 250, 500]
     assert all(torch.isfinite(x).all() for x in held_out.split("test")[0].inputs.values())
+
+
+def test_noise_has_the_asked_ratio_is_the_recordings_own_and_leaves_the_rest(make: Factory) -> None:
+    clean, noisy = make(), make(snr_db=EventSNR(audio=0.0, events=-3.0))
+    count = {dm: dm.split("test").arrays["events"].sum() for dm in (clean, noisy)}
+    added = count[noisy] - count[clean]  # 10^(3/10) events of noise for each event
+    assert abs(added / count[clean] - 10**0.3) < 0.02
+    assert clean.split("test").ids == noisy.split("test").ids
+    assert not np.array_equal(
+        clean.split("test").arrays["audio"], noisy.split("test").arrays["audio"]
+    )
+    again = make(snr_db=EventSNR(audio=0.0, events=-3.0)).split("test")
+    other = make(snr_db=EventSNR(audio=0.0, events=-3.0), seed=1).split("test")
+    for name in ("audio", "events"):
+        assert np.array_equal(again.arrays[name], noisy.split("test").arrays[name])
+        assert not np.array_equal(again.arrays[name], other.arrays[name])
+
+
+def test_the_fingerprint_tells_noise_from_no_noise(make: Factory) -> None:
+    prints = {make(snr_db=EventSNR(audio=level)).fingerprint() for level in (None, 0.0, -6.0)}
+    assert len(prints) == 3
+
+
+def test_background_activity_lies_within_the_recording() -> None:
+    events = nmnist.Events(*(np.array([0, 10, 20]) for _ in range(4)))
+    noisy = nmnist.add_background(events, -20.0, np.random.default_rng(0))
+    assert len(noisy.x) == 3 + 300
+    assert set(noisy.polarity[3:].tolist()) == {0, 1}
+    assert (noisy.time.min(), noisy.time.max()) == (0, 20)
+    assert max(noisy.x.max(), noisy.y.max()) == nmnist.SIZE - 1
+    assert nmnist.add_background(events, None, np.random.default_rng(0)) is events

@@ -47,20 +47,22 @@ def make_encoders() -> Callable[[dict[str, int]], dict[str, Encoder]]:
 
 @pytest.fixture
 def make_module() -> Callable[..., IEMFModule]:
-    def make(fusion: FusionFactory = Concat, **options: object) -> IEMFModule:
-        encoders: dict[str, Encoder] = {name: LinearEncoder(dim) for name, dim in DIMS.items()}
+    def make(
+        fusion: FusionFactory = Concat, dims: dict[str, int] = DIMS, **options: object
+    ) -> IEMFModule:
+        encoders: dict[str, Encoder] = {name: LinearEncoder(dim) for name, dim in dims.items()}
         return IEMFModule(encoders, fusion, num_classes=3, **options).double()
 
     return make
 
 
 @pytest.fixture
-def make_batch() -> Callable[[int], Batch]:
-    def make(size: int) -> Batch:
+def make_batch() -> Callable[..., Batch]:
+    def make(size: int, dims: dict[str, int] = DIMS) -> Batch:
         generator = torch.Generator().manual_seed(size)
         inputs = {
             name: torch.randn(size, dim, generator=generator, dtype=torch.float64)
-            for name, dim in DIMS.items()
+            for name, dim in dims.items()
         }
         target = torch.randint(3, (size,), generator=generator)
         return {"inputs": inputs, "target": target, "id": [str(i) for i in range(size)]}

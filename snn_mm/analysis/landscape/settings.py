@@ -22,7 +22,8 @@ BatchNorm = Literal["frozen", "recomputed"]
 """Statistics of batch norm at a moved point: those of training, or estimated anew over training
 batches. Anew by default: only then is the loss blind to the scale of a filter, which the
 normalisation of directions rests on; with frozen statistics a moved weight shifts every activation
-against them and a minimum looks sharper than it is (tomgoldstein/loss-landscape, issue 35)."""
+against them and a minimum looks sharper than it is (tomgoldstein/loss-landscape, issue 35). The
+middle then differs a little from the tested network, whose statistics are training's."""
 
 Vectors = Literal["ignored", "normalised"]
 """What a direction does to biases and batch-norm parameters, which are vectors `[C]`: nothing, or

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from snn_mm.analysis.report.config_facts import as_text, differing, select
 from snn_mm.analysis.report.run_files import Run, as_dict
 
+FINGERPRINT = "data fingerprint"
+
 
 def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
     """What should be equal for runs that are compared, by a readable name."""
@@ -16,7 +18,7 @@ def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
     facts = {
         "commit": str(git.get("commit", "?"))[:7],
         "uncommitted changes": as_text(git.get("dirty")),
-        "data fingerprint": str(environment.get("data", "?")),
+        FINGERPRINT: str(environment.get("data", "?")),
         "ranks": str(environment.get("ranks", 1)),
         "python": str(environment.get("python", "?")),
     }
@@ -29,4 +31,11 @@ def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
 def differences(runs: Sequence[Run], observers: Iterable[str]) -> dict[str, Counter[str]]:
     """What differs between runs: how many runs have each value, by a readable name."""
     many = [circumstances(run, observers) for run in runs]
-    return {key: Counter(facts.get(key, "?") for facts in many) for key in differing(many)}
+    keys = [key for key in differing(many) if key != FINGERPRINT or not drawn_by_seed(runs, many)]
+    return {key: Counter(facts.get(key, "?") for facts in many) for key in keys}
+
+
+def drawn_by_seed(runs: Sequence[Run], many: Sequence[dict[str, str]]) -> bool:
+    """Whether the data differ just as `data.seed` says: one fingerprint for each seed."""
+    pairs = {(run.facts.get("data.seed"), facts[FINGERPRINT]) for run, facts in zip(runs, many)}
+    return len(pairs) == len({seed for seed, _ in pairs})

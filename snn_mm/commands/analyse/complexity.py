@@ -16,7 +16,7 @@ Complexity = Literal["flops", "synops", "epochs"]
 would; no spiking counter defines the backward pass. `epochs`: 1, so that cost is in epochs."""
 
 COMPLEXITIES: tuple[Complexity, ...] = get_args(Complexity)
-UNITS: dict[Complexity, str] = {"flops": "FLOPs", "synops": "MAC + SynOps", "epochs": EPOCHS}
+UNITS: dict[Complexity, str] = {"flops": "FLOPs", "synops": "ops (MAC + SynOps)", "epochs": EPOCHS}
 
 
 def epoch_complexity(group: Group, kind: Complexity, data_root: str | None = None) -> float:

@@ -49,4 +49,4 @@ def odd_decode(clip: Clip) -> DecodedClip:
 if __name__ == "__main__":
     workers, share = int(sys.argv[3]), float(sys.argv[4])
     outcome = run(Path(sys.argv[1]), Path(sys.argv[2]), workers=workers, max_unreadable=share)
-    print(outcome.store.fingerprint)
+    sys.stdout.write(outcome.store.fingerprint)

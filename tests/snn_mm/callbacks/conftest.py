@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Callback, Trainer
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
 
@@ -20,6 +20,8 @@ from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
 
 MakeTrainer = Callable[..., Trainer]
+Fit = Callable[..., IEMFModule]
+Weights = dict[str, Tensor]
 SIZES = (4, 2, 3)
 
 
@@ -70,3 +72,57 @@ def make_trainer(tmp_path: Path) -> MakeTrainer:
         )
 
     return make
+
+
+@pytest.fixture
+def fit(make_module: Fit, make_trainer: MakeTrainer) -> Fit:
+    """Train one epoch from the same start; rate 1 makes updates equal gradients."""
+
+    def run(
+        batches: list[Batch],
+        *callbacks: Callback,
+        validation: list[Batch] | None = None,
+        dtype: torch.dtype = torch.float64,
+        lr: float = 1.0,
+        module: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> IEMFModule:
+        torch.manual_seed(0)
+        made = make_module(**(module or {}), optimizer=partial(SGD, lr=lr)).to(dtype)
+        loaders: list[Any] = [
+            part and DataLoader(part, batch_size=None)  # type: ignore[arg-type]
+            for part in (batches, validation)
+        ]
+        make_trainer(*callbacks, **{"max_epochs": 1, **options}).fit(made, *loaders)
+        return made
+
+    return run
+
+
+@pytest.fixture
+def updates(make_module: Fit) -> Callable[[IEMFModule], Weights]:
+    """Return how far each parameter is from where `fit` started, by name."""
+
+    def differences(module: IEMFModule, **options: Any) -> Weights:
+        torch.manual_seed(0)
+        start = dict(make_module(**options).named_parameters())
+        return {k: (v - start[k]).detach() for k, v in module.named_parameters()}
+
+    return differences
+
+
+@pytest.fixture
+def micro_batches() -> Callable[[Batch, int], list[Batch]]:
+    """Cut a batch into micro-batches of some size."""
+
+    def cut(batch: Batch, size: int) -> list[Batch]:
+        return [
+            {
+                "inputs": {k: v[i : i + size] for k, v in batch["inputs"].items()},
+                "target": batch["target"][i : i + size],
+                "id": batch["id"][i : i + size],
+            }
+            for i in range(0, len(batch["id"]), size)
+        ]
+
+    return cut

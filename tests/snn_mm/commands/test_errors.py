@@ -80,6 +80,19 @@ def test_a_mistake_in_a_flag_is_named(
     assert all(part in message for part in parts), message
 
 
+def test_an_unknown_key_of_a_mapping_with_fixed_keys_is_named_with_the_nearest(
+    toy_config: Path, tmp_path: Path, fails: Fails
+) -> None:
+    config = tmp_path / "toy.yaml"
+    model = toy_config.read_text().split("\ndata:")[0]
+    config.write_text(
+        f"{model}\ndata:\n  class_path: CremaD\n  init_args:\n    override: {{frame: 3}}\n"
+    )
+    message = fails("fit", "--config", str(config))
+    assert "unknown key 'data.override.frame'" in message
+    assert "nearest: frames" in message
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -27,14 +27,17 @@ def has_finished(count: int) -> Callable[[], bool]:
     return lambda: len(finished()) >= count
 
 
-@pytest.mark.parametrize("jobs", ["1", "3"])
+@pytest.mark.parametrize(("jobs", "how"), [("1", []), ("3", []), ("3", ["--warm"])])
 def test_a_sweep_killed_twice_ends_with_every_run_finished_once(
-    jobs: str, background: Callable[..., SweepProcess], run_sweep: Callable[..., int]
+    jobs: str,
+    how: list[str],
+    background: Callable[..., SweepProcess],
+    run_sweep: Callable[..., int],
 ) -> None:
     flags = (*GRID, "--jobs", jobs)
-    background(*flags, seconds=0.4).kill_when(has_finished(3))
+    background(*flags, *how, seconds=0.4).kill_when(has_finished(3))
     before = {name: starts()[name] for name in finished()}
-    background(*flags, seconds=0.4).kill_when(has_finished(7))
+    background(*flags, *how, seconds=0.4).kill_when(has_finished(7))
     assert run_sweep(*flags) == 0
     assert len(finished()) == 12
     assert {name: starts()[name] for name in before} == before
@@ -55,20 +58,29 @@ def test_sweep_and_runs_killed_together_resume_what_was_under_way(
     assert 12 <= sum(map(len, starts().values())) <= 14
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "how"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGTERM, []),
+        (signal.SIGHUP, []),
+        (signal.SIGTERM, ["--warm"]),
+    ],
+)
 def test_a_signal_ends_the_runs_with_the_sweep(
-    number: signal.Signals, background: Callable[..., SweepProcess]
+    number: signal.Signals, how: list[str], background: Callable[..., SweepProcess]
 ) -> None:
-    sweep = background(*GRID, "--jobs", "2", seconds=20)
+    sweep = background(*GRID, "--jobs", "2", *how, seconds=20)
     assert sweep.kill_when(lambda: len(starts()) == 2, number) == 128 + number
     assert not any(is_alive(pid) for pids in starts().values() for pid in pids)
 
 
+@pytest.mark.parametrize("how", [[], ["--warm"]])
 def test_a_run_that_dies_is_listed_and_taken_up_by_the_next_sweep(
-    background: Callable[..., SweepProcess], run_sweep: Callable[..., int]
+    how: list[str], background: Callable[..., SweepProcess], run_sweep: Callable[..., int]
 ) -> None:
-    sweep = background("--seeds", "2", seconds=1)
-    sweep.wait_until(lambda: len(starts()) == 1)
+    sweep = background("--seeds", "2", *how, seconds=1)
+    sweep.wait_until(lambda: bool(starts().get("seed=0")))
     os.kill(starts()["seed=0"][0], signal.SIGKILL)
     output, _ = sweep.process.communicate(timeout=30)
     assert b"seed=0  failed: killed by SIGKILL" in output
@@ -85,6 +97,16 @@ def test_a_failed_run_is_listed_with_its_last_line_and_the_others_go_on(
     assert "0/2  mood=sad  failed: exit code 1: ValueError: spikes everywhere" in lines
     assert "1/2  mood=fine  test/accuracy/fused 0.7500" in lines
     assert "1 of 2 runs finished, 1 failed" in lines
+
+
+def test_a_warm_run_that_fails_is_listed_with_its_last_line(
+    background: Callable[..., SweepProcess],
+) -> None:
+    sweep = background("--grid", "model.mood=fine,sad,typo", "--warm", seconds=0)
+    output = sweep.process.communicate(timeout=30)[0].decode()
+    assert "1/3  mood=sad  failed: exit code 1: ValueError: spikes everywhere" in output
+    assert "1/3  mood=typo  failed: model.mood: no such key" in output
+    assert sweep.process.returncode == 1
 
 
 def test_a_mistake_of_the_first_run_stops_the_sweep_with_its_message(

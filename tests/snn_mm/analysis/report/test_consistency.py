@@ -37,3 +37,15 @@ def test_what_should_be_equal_and_is_not(
 def test_runs_that_differ_in_their_seed_do_not_differ(make_run: MakeRun) -> None:
     runs = [read_run(make_run(f"a/{s}", seed=s)) for s in range(2)]
     assert differences(runs, frozenset()) == {}
+
+
+def test_data_drawn_by_their_own_seed_do_not_differ_unless_a_seed_gives_two(
+    make_run: MakeRun,
+) -> None:
+    def run(name: str, seed: int, fingerprint: str) -> Any:
+        changes = {"data.seed": seed, "environment": {"data": fingerprint}}
+        return read_run(make_run(f"a/{name}", **changes))
+
+    runs = [run("1", 0, "d0"), run("2", 1, "d1"), run("3", 1, "d1")]
+    assert differences(runs, frozenset()) == {}
+    assert list(differences([*runs, run("4", 1, "d9")], frozenset())) == ["data fingerprint"]

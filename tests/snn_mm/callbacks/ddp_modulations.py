@@ -1,16 +1,19 @@
-"""Train a tiny IEMF network on DEVICES ranks and write each rank's coefficient and weights.
+"""Train a tiny network with each modulation on DEVICES ranks; write factors and weights.
 
-Called by test_iemf.py: `python ddp_iemf.py DEVICES DIRECTORY`. Ranks share the batches, so that
-two ranks with two samples each see what one process sees with four.
+Called by test_ddp.py: `python ddp_modulations.py DEVICES DIRECTORY`. Ranks share the batches, so
+that two ranks with two samples each see what one process sees with four.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -18,12 +21,23 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from snn_mm.callbacks import IEMF
+from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGMGE, PMR, Modulation
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
 
 SIZE, EPOCHS = 16, 3
+
+CASES: dict[str, list[Modulation]] = {
+    "iemf": [IEMF(grad_noise="ge", seed=3)],
+    "ogm_ge": [OGMGE(params="all", seed=3), IEMF()],
+    "mslr": [MSLR(window=1, evidence="training")],
+    "agm": [AGM()],
+    "lfm": [LFM()],
+    "lfm_learnable": [LFM(schedule="learnable", alpha_rate=0.1)],
+    "pmr": [PMR()],
+    "pmr_last_step": [PMR(evidence="last_step")],
+}
 
 
 class Samples(Dataset[dict[str, object]]):
@@ -53,11 +67,10 @@ class Linear(Encoder):
         return self.linear(x).unsqueeze(0)  # [1, N, D]
 
 
-def main(devices: int, directory: Path) -> None:
+def train(callbacks: list[Modulation], devices: int, directory: Path) -> dict[str, Any]:
     torch.manual_seed(0)
     encoders: dict[str, Encoder] = {"audio": Linear(), "visual": Linear()}
     module = IEMFModule(encoders, Concat, 3, optimizer=partial(SGD, lr=0.1)).double()
-    callback = IEMF(grad_noise="ge", seed=3)
     trainer = Trainer(
         accelerator="cpu",
         devices=devices,
@@ -65,7 +78,8 @@ def main(devices: int, directory: Path) -> None:
         max_epochs=EPOCHS,
         accumulate_grad_batches=2,
         logger=False,
-        callbacks=[callback],
+        callbacks=list(callbacks),
+        num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -74,11 +88,18 @@ def main(devices: int, directory: Path) -> None:
     )
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     sampler = DistributedSampler(Samples(), devices, rank, shuffle=False)  # Lightning's shuffles
-    trainer.fit(module, DataLoader(Samples(), batch_size=4 // devices, sampler=sampler))
+    loader = DataLoader(Samples(), batch_size=4 // devices, sampler=sampler)
+    trainer.fit(module, loader, DataLoader(Samples(), batch_size=8))
     weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
-    record = {"xi": callback.factors["xi"], "weights": weights}
-    path = directory / f"{devices}-{trainer.global_rank}.json"
-    path.write_text(json.dumps(record))
+    return {"factors": [callback.factors for callback in callbacks], "weights": weights}
+
+
+def main(devices: int, directory: Path) -> None:
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    records = {name: train(callbacks, devices, directory) for name, callbacks in CASES.items()}
+    rank = os.environ.get("LOCAL_RANK", "0")
+    (directory / f"{devices}-{rank}.json").write_text(json.dumps(records))
 
 
 if __name__ == "__main__":

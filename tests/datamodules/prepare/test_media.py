@@ -1,0 +1,66 @@
+"""Damaged files: each is refused with the reason, and none is left open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.media import read_extent
+
+WriteClip = Callable[..., Path]
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mkv", "flv"])
+def test_extent_is_that_of_the_packets(suffix: str, tmp_path: Path, write_clip: WriteClip) -> None:
+    extent = read_extent(write_clip(tmp_path / f"a.{suffix}", 2.0))
+    # A sound codec fills its last packet, of up to 4096 samples.
+    np.testing.assert_allclose(extent, (2.0, 2.0), atol=4096 / 22050)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mkv", "flv", "wav"])
+def test_a_cut_off_file_is_refused(suffix: str, tmp_path: Path, write_clip: WriteClip) -> None:
+    path = write_clip(tmp_path / f"a.{suffix}", 4.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reason = "its index is missing" if suffix == "mp4" else "is cut off"
+    with pytest.raises(UnreadableClipError, match=rf"a\.{suffix} .*{reason}"):
+        read_extent(path)
+
+
+def test_sound_that_outlasts_the_picture_is_no_damage(
+    tmp_path: Path, write_clip: WriteClip
+) -> None:
+    film = write_clip(tmp_path / "a.mkv", 3.0, keep=lambda time: time < 1.0)
+    np.testing.assert_allclose(read_extent(film), (1.0, 3.0), atol=0.2)
+
+
+def test_a_recording_from_a_pipe_declares_no_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(8000), 8000)
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = b"\xff" * 4
+    path.write_bytes(data)
+    assert read_extent(path).sound == 1.0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file"), (b"", "is empty"), (b"I am a text\n" * 50, "is no film")],
+)
+def test_what_is_no_film_is_refused(content: bytes | None, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    before = open_files()
+    for _ in range(5):
+        with pytest.raises(UnreadableClipError, match=rf"a\.mp4.*{reason}"):
+            read_extent(path)
+    assert open_files() == before

@@ -1,0 +1,45 @@
+"""Two ranks against one process on the union of their batches, for every modulation."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CASES = ["iemf", "ogm_ge", "mslr", "agm", "lfm", "lfm_learnable", "pmr", "pmr_last_step"]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return factors and weights by `<ranks>-<rank>`."""
+    folder = tmp_path_factory.mktemp("ddp")
+    script = Path(__file__).with_name("ddp_modulations.py")
+    for devices in (1, 2):
+        command = [sys.executable, str(script), str(devices), str(folder)]
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_replicas_end_identical_bit_for_bit(records: dict[str, dict[str, Any]], case: str) -> None:
+    assert records["2-0"][case] == records["2-1"][case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_ranks_equal_one_process_on_the_union(
+    records: dict[str, dict[str, Any]], case: str
+) -> None:
+    one, two = records["1-0"][case], records["2-0"][case]
+    for single, double in zip(one["factors"], two["factors"], strict=True):
+        assert single
+        assert double == pytest.approx(single, rel=1e-9)
+    assert two["weights"] == pytest.approx(one["weights"], rel=1e-9)
+
+
+def test_modulations_differ_in_what_they_do(records: dict[str, dict[str, Any]]) -> None:
+    weights = {tuple(record["weights"]) for record in records["1-0"].values()}
+    assert len(weights) == len(CASES)

@@ -1,0 +1,134 @@
+"""`snnmm prepare` as it is typed; how clips are prepared is tested beside `datamodules.prepare`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datamodules.prepare.registry import DATA_SETS, load_finder
+from datamodules.prepare.store import ClipStore
+from snn_mm.cli import main
+from snn_mm.commands import prepare_progress
+from snn_mm.commands.prepare_progress import PrepareProgress
+
+PROBE = "import sys; from snn_mm.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
+
+
+def test_without_a_name_it_lists_the_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare"]) == 0
+    output = capsys.readouterr().out
+    for name in DATA_SETS:
+        assert f"snnmm prepare {name} --source" in output
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_data_set_has_a_finder(name: str) -> None:
+    finder = load_finder(name)
+    assert finder.CLASS_NAMES
+    assert finder.LAYOUT
+    assert callable(finder.find_clips)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("crema-d",), "did you mean 'crema_d'?"),
+        (("kinetic",), "did you mean 'kinetics_sounds'?"),
+        (("imagenet",), "accepted: crema_d, kinetics_sounds, urbansound8k_av"),
+        (("crema_d",), "which --source?\naccepted for crema_d: VideoFlash/"),
+        (("crema_d", "--source", "nowhere"), "nowhere: no such directory\naccepted for crema_d"),
+        (("crema_d", "--source", "."), "does not hold VideoFlash and AudioWAV"),
+        (("crema_d", "--source", ".", "--lists", "none"), "--lists none: no such directory"),
+        (("crema_d", "--source", ".", "--workers", "0"), "--workers 0: accepted are 1 and more"),
+        (("crema_d", "--source", ".", "--max_unreadable", "2"), "accepted are 0 to below 1"),
+        (("crema_d", "--source", ".", "--frames_per_second", "0"), "frames_per_second is 0.0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_leave_nothing(
+    argv: tuple[str, ...],
+    message: str,
+    fails: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in fails("prepare", *argv)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_is_prepared_with_one_command(
+    crema_d_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = str(crema_d_dir / "lists")
+    command = ["prepare", "crema_d", "--source", str(crema_d_dir), "--lists", lists]
+    command += ["--root", str(tmp_path), "--workers", "2"]
+    assert main(command) == 0
+    store = ClipStore(tmp_path / "prepared" / "crema_d")
+    output = capsys.readouterr().out
+    assert "crema_d      18 clips (12 train, 6 test), 6 classes" in output
+    assert f"fingerprint  {store.fingerprint}" in output
+    assert f"snnmm fit --config experiments/iemf_cremad.yaml --data.root {tmp_path}" in output
+    assert main(command) == 0
+    assert "0 clips decoded" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_named(
+    crema_d_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "source"
+    for path in crema_d_dir.rglob("*.*"):
+        copy = source / path.relative_to(crema_d_dir)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(path)
+    (source / "AudioWAV" / "1001_DFA_ANG_XX.wav").unlink()
+    (source / "AudioWAV" / "1001_DFA_ANG_XX.wav").write_text("no sound " * 40)
+    command = ["prepare", "crema_d", "--source", str(source), "--root", str(tmp_path)]
+    assert main([*command, "--max_unreadable", "0.1"]) == 0
+    listing = tmp_path / "prepared" / "crema_d" / "unreadable.tsv"
+    assert f"1, listed in {listing}" in capsys.readouterr().out
+    assert listing.read_text().splitlines()[1].startswith("1001_DFA_ANG_XX\t")
+
+
+@pytest.mark.parametrize("argv", [["prepare"], ["prepare", "nothing"]], ids=" ".join)
+def test_help_and_mistakes_need_no_torch(argv: list[str]) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", PROBE, *argv], capture_output=True, text=True, check=True
+    )
+    assert child.stdout.splitlines()[-1] == "False"
+
+
+def test_preparing_needs_no_torch(crema_d_dir: Path, tmp_path: Path) -> None:
+    command = ["prepare", "crema_d", "--source", str(crema_d_dir), "--root", str(tmp_path)]
+    child = subprocess.run(
+        [sys.executable, "-c", PROBE, *command], capture_output=True, text=True, check=True
+    )
+    assert child.stdout.splitlines()[-1] == "False"
+
+
+def test_a_log_file_gets_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 4))
+    monkeypatch.setattr(prepare_progress.time, "monotonic", lambda: float(next(clock)))
+    with PrepareProgress(is_terminal=False) as progress:
+        for done in range(5, 13):
+            progress(done, 12, done // 10)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "going on: 5 of 12 clips were prepared before"
+    assert 2 <= len(lines[1:]) <= 5
+    assert all("/12 clips" in line and "left" in line for line in lines[1:-1])
+
+
+def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with PrepareProgress(is_terminal=True) as progress:
+        progress(0, 3, 0)
+        progress(1, 3, 1)
+        assert progress._bar is not None
+        assert progress._bar.tasks[0].completed == 1
+        assert "1 unreadable" in progress._bar.tasks[0].description
+    assert not progress._bar.live.is_started

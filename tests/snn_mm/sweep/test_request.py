@@ -1,0 +1,133 @@
+"""Sweep files, and what the command line says on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from snn_mm.cli import main
+from snn_mm.commands import sweep
+from snn_mm.errors import UserError
+from snn_mm.sweep.request import Request, read_request
+
+FILE = """\
+experiments: [../a.yaml, ../b.yaml]
+grid:
+  method: [../m/one.yaml, ../m/two.yaml]
+  update: [../m/with.yaml]
+  model.lr: [1e-3, [8, 16]]
+seeds: 2
+seed_keys: [seed_everything, data.seed]
+flags:
+  config: ../m/extra.yaml
+  trainer.max_epochs: 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "m/one", "m/two", "m/with", "m/extra"):
+        path = Path(f"{name}.yaml")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("model: {fusion: Sum}\n")
+    Path("sweeps").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = Path("sweeps/table.yaml")
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def commands(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
+    assert main(["sweep", *argv, "--print", "commands"]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_sweep_file_is_read_with_its_paths_as_seen_from_here(write: Callable[..., Path]) -> None:
+    assert read_request(write(FILE)) == Request(
+        name="table",
+        experiments=(Path("a.yaml"), Path("b.yaml")),
+        grid={
+            "method": ("m/one.yaml", "m/two.yaml"),
+            "update": ("m/with.yaml",),
+            "model.lr": ("1e-3", "[8, 16]"),
+        },
+        seeds="2",
+        seed_keys="seed_everything,data.seed",
+        flags=("--config=m/extra.yaml", "--trainer.max_epochs=3"),
+    )
+
+
+def test_every_run_gets_its_files_in_the_order_of_the_axes(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = commands(capsys, str(write(FILE)))
+    assert len(lines) == 2 * 2 * 2 * 2
+    files = "--config=b.yaml --config=m/two.yaml --config=m/with.yaml --config=m/extra.yaml"
+    name = "'experiment=b+method=two+update=with+lr=8-16+seed=1'"
+    place = f"--run.root=runs --run.name=table --run.id={name.strip(chr(39))}"
+    keys = "'--model.lr=[8, 16]' --seed_everything=1 --data.seed=1"
+    assert lines[-1] == f"snnmm fit {files} --trainer.max_epochs=3 {place} {keys}"
+
+
+def test_the_command_line_wins_over_the_file(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--seeds", "7", "--seed-keys", "seed_everything", "--name", "mine"]
+    flags += ["--experiments", "a.yaml", "--grid", "method=m/two.yaml", "--grid", "model.lr=1"]
+    (line, *others) = commands(capsys, str(write(FILE)), *flags, "--trainer.max_epochs=1")
+    assert len(others) == 6  # seeds 0 to 6
+    assert line.startswith("snnmm fit --config=a.yaml --config=m/two.yaml --config=m/with.yaml")
+    assert "--trainer.max_epochs=3 --trainer.max_epochs=1" in line
+    assert "--run.name=mine --run.id=method=two+update=with+lr=1+seed=0" in line
+    assert "data.seed" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("experiments: a.yaml\ngird: {}\n", r"table\.yaml: unknown key gird; accepted: name"),
+        ("experiments: []\n", r"table\.yaml:1: experiments: accepted is a value or a list"),
+        ("experiments: {a: b}\n", r"table\.yaml:1: experiments: accepted is a value or a list"),
+        ("experiments: ../a.yaml\ngrid: [x]\n", r"table\.yaml:2: grid: accepted is keys"),
+        ("experiments: ../a.yaml\ngrid: {k: 1}\n", r"table\.yaml:2: grid\.k: accepted is a list"),
+        ("experiments: ../a.yaml\ngrid: {k: [1, 1]}\n", r"value of --grid k 1 is given twice"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(
+    text: str, message: str, write: Callable[..., Path]
+) -> None:
+    with pytest.raises(UserError, match=message):
+        read_request(write(text))
+
+
+def test_a_missing_file_of_an_axis_is_named(
+    write: Callable[..., Path],
+) -> None:
+    path = write("experiments: ../a.yaml\ngrid: {method: [../m/nowhere.yaml]}\n")
+    with pytest.raises(UserError, match=r"m/nowhere\.yaml: no such file"):
+        sweep.run(["sweep", str(path), "--dry-run"])
+
+
+def test_an_experiment_is_no_sweep_file_to_replace_experiments_of(folder: Path) -> None:
+    request = read_request(Path("a.yaml"))
+    assert request.name == "a-sweep"
+    with pytest.raises(UserError, match=r"a\.yaml is an experiment"):
+        request.overruled(None, "b.yaml", {}, "2", None, ())
+
+
+def test_wandb_can_not_cross_several_files(
+    write: Callable[..., Path],
+) -> None:
+    text = "experiments: ../a.yaml\ngrid: {m: [../m/one.yaml], u: [../m/two.yaml]}\n"
+    with pytest.raises(UserError, match="can't cross the config files of m and u"):
+        sweep.run(["sweep", str(write(text)), "--print", "wandb"])

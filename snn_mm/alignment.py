@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import TAAFLIF, reset_neurons
+from snn_mm.neurons import TAAFLIF, is_spiking, reset_neurons
 
 Kernel = Literal["shared", "depthwise"]
 """`shared`: one kernel over time for all channels; `depthwise`: one for each."""
@@ -62,13 +62,13 @@ class TimeAlignment(nn.Module):
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Align spikes `[T_u, N, D]` to spikes `[T, N, D]`."""
+        if self.identity or (spikes.shape[0] == 1 and not is_spiking(self)):
+            return spikes  # an ANN has one step, and nothing to align
         if spikes.shape[0] != self.in_steps:
             raise UserError(
                 f"TimeAlignment: built for {self.in_steps} time steps, got {spikes.shape[0]}.\n"
                 "Set time_steps of the encoder to what its input brings."
             )
-        if self.identity:
-            return spikes
         trains = spikes.permute(1, 2, 0)  # [N, D, T_u]
         weight = self.weight.expand(self.channels, 1, -1)
         convolve = (

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
 EXPERIMENTS = [path.stem for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "published"]
 CLIPS = ("iemf_cremad", "iemf_ks", "iemf_us8k")
+RESNETS = (*CLIPS, "taaf_cremad", "taaf_ave")
 METHODS = [path.stem for path in sorted((BASE / "methods").glob("*.yaml"))]
 RELEASED = ("profiles/released", "profiles/released_cremad")
 ONE_BATCH = [f"--trainer.limit_{stage}_batches=1" for stage in ("train", "val", "test")]
@@ -31,6 +32,11 @@ SWITCHED = [
     ("imbalanced_digits", ("methods/ogm_ge", "with_iemf", "energy", "trackers")),
     ("imbalanced_ead", ("ann_ead", "methods/mslr_ead", "with_iemf")),
     ("imbalanced_ead", ("snn_ead", "methods/mslr_ead", "vanilla")),
+    *(("taaf_cremad", (f"taaf/{row}",)) for row in ("full", "without_ta", "la_ta", "la")),
+    *(("taaf_ave", (f"taaf/{row}",)) for row in ("without_ta", "la_ta", "la")),
+    *(("taaf_ead", (f"taaf/{row}",)) for row in ("full_ead", "without_ta_ead", "la_ta_ead")),
+    *(("taaf_digits", (f"taaf/{row}",)) for row in ("detached", "no_adjustment", "off")),
+    ("taaf_digits", ("taaf/no_attention", "energy", "trackers")),
 ]
 MODULATED = [
     ("imbalanced_digits", (network, f"methods/{method}", update))
@@ -42,7 +48,7 @@ MODULATED = [
 
 @pytest.fixture
 def small_data(
-    digits_root: str, fsdd_dir: Path, nmnist_dir: Path, prepared_root: str
+    digits_root: str, fsdd_dir: Path, nmnist_dir: Path, prepared_root: str, ave_root: str
 ) -> dict[str, list[str]]:
     """Flags by the start of an experiment's name that give it small data in the real layout."""
     speech = [f"--data.root={fsdd_dir.parent}", f"--data.nmnist_dir={nmnist_dir}"]
@@ -51,9 +57,11 @@ def small_data(
     clips += ["--data.loader.persistent_workers=false", "--data.test_fraction=0.34"]
     clips += ["--data.loader.batch_size=4", "--data.val_fraction=0.34"]
     spoken = [*speech, "--data.val_fraction=0.25"]
-    flags = {"quickstart": digits, "imbalanced_digits": digits}
-    flags |= {"ead_digits": spoken, "imbalanced_ead": spoken}
-    return flags | dict.fromkeys(CLIPS, clips)
+    flags = dict.fromkeys(("quickstart", "imbalanced_digits", "taaf_digits"), digits)
+    flags |= dict.fromkeys(("ead_digits", "imbalanced_ead", "taaf_ead"), spoken)
+    flags |= {"taaf_ave": [f"--data.root={ave_root}", *clips[1:]]}
+    # The lists of the small CREMA-D leave too few clips of a class for a validation part.
+    return flags | dict.fromkeys(CLIPS, clips) | {"taaf_cremad": [*clips, "--data.split=random"]}
 
 
 def narrow(experiment: str, switches: tuple[str, ...]) -> list[str]:
@@ -61,7 +69,7 @@ def narrow(experiment: str, switches: tuple[str, ...]) -> list[str]:
 
     On the CPU torch 2.14 crashes in the backward pass of narrow channels-last convolutions.
     """
-    if experiment not in CLIPS:
+    if experiment not in RESNETS:
         return []
     off = {"audio_only": "visual", "visual_only": "audio"}
     left = {"audio", "visual"} - {off.get(switch) for switch in switches}

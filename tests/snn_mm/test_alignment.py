@@ -69,3 +69,8 @@ def test_projected_features_are_spikes_and_no_state_leaks() -> None:
 def test_input_with_another_number_of_steps_is_refused() -> None:
     with pytest.raises(UserError, match="built for 4 time steps, got 5"):
         TimeAlignment(6, 4, 3)(spikes(5))
+
+
+def test_single_step_of_an_ann_passes_through() -> None:
+    features = torch.randn(1, 5, 6)
+    assert torch.equal(TimeAlignment(6, 4, 3, nn.ReLU)(features), features)

@@ -15,6 +15,8 @@ KIND_COLOURS = {VANILLA: COLOURS[0], JOINT: COLOURS[5], IEMF: COLOURS[4]}
 """Blue without and khaki with IEMF, as in IEMF Fig. 2."""
 
 GROUP_WIDTH = 0.8
+CROWDED = 8
+"""Groups from which on their names are turned."""
 
 
 def draw_bars(
@@ -33,35 +35,54 @@ def draw_bars(
     """
     names = [name for name in colours if any(name in group for group in bars.values())]
     width = GROUP_WIDTH / max(len(names), 1)
+    from_zero = not is_narrow([s for group in bars.values() for s in group.values()])
     for place, name in enumerate(names):
         offset = (place - (len(names) - 1) / 2) * width
-        found = [
-            (x + offset, group[name]) for x, group in enumerate(bars.values()) if name in group
-        ]
-        heights = [summary.mean for _, summary in found]
-        spread = [0.0 if math.isnan(s.deviation) else s.deviation for _, s in found]
-        errors = spread if any(spread) else None
-        panel.bar(
-            [x for x, _ in found],
-            heights,
-            0.92 * width,
-            yerr=errors,
-            color=colours[name],
-            label=name,
-            error_kw={"elinewidth": 0.8, "capsize": 2, "ecolor": "0.25"},
-        )
-        for key, (x, summary), half in zip(_keys(bars, name), found, spread):
-            if text := (notes or {}).get(key):
-                panel.annotate(
-                    text,
-                    (x, summary.mean + half),
-                    (0, 2),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=7,
-                )
-    panel.set_xticks(range(len(bars)), wrapped(list(bars)))
+        found = {x + offset: group[name] for x, group in enumerate(bars.values()) if name in group}
+        _draw_kind(panel, found, width, colours[name], name, from_zero)
+        texts = [(notes or {}).get(key) for key in _keys(bars, name)]
+        for text, (x, summary) in zip(texts, found.items()):
+            if text:
+                _annotate(panel, text, x, summary.mean + spread(summary))
     panel.tick_params(axis="x", length=0)
+    if len(bars) > CROWDED:
+        panel.set_xticks(range(len(bars)), list(bars))
+        for label in panel.get_xticklabels():
+            label.set(rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        panel.set_xticks(range(len(bars)), wrapped(list(bars)))
+
+
+def _draw_kind(
+    panel: Axes,
+    found: Mapping[float, Summary],
+    width: float,
+    colour: str,
+    name: str,
+    from_zero: bool,
+) -> None:
+    """Draw what one name has, by place: bars, or points where the axis will not start at zero."""
+    places, heights = list(found), [summary.mean for summary in found.values()]
+    spreads = [spread(summary) for summary in found.values()]
+    errors = spreads if any(spreads) else None
+    if from_zero:
+        style = {"elinewidth": 0.8, "capsize": 2, "ecolor": "0.25"}
+        panel.bar(
+            places, heights, 0.92 * width, yerr=errors, color=colour, label=name, error_kw=style
+        )
+        return
+    panel.errorbar(
+        places, heights, errors, fmt="o", ms=4, lw=0.8, capsize=2, color=colour, label=name
+    )
+
+
+def _annotate(panel: Axes, text: str, x: float, y: float) -> None:
+    panel.annotate(text, (x, y), (0, 2), textcoords="offset points", ha="center", fontsize=7)
+
+
+def spread(summary: Summary) -> float:
+    """Its standard deviation, 0 where one seed has none."""
+    return 0.0 if math.isnan(summary.deviation) else summary.deviation
 
 
 def wrapped(names: Sequence[str]) -> list[str]:
@@ -70,18 +91,26 @@ def wrapped(names: Sequence[str]) -> list[str]:
 
 
 def zoom(panel: Axes, summaries: Sequence[Summary]) -> None:
-    """Cut the axis off below bars that differ by less than a quarter of their height.
+    """Cut the axis off below values that differ by less than a quarter of their height.
 
     Args:
-        panel: where bars were drawn.
+        panel: where points were drawn.
         summaries: what they show.
     """
-    spread = [0.0 if math.isnan(s.deviation) else s.deviation for s in summaries]
-    low = min(s.mean - half for s, half in zip(summaries, spread))
-    high = max(s.mean + half for s, half in zip(summaries, spread))
-    if low > 0.75 * high:
+    if is_narrow(summaries):
+        low, high = _range(summaries)
         span = max(high - low, 0.01 * high)
-        panel.set_ylim(low - 0.5 * span, high + 0.15 * span)
+        panel.set_ylim(low - 0.25 * span, high + 0.15 * span)
+
+
+def is_narrow(summaries: Sequence[Summary]) -> bool:
+    """Whether bars from zero would hide how values differ, so that points are drawn instead."""
+    low, high = _range(summaries)
+    return low > 0.75 * high
+
+
+def _range(summaries: Sequence[Summary]) -> tuple[float, float]:
+    return min(s.mean - spread(s) for s in summaries), max(s.mean + spread(s) for s in summaries)
 
 
 def _keys(bars: Mapping[str, Mapping[str, Summary]], name: str) -> list[tuple[str, str]]:

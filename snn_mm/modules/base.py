@@ -28,6 +28,7 @@ from snn_mm.contracts import (
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
 from snn_mm.fusion import FusionFactory
+from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.optimizers import (
     Interval,
     OptimizerFactory,
@@ -208,19 +209,7 @@ class MultimodalModule(LightningModule, ABC):
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
         data = getattr(self.trainer, "datamodule", None)
-        offered = getattr(data, "modalities", self.modalities)
-        missing = [name for name in self.modalities if name not in offered]
-        if missing:
-            raise UserError(
-                f"model.encoders: {type(data).__name__} has no modality {', '.join(missing)}; "
-                f"accepted: {', '.join(offered)}"
-            )
-        classes = getattr(data, "num_classes", self.num_classes)
-        if classes != self.num_classes:
-            raise UserError(
-                f"model.num_classes is {self.num_classes}, but {type(data).__name__} "
-                f"has {classes} classes"
-            )
+        check_against_data(self.modalities, self.num_classes, data)
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own classifier."""
@@ -266,11 +255,7 @@ class MultimodalModule(LightningModule, ABC):
         metrics: MetricCollection = getattr(self, f"{stage}_metrics")
         for name, value in logits.items():
             metrics[name].update(value.detach().float(), target)
-        options: dict[str, Any] = {
-            "on_step": False,
-            "on_epoch": True,
-            "batch_size": target.shape[0],
-        }
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(target)}
         for name in logits:
             shown = (stage, name) == ("val", FUSED)
             self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=shown, **options)

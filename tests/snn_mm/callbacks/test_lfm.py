@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from snn_mm.balance.lfm import divergence
-from snn_mm.callbacks import IEMF, LFM
+from snn_mm.callbacks import IEMF, LFM, lfm
 from snn_mm.callbacks.held_out import alpha_derivative
 from snn_mm.contracts import FUSED, Batch, StepOutput
 from snn_mm.errors import UserError
@@ -173,3 +174,17 @@ def test_reverse_can_be_chosen_in_either_form() -> None:
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         LFM(**options)
+
+
+def test_learnable_alpha_moves_by_the_mean_derivative_over_the_ranks(
+    monkeypatch: pytest.MonkeyPatch, make_module: Callable[..., IEMFModule]
+) -> None:
+    monkeypatch.setattr(lfm, "held_out_batch", lambda *_: None)
+    monkeypatch.setattr(lfm, "alpha_derivative", lambda *_: 200.0)
+    monkeypatch.setattr(lfm, "sum_over_ranks", lambda value, _: 3 * value)
+    callback = LFM(schedule="learnable")
+    callback.on_train_epoch_start(
+        SimpleNamespace(world_size=3, current_epoch=0),  # type: ignore[arg-type]
+        make_module(),
+    )
+    assert callback.alpha2 == pytest.approx(0.95 - 1e-4 * 200.0)

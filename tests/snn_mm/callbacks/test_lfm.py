@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.balance.lfm import divergence
 from snn_mm.callbacks import IEMF, LFM, lfm
 from snn_mm.callbacks.held_out import alpha_derivative
-from snn_mm.contracts import FUSED, Batch, StepOutput
+from snn_mm.contracts import FUSED, Batch, FusionOutput, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat, FiLM, Gated, Sum
 from snn_mm.modules import IEMFModule
@@ -150,7 +150,7 @@ def test_learnable_schedule_without_validation_is_refused(fit: Any, make_batch: 
 
 def test_features_of_different_widths_are_refused_in_the_iemf_form() -> None:
     features = {"audio": torch.zeros(1, 2, 3), "visual": torch.zeros(1, 2, 4)}
-    step = StepOutput(features, {}, torch.zeros(2))
+    step = StepOutput(FusionOutput(torch.empty(0), {}, features), {}, torch.zeros(2))
     with pytest.raises(UserError, match=r"audio: 3, visual: 4"):
         LFM(form="iemf").rewrite_terms({}, step, 0)
 
@@ -158,7 +158,10 @@ def test_features_of_different_widths_are_refused_in_the_iemf_form() -> None:
 def test_reverse_can_be_chosen_in_either_form() -> None:
     assert (LFM().reverse, LFM(form="iemf").reverse) == (False, True)
     logits = {"audio": torch.randn(4, 3), "visual": torch.randn(4, 3), FUSED: torch.randn(4, 3)}
-    step, one = StepOutput({}, logits, torch.zeros(4)), torch.ones(())
+    step, one = (
+        StepOutput(FusionOutput(torch.empty(0), {}, {}), logits, torch.zeros(4)),
+        torch.ones(()),
+    )
     terms = LFM(reverse=True).rewrite_terms({FUSED: one}, step, 0)
     expected = 2 * (1 - ALPHA1) * divergence([logits["audio"], logits["visual"]], reverse=True)
     torch.testing.assert_close(terms["lfm"], expected)

@@ -8,12 +8,16 @@ import pytest
 import torch
 
 from snn_mm.callbacks import PMR
-from snn_mm.contracts import FUSED, Batch, StepOutput
+from snn_mm.contracts import FUSED, Batch, FusionOutput, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.modules import IEMFModule
 
 MakeBatch = Callable[..., Batch]
 Array = np.ndarray[Any, Any]
+
+
+def step_of(features: dict[str, torch.Tensor], target: torch.Tensor) -> StepOutput:
+    return StepOutput(FusionOutput(torch.empty(0), {}, features), {}, target)
 
 
 def features_of(module: IEMFModule, batch: Batch) -> dict[str, Array]:
@@ -84,7 +88,7 @@ def test_terms_pull_the_weak_modality_alone_and_the_bonus_holds_the_strong_one(
     callback.prototypes = {"audio": prototypes, "visual": prototypes}
     strong = (torch.eye(3) * 2.5).unsqueeze(0).requires_grad_()  # [T, N, D]
     weak = (torch.eye(3) * 0.5).unsqueeze(0).requires_grad_()
-    step = StepOutput({"audio": strong, "visual": weak}, {}, torch.arange(3))
+    step = step_of({"audio": strong, "visual": weak}, torch.arange(3))
     terms = callback.rewrite_terms({FUSED: torch.zeros(())}, step, 0)
     bonus = {"pmr_entropy_audio"} if form == "paper" else set()
     assert set(terms) == {FUSED, "pmr_accelerate_visual"} | bonus
@@ -101,7 +105,7 @@ def test_bonus_ends_after_its_epochs(make_module: Any, epoch: int, kept: bool) -
     callback.prototypes = {"audio": torch.eye(3), "visual": torch.eye(3)}
     callback.ratios = {"audio": 1.5, "visual": 1 / 1.5}
     features = {name: torch.zeros(1, 3, 3) for name in ("audio", "visual")}
-    step = StepOutput(features, {}, torch.arange(3))
+    step = step_of(features, torch.arange(3))
     terms = callback.rewrite_terms({FUSED: torch.zeros(())}, step, epoch)
     assert ("pmr_entropy_audio" in terms) == kept
 

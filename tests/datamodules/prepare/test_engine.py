@@ -221,7 +221,7 @@ def test_a_directory_that_cannot_be_written(
         ([], "no clip was found"),
         ([("a", {}), ("a", {})], "two clips are called 'a'"),
         ([("a", {"label": 2})], "label 2 of clip 'a' is out of range: accepted are 0 to 1"),
-        ([("a", {"part": "val"})], "part 'val' of clip 'a'"),
+        ([("a", {"part": "dev"})], "part 'dev' of clip 'a'"),
     ],
 )
 def test_what_a_finder_must_not_say(

@@ -105,7 +105,9 @@ def check_clips(clips: Sequence[Clip], class_names: Sequence[str]) -> None:
                 f"accepted are 0 to {len(class_names) - 1}"
             )
         if clip.part not in ("train", "val", "test", ""):
-            raise UserError(f"part '{clip.part}' of '{clip.id}': accepted are train, val and test")
+            raise UserError(
+                f"part '{clip.part}' of clip '{clip.id}': accepted are train, val, test"
+            )
         seen.add(clip.id)
 
 

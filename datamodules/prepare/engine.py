@@ -21,6 +21,9 @@ from datamodules.prepare.writer import StoreWriter
 from snn_mm.errors import UserError
 from snn_mm.run.lock import lock_file
 
+PARTS = ("train", "val", "test", "")
+"""What lists may say of a clip; the last where none says anything."""
+
 SHOWN_FAILURES = 2
 """Unreadable clips that a message names; the file names them all."""
 

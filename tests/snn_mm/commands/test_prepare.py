@@ -38,7 +38,7 @@ def test_every_data_set_has_a_finder(name: str) -> None:
     [
         (("crema-d",), "did you mean 'crema_d'?"),
         (("kinetic",), "did you mean 'kinetics_sounds'?"),
-        (("imagenet",), "accepted: crema_d, kinetics_sounds, urbansound8k_av"),
+        (("imagenet",), "accepted: ave, crema_d, kinetics_sounds, urbansound8k_av"),
         (("crema_d",), "which --source?\naccepted for crema_d: VideoFlash/"),
         (("crema_d", "--source", "nowhere"), "nowhere: no such directory\naccepted for crema_d"),
         (("crema_d", "--source", "."), "does not hold VideoFlash and AudioWAV"),

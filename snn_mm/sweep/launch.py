@@ -68,7 +68,7 @@ class FreshStart:
         )
 
 
-class WarmStart:
+class ForkStart:
     """Fork each run from one process that has imported everything, and runs nothing itself.
 
     Importing torch and Lightning takes seconds, more than a small run itself. The standard

@@ -21,7 +21,7 @@ from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Cell, Sweep, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
 from snn_mm.sweep.grid import Axis, make_axes, parse_grid
-from snn_mm.sweep.launch import FreshStart, Launch, ForkStart
+from snn_mm.sweep.launch import ForkStart, FreshStart, Launch
 from snn_mm.sweep.progress import Progress
 from snn_mm.sweep.request import read_request
 from snn_mm.sweep.scheduler import Scheduler, child_environment

@@ -14,6 +14,7 @@ from snn_mm.errors import UserError
 from snn_mm.factors import gather_evidence
 from snn_mm.modules import IEMFModule
 from snn_mm.modules.base import STAGES, Stage
+from snn_mm.spiking_fusion import CMCI
 
 MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]
@@ -141,3 +142,13 @@ def test_shared_logits_of_modalities_sum_to_the_fused_logits_of_a_concatenation(
     features = module.encode(batch["inputs"])
     fused = module.readout(module(batch["inputs"]))[FUSED]
     torch.testing.assert_close(sum(module.shared_logits(features).values()), fused)
+
+
+def test_shared_logits_leave_the_statistics_of_a_spiking_fusion_alone(
+    make_module: MakeModule, make_batch: MakeBatch
+) -> None:
+    module = make_module(CMCI).train()
+    before = {name: value.clone() for name, value in module.fusion.named_buffers()}
+    module.shared_logits(module.encode(make_batch(6)["inputs"]))
+    assert before
+    torch.testing.assert_close(dict(module.fusion.named_buffers()), before)

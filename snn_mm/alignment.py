@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
 from snn_mm.encoders.base import Encoder, NeuronFactory
@@ -114,7 +115,7 @@ class AlignedEncoder(Encoder):
             self.feature_dim, encoder.time_steps, self.time_steps, neuron, kernel
         )
         for part in (self.projection, self.alignment):
-            set_multi_step(part)
+            functional.set_step_mode(part, "m")
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[T, N, D]` of an input of the backbone's kind."""
@@ -137,10 +138,3 @@ class SpikingProjection(nn.Module):
         flat = self.norm(self.linear(features.flatten(0, 1)))  # [T*N, D]
         spikes: Tensor = self.neuron(flat.view(*features.shape[:2], -1))  # [T, N, D]
         return spikes
-
-
-def set_multi_step(module: nn.Module) -> None:
-    """Let the neurons of `module` take all time steps at once."""
-    from spikingjelly.activation_based import functional
-
-    functional.set_step_mode(module, "m")

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from snn_mm.balance.ogm_ge import ogm_coefficients
 from snn_mm.balance.ratio import discrepancy_ratios
+from snn_mm.callbacks.gradient_modulation import by_modality
 from snn_mm.callbacks.loss_modulation import LossModulation
+from snn_mm.callbacks.modulation import accuracies, sum_over_ranks
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.factors import true_class_probability
@@ -72,8 +74,7 @@ class LossAdjustment(LossModulation):
             return terms
         ratios = discrepancy_ratios(strength)
         k = ogm_coefficients(ratios, self.alpha)
-        self.factors = {f"k_{name}": value for name, value in k.items()}
-        self.factors |= {f"rho_{name}": value for name, value in ratios.items()}
+        self.factors = {**by_modality("k", k), **by_modality("rho", ratios)}
         return {name: k.get(name, 1.0) * term for name, term in terms.items()}
 
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
@@ -88,11 +89,8 @@ class LossAdjustment(LossModulation):
         """Keep the accuracies that factors of the level `validation` are made of."""
         if trainer.sanity_checking or self.level != "validation":
             return
-        names = {name: f"val/accuracy/{name}" for name in self.modulated(pl_module).modalities}
-        missing = [metric for metric in names.values() if metric not in trainer.callback_metrics]
-        if missing:
-            raise UserError(f"LossAdjustment: level validation needs {', '.join(missing)}")
-        self.validation = {n: float(trainer.callback_metrics[m]) for n, m in names.items()}
+        names = self.modulated(pl_module).modalities
+        self.validation = accuracies(trainer, "val", names, "LossAdjustment: level validation")
 
     def _batch_strength(self, step: StepOutput) -> dict[str, float]:
         """Summed true-class probability of each modality over the batches of all ranks."""
@@ -101,8 +99,8 @@ class LossAdjustment(LossModulation):
             scored = {name: value.mean(dim=0) for name, value in step.output.unimodal.items()}
         true_class = [true_class_probability(value, step.target) for value in scored.values()]
         sums: Tensor = torch.stack(true_class).double().sum(dim=1)  # [M, N] -> [M]
-        if self._trainer is not None and self._trainer.world_size > 1:
-            sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
+        if self._trainer is not None:
+            sums = sum_over_ranks(sums, self._trainer)
         return dict(zip(scored, sums.tolist(), strict=True))
 
     def _has_ended(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -109,3 +110,24 @@ def sum_over_ranks(sums: Tensor, trainer: Trainer) -> Tensor:
         return sums
     total: Tensor = trainer.strategy.reduce(sums, reduce_op="sum")
     return total
+
+
+def accuracies(
+    trainer: Trainer, stage: str, modalities: Sequence[str], asked_by: str
+) -> dict[str, float]:
+    """The unimodal accuracies that a module logged last, by modality.
+
+    Args:
+        trainer: holds what was logged.
+        stage: `train` or `val`.
+        modalities: whose accuracies.
+        asked_by: the modulation and the option that needs them, for the message.
+
+    Raises:
+        UserError: the module did not log one.
+    """
+    metrics = {name: f"{stage}/accuracy/{name}" for name in modalities}
+    missing = [metric for metric in metrics.values() if metric not in trainer.callback_metrics]
+    if missing:
+        raise UserError(f"{asked_by} needs {', '.join(missing)}, which the model did not log")
+    return {name: float(trainer.callback_metrics[metric]) for name, metric in metrics.items()}

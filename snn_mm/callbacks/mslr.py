@@ -15,6 +15,7 @@ from snn_mm.callbacks.gradient_modulation import (
     by_modality,
     modality_gradients,
 )
+from snn_mm.callbacks.modulation import accuracies
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
 
@@ -165,14 +166,8 @@ class MSLR(GradientModulation):
     def _keep_accuracies(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.is_dynamic:
             return
-        prefix = f"{STAGES[self.evidence]}/accuracy"
-        metrics = trainer.callback_metrics
         names = self.modulated(pl_module).modalities
-        missing = [f"{prefix}/{name}" for name in names if f"{prefix}/{name}" not in metrics]
-        if missing:
-            raise UserError(
-                f"MSLR: evidence: {self.evidence} needs {', '.join(missing)}, which the model did "
-                "not log"
-            )
-        found = {name: float(metrics[f"{prefix}/{name}"]) for name in names}
+        found = accuracies(
+            trainer, STAGES[self.evidence], names, f"MSLR: evidence: {self.evidence}"
+        )
         self.accuracies[trainer.current_epoch] = found

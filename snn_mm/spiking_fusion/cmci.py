@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.alignment import set_multi_step
 from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
 from snn_mm.neurons import TAAFLIF
@@ -47,7 +47,7 @@ class CMCI(SpikingFusion):
         )
         self.norm = nn.BatchNorm1d(width) if norm else nn.Identity()
         self.neuron = neuron()
-        set_multi_step(self)
+        functional.set_step_mode(self, "m")
 
     def currents(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """What each modality feeds into the neurons, `[T, N, D]` by modality."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.alignment import set_multi_step
 from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
 from snn_mm.neurons import TAAFLIF
@@ -56,7 +56,7 @@ class SCA(MixingFusion):
                 for name, dim in feature_dims.items()
             }
         )
-        set_multi_step(self)
+        functional.set_step_mode(self, "m")
 
     def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Spikes `[T, N, D]` by modality: what each finds in the others."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.alignment import SpikingProjection, set_multi_step
+from snn_mm.alignment import SpikingProjection
 from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
 from snn_mm.neurons import TAAFLIF, reset_neurons
@@ -118,7 +119,7 @@ class SCMRL(MixingFusion):
                 for name, dim in feature_dims.items()
             }
         )
-        set_multi_step(self)
+        functional.set_step_mode(self, "m")
 
     def residuals(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """R `[T, N, D]` by modality of features `[T, N, D]`."""

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from spikingjelly.activation_based import functional
 from torch import nn
 
-from snn_mm.alignment import AlignedEncoder, TimeAlignment, set_multi_step
+from snn_mm.alignment import AlignedEncoder, TimeAlignment
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
 from snn_mm.neurons import TAAFLIF
@@ -33,7 +34,7 @@ def test_spikes_of_any_length_come_out_binary_and_of_the_common_length(
     given: int, wanted: int, kernel: str
 ) -> None:
     alignment = TimeAlignment(6, given, wanted, lambda: TAAFLIF(v_threshold=0.4), kernel)
-    set_multi_step(alignment)
+    functional.set_step_mode(alignment, "m")
     aligned = alignment.double()(spikes(given))
     assert aligned.shape == (wanted, 5, 6)
     assert set(aligned.unique().tolist()) == {0.0, 1.0}

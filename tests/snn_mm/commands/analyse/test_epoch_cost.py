@@ -51,8 +51,8 @@ def test_a_modulation_counts_before_its_window_begins(train: Train) -> None:
     callbacks = json.dumps([{"class_path": "AGM", "init_args": {"start_epoch": 50}}])
     flags = ("--trainer.max_epochs", "1", "--trainer.callbacks", callbacks)
     counted = count_epoch(train(*flags).path)
-    # AGM asks for shared logits: the classifier on each modality alone and on both.
-    assert counted["flops_per_batch"] == TRAINING + 2 * 2 * HEADS
+    # AGM asks for shared logits: the classifier on each modality alone.
+    assert counted["flops_per_batch"] == TRAINING + 2 * HEADS
 
 
 def test_half_of_the_batches_cost_half(train: Train) -> None:

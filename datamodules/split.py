@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -36,8 +36,24 @@ class Draw(NamedTuple):
     row: int
 
 
-class SampleSource(Dataset[Sample]):
-    """What a data module reads a split from, whatever the samples are stored in.
+class Source(Dataset[Any], ABC):
+    """What a data module reads a split from, whatever the samples are and are stored in."""
+
+    @abstractmethod
+    def __getitem__(self, index: int | Draw) -> Any:
+        """Read one sample; a plain index is that of epoch 0."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a SHA-256 of what decides the samples, except the data module's options."""
+
+
+class SampleSource(Source):
+    """A split of labelled samples.
 
     Attributes:
         labels: the class of each sample, `[n]`.
@@ -55,10 +71,6 @@ class SampleSource(Dataset[Sample]):
     @abstractmethod
     def __getitem__(self, index: int | Draw) -> Sample:
         """Read one sample; a plain index is that of epoch 0."""
-
-    @abstractmethod
-    def digest(self) -> str:
-        """Return a SHA-256 of what decides the samples, except the data module's options."""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 FUSED = "fused"
 """Name of the fusion wherever results or evidence are listed by modality."""
 
+FUSION_ONLY = "fusion_only"
+"""Name of a prediction made of the fusion network's output alone: O_tav of SGMT."""
+
 Scope = Literal["classifier", "module"]
 """Which parameters of a fusion: `classifier`, the fused classifier alone, or `module`, all of the
 fusion operator; never the unimodal heads."""
@@ -23,13 +26,16 @@ class Batch(TypedDict):
     """One mini-batch.
 
     A static input is `[N, C, H, W]` (image, spectrogram) or `[N, L, C, H, W]` (frames), an event
-    input `[N, T, C, H, W]`, a feature sequence `[N, L, D]` with its lengths.
+    input `[N, T, C, H, W]`, a feature sequence `[N, L, D]` with its lengths `[N]`: how many of its
+    L steps are no padding, at least 1. The target is a class index `[N]`, or a score `[N]` in
+    float32; a modality may have a score of its own.
     """
 
     inputs: dict[str, Tensor]
     target: Tensor
     id: list[str]
     lengths: NotRequired[dict[str, Tensor]]
+    unimodal_target: NotRequired[dict[str, Tensor]]
 
 
 class FusionOutput(NamedTuple):

@@ -93,3 +93,23 @@ def attention_guided_loss(
     """
     guided = temporal_cross_entropy(logits, target, scores)
     return (1.0 - lam) * guided + lam * output_regulariser(logits, phi)
+
+
+def weighted_absolute_errors(
+    scores: dict[str, Tensor], targets: dict[str, Tensor], weights: dict[str, float]
+) -> LossTerms:
+    """Summands λ_i L_i of the multi-task loss of SGMT (section 3.3): mean absolute errors.
+
+    Args:
+        scores: predictions `[N]` by head.
+        targets: labels `[N]` by head.
+        weights: λ by head; heads of weight 0 are left out.
+
+    Returns:
+        Weighted mean absolute error by head, scalars.
+    """
+    return {
+        head: weights[head] * (score - targets[head].to(score.dtype)).abs().mean()
+        for head, score in scores.items()
+        if weights[head] > 0
+    }

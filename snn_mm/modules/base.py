@@ -1,17 +1,15 @@
-"""What every multimodal module shares: one step for all stages, metrics, parameters by role."""
+"""What every multimodal classifier shares: encoders, a fusion, accuracies, parameters by role."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import reduce
 from itertools import chain
 from operator import add
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import torch
-from lightning import LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
@@ -29,18 +27,8 @@ from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
 from snn_mm.fusion import FusionFactory
 from snn_mm.modules.data_check import check_against_data
-from snn_mm.modules.optimizers import (
-    Interval,
-    OptimizerFactory,
-    SchedulerFactory,
-    check_groups,
-    check_interval,
-    group_parameters,
-    paper_sgd,
-)
-
-Stage = Literal["train", "val", "test"]
-STAGES: tuple[Stage, ...] = ("train", "val", "test")
+from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
+from snn_mm.modules.task import STAGES, Stage, TaskModule
 
 
 class Prediction(TypedDict):
@@ -50,7 +38,7 @@ class Prediction(TypedDict):
     probability: dict[str, Tensor]
 
 
-class MultimodalModule(LightningModule, ABC):
+class MultimodalModule(TaskModule):
     """Base of every paper's module: encoders, a fusion, and one step that all stages go through.
 
     A subclass says what its loss is (`loss_terms`) and may change how logits over time become
@@ -80,18 +68,15 @@ class MultimodalModule(LightningModule, ABC):
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
+        )
         self.num_classes = num_classes
-        self.optimizer_factory = optimizer
-        self.scheduler_factory = lr_scheduler
-        self.scheduler_interval = lr_scheduler_interval
-        self.scheduler_monitor = lr_scheduler_monitor
-        self.parameter_groups = parameter_groups or {}
         self.step: StepOutput | None = None
         self.loss_modulations: list[ModulatesLoss] = []
         self.configure_models(encoders, fusion)
         self.configure_metrics()
-        check_groups(self.parameter_groups, (*self.modalities, "fusion"))
+        self.check_parameter_groups()
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -171,36 +156,13 @@ class MultimodalModule(LightningModule, ABC):
         terms = self.loss_terms(output, logits, target)
         step = StepOutput(output, logits, target)
         if stage == "train":
-            self._log_terms(terms, len(target))
+            self.log_terms(terms, len(target))
             for modulation in self.loss_modulations:
                 terms = modulation.modulate_loss(terms, step)
         self.step = step.detached()
         loss = reduce(add, terms.values())
         self._log_step(loss, logits, target, stage)
-        return loss * self._share_of_union(len(target)) if stage == "train" else loss
-
-    def _share_of_union(self, samples: int) -> float:
-        """What this rank's mean loss counts for, so that DDP's mean is that of the union batch.
-
-        1 unless ranks differ in their number of samples, as in a short last batch.
-        """
-        ranks = 1 if self._trainer is None else self.trainer.world_size
-        if ranks == 1:
-            return 1.0
-        count = torch.tensor(float(samples), device=self.device)
-        return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One training step."""
-        return self.shared_step(batch, "train")
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """One validation step."""
-        self.shared_step(batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """One test step."""
-        self.shared_step(batch, "test")
+        return loss * self.share_of_union(len(target)) if stage == "train" else loss
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Class probabilities of one batch."""
@@ -222,34 +184,6 @@ class MultimodalModule(LightningModule, ABC):
         """Parameters of the fused classifier, or of the whole fusion module."""
         parameters: Iterator[nn.Parameter] = self.fusion.fusion_parameters(scope)
         return parameters
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer over all parameters or over groups, and its schedule."""
-        optimizer = self.optimizer_factory(self._optimizer_input())
-        if self.scheduler_factory is None:
-            return optimizer
-        scheduler = self.scheduler_factory(optimizer)
-        check_interval(scheduler, self.scheduler_interval)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": scheduler,
-                "interval": self.scheduler_interval,
-                "monitor": self.scheduler_monitor,
-            },
-        }
-
-    def _optimizer_input(self) -> list[Any]:
-        if not self.parameter_groups:
-            return list(self.parameters())
-        members = {name: self.modality_parameters(name) for name in self.modalities}
-        members["fusion"] = self.fusion_parameters("module")
-        return group_parameters(members, self.parameter_groups)
-
-    def _log_terms(self, terms: LossTerms, samples: int) -> None:
-        """Log the summands as they are before modulations weigh them."""
-        named = {f"train/loss/{name}": term.detach() for name, term in terms.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=samples, sync_dist=True)
 
     def _log_step(
         self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage

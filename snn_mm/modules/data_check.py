@@ -29,3 +29,33 @@ def check_against_data(modalities: Sequence[str], num_classes: int, data: object
     classes = getattr(data, "num_classes", num_classes)
     if classes != num_classes:
         raise UserError(f"model.num_classes is {num_classes}, but {name} has {classes} classes")
+
+
+def check_sequences(
+    feature_dims: dict[str, int], max_lengths: dict[str, int], own_labels: list[str], data: object
+) -> None:
+    """Refuse data whose sequences are of other widths or longer, or that lack a modality's labels.
+
+    Args:
+        feature_dims: D by modality, of the model.
+        max_lengths: longest sequence by modality, of the model.
+        own_labels: modalities that are trained on labels of their own.
+        data: a data module; what it does not say is not checked.
+
+    Raises:
+        UserError: names the key of the model, and what the data have.
+    """
+    name = type(data).__name__
+    found = {
+        "feature_dims": (feature_dims, getattr(data, "feature_dims", feature_dims)),
+        "max_lengths": (max_lengths, getattr(data, "max_lengths", max_lengths)),
+    }
+    for key, (wanted, offered) in found.items():
+        if any(wanted[modality] != offered.get(modality) for modality in wanted):
+            raise UserError(f"model.{key} is {wanted}, but {name} has {dict(offered)}")
+    labelled = getattr(data, "labelled_modalities", own_labels)
+    if missing := [modality for modality in own_labels if modality not in labelled]:
+        raise UserError(
+            f"model.labels is 'own', but {name} has no labels of {', '.join(missing)}\n"
+            "accepted: labels: multimodal, which trains every head on the label of the clip"
+        )

@@ -1,0 +1,170 @@
+"""What all data modules share: loaders, their order and fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from datamodules.sampler import EpochSampler
+from datamodules.split import Source
+from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+_NEEDED_BY_STAGE: dict[str, tuple[SplitName, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": ("test",),
+}
+
+
+@dataclass(frozen=True)
+class LoaderOptions:
+    """The `DataLoader` knobs; none of them changes what the data are.
+
+    Attributes:
+        batch_size: samples a batch, on each rank.
+        num_workers: processes that prepare batches; 0 prepares them in the main process.
+        pin_memory: page-locked batches, for faster copies to a GPU.
+        persistent_workers: keep the workers from one epoch to the next.
+        prefetch_factor: batches that each worker keeps ready; needs workers.
+        drop_last: leave out the last, smaller training batch.
+    """
+
+    batch_size: int = 64
+    num_workers: int = 0
+    pin_memory: bool = False
+    persistent_workers: bool = False
+    prefetch_factor: int | None = None
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.num_workers < 0:
+            raise UserError(
+                f"loader: batch_size is {self.batch_size} and num_workers {self.num_workers}; "
+                "accepted are at least 1 and at least 0."
+            )
+        if self.num_workers == 0 and (self.persistent_workers or self.prefetch_factor):
+            raise UserError(
+                "loader: persistent_workers and prefetch_factor need num_workers of at least 1."
+            )
+
+
+DEFAULT_LOADER = LoaderOptions()
+
+
+class SplitDataModule(LightningDataModule, ABC):
+    """Base of every data module: load a split, say what a batch of it is.
+
+    The training order depends on `(seed, epoch)` alone, so that a run resumed at the start of an
+    epoch sees what the uninterrupted run saw; validation and test keep the order of the split.
+    It also works without a trainer: `dm.setup("fit"); next(iter(dm.train_dataloader()))`.
+
+    Args:
+        root: directory of the data and of what is prepared from them.
+        seed: decides splits, pairs and the training order.
+        loader: how batches are loaded.
+    """
+
+    modalities: tuple[str, ...]
+
+    def __init__(
+        self, root: str = "data", seed: int = 0, loader: LoaderOptions = DEFAULT_LOADER
+    ) -> None:
+        super().__init__()
+        if seed < 0:
+            raise UserError(f"seed is {seed}; accepted are integers from 0.")
+        self.root, self.seed, self.loader = root, seed, loader
+        self._splits: dict[SplitName, Source] = {}
+
+    @abstractmethod
+    def load_split(self, name: SplitName) -> Source:
+        """Open one split; called once for each split that is needed."""
+
+    @abstractmethod
+    def check_split(self, name: SplitName, split: Source) -> None:
+        """Raise a UserError for a split that can't be trained or evaluated on."""
+
+    @staticmethod
+    @abstractmethod
+    def collate(samples: list[Any]) -> Batch:
+        """Make a batch of samples."""
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that change the samples without changing the stored arrays."""
+        return {}
+
+    def split(self, name: SplitName) -> Source:
+        """Return a split, loaded and checked when it is first asked for."""
+        if name not in self._splits:
+            split = self.load_split(name)
+            self.check_split(name, split)
+            self._splits[name] = split
+        return self._splits[name]
+
+    def setup(self, stage: str) -> None:
+        """Open the splits that the stage needs."""
+        for name in _NEEDED_BY_STAGE[stage]:
+            self.split(name)
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that change when any sample or its order changes."""
+        options = json.dumps({"seed": self.seed, **self.content_options()}, sort_keys=True)
+        sha = hashlib.sha256(options.encode())
+        for name in SPLITS:
+            sha.update(self.split(name).digest().encode())
+        return sha.hexdigest()[:16]
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return training batches in an order that depends on `(seed, epoch)` alone."""
+        split = self.split("train")
+        trainer = self.trainer
+        sampler = EpochSampler(
+            split,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+            seed=self.seed,
+            drop_last=self.loader.drop_last,
+        )
+        return self._loader(split, sampler, drop_last=self.loader.drop_last)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return validation batches in fixed order."""
+        return self._loader(self.split("val"))
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Return test batches in fixed order."""
+        return self._loader(self.split("test"))
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the test batches: what `predict` writes can be compared with the labels."""
+        return self.test_dataloader()
+
+    def _loader(
+        self,
+        split: Source,
+        sampler: EpochSampler | None = None,
+        drop_last: bool = False,
+    ) -> DataLoader[Any]:
+        """Wrap a split; without a sampler the order is that of the split."""
+        options = self.loader
+        return DataLoader(
+            split,
+            batch_size=options.batch_size,
+            sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only
+            num_workers=options.num_workers,
+            collate_fn=self.collate,
+            pin_memory=options.pin_memory,
+            drop_last=drop_last,
+            persistent_workers=options.persistent_workers,
+            prefetch_factor=options.prefetch_factor,
+        )

@@ -1,0 +1,1 @@
+"""torchmetrics that the ecosystem lacks."""

@@ -1,0 +1,133 @@
+"""What every trained module shares: an optimizer, and one step that all stages go through."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from snn_mm.contracts import Batch, LossTerms, Scope
+from snn_mm.modules.optimizers import (
+    Interval,
+    OptimizerFactory,
+    SchedulerFactory,
+    check_groups,
+    check_interval,
+    group_parameters,
+    paper_sgd,
+)
+
+Stage = Literal["train", "val", "test"]
+STAGES: tuple[Stage, ...] = ("train", "val", "test")
+
+
+class TaskModule(LightningModule, ABC):
+    """Base of every module of this library, whatever it predicts.
+
+    A subclass builds its networks, calls `check_parameter_groups`, and says what a step computes
+    (`shared_step`) and whose each parameter is.
+
+    Args:
+        optimizer: makes the optimizer from parameters or parameter groups.
+        lr_scheduler: makes the learning-rate schedule; none if left out.
+        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
+        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
+        parameter_groups: optimizer options by modality name or `fusion`, such as
+            `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerFactory = paper_sgd,
+        lr_scheduler: SchedulerFactory | None = None,
+        lr_scheduler_interval: Interval = "epoch",
+        lr_scheduler_monitor: str = "val/loss",
+        parameter_groups: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.optimizer_factory = optimizer
+        self.scheduler_factory = lr_scheduler
+        self.scheduler_interval = lr_scheduler_interval
+        self.scheduler_monitor = lr_scheduler_monitor
+        self.parameter_groups = parameter_groups or {}
+
+    @property
+    @abstractmethod
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of fusion."""
+
+    @abstractmethod
+    def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
+        """Loss of one batch; updates and logs metrics."""
+
+    @abstractmethod
+    def metric_names(self) -> list[str]:
+        """Every name that validation logs: what a checkpoint or schedule may monitor."""
+
+    @abstractmethod
+    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """Parameters that belong to one modality: its encoder and its own head."""
+
+    @abstractmethod
+    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
+        """Parameters of the fused head, or of the whole fusion."""
+
+    def check_parameter_groups(self) -> None:
+        """Refuse optimizer options of a role that the module does not have."""
+        check_groups(self.parameter_groups, (*self.modalities, "fusion"))
+
+    def share_of_union(self, samples: int) -> float:
+        """What this rank's mean loss counts for, so that DDP's mean is that of the union batch.
+
+        1 unless ranks differ in their number of samples, as in a short last batch.
+        """
+        ranks = 1 if self._trainer is None else self.trainer.world_size
+        if ranks == 1:
+            return 1.0
+        count = torch.tensor(float(samples), device=self.device)
+        return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One training step."""
+        return self.shared_step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """One validation step."""
+        self.shared_step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """One test step."""
+        self.shared_step(batch, "test")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer over all parameters or over groups, and its schedule."""
+        optimizer = self.optimizer_factory(self._optimizer_input())
+        if self.scheduler_factory is None:
+            return optimizer
+        scheduler = self.scheduler_factory(optimizer)
+        check_interval(scheduler, self.scheduler_interval)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": scheduler,
+                "interval": self.scheduler_interval,
+                "monitor": self.scheduler_monitor,
+            },
+        }
+
+    def _optimizer_input(self) -> list[Any]:
+        if not self.parameter_groups:
+            return list(self.parameters())
+        members = {name: self.modality_parameters(name) for name in self.modalities}
+        members["fusion"] = self.fusion_parameters("module")
+        return group_parameters(members, self.parameter_groups)
+
+    def log_terms(self, terms: LossTerms, samples: int) -> None:
+        """Log the summands as they are before modulations weigh them."""
+        named = {f"train/loss/{name}": term.detach() for name, term in terms.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=samples, sync_dist=True)

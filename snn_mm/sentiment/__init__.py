@@ -1,0 +1,1 @@
+"""Networks that score sentiment from sequences of features: SGMT and its baselines."""

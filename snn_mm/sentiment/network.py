@@ -1,0 +1,68 @@
+"""The contract of every network that scores sequences: SGMT and its baselines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from torch import Tensor, nn
+
+from snn_mm.contracts import FUSED, Scope
+
+
+class SentimentNetwork(nn.Module, ABC):
+    """Sequences of features by modality in, one score per sample and head out.
+
+    Padding never changes a result: a clip alone scores as it does in a batch with longer ones.
+
+    Attributes:
+        feature_dims: D by modality, in the order of fusion.
+        max_lengths: the longest sequence of the data by modality.
+        encoders: what belongs to one modality alone, by modality; empty where nothing does.
+        unimodal_heads: by modality, what makes its own score; empty without such heads.
+        fused_head: makes the fused score.
+    """
+
+    encoders: nn.ModuleDict
+    unimodal_heads: nn.ModuleDict
+    fused_head: nn.Module
+
+    def __init__(self, feature_dims: dict[str, int], max_lengths: dict[str, int]) -> None:
+        super().__init__()
+        self.feature_dims = dict(feature_dims)
+        self.max_lengths = {name: max_lengths[name] for name in feature_dims}
+        self.encoders, self.unimodal_heads = nn.ModuleDict(), nn.ModuleDict()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of fusion."""
+        return tuple(self.feature_dims)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Names of the scores that `forward` gives; the fused one is the last."""
+        return (*self.unimodal_heads, FUSED)
+
+    @abstractmethod
+    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
+
+    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """Parameters that belong to one modality: its encoder and its own head."""
+        for parts in (self.encoders, self.unimodal_heads):
+            if modality in parts:
+                yield from parts[modality].parameters()
+
+    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
+        """Parameters of the fused head, or all that belong to no single modality."""
+        if scope == "classifier":
+            yield from self.fused_head.parameters()
+            return
+        owned = chain.from_iterable(map(self.modality_parameters, self.modalities))
+        taken = {id(parameter) for parameter in owned}
+        yield from (parameter for parameter in self.parameters() if id(parameter) not in taken)
+
+
+NetworkFactory = Callable[[dict[str, int], dict[str, int]], SentimentNetwork]
+"""Makes a network from feature widths and longest lengths by modality."""

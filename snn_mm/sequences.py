@@ -1,0 +1,139 @@
+"""Sequences of different lengths in one batch: masks, means, and a common number of steps.
+
+A sequence is `[N, L, D]` with lengths `[N]`; what lies beyond a length is padding, whatever values
+it holds, and never reaches a result.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from snn_mm.errors import UserError
+
+Padding = Literal["masked", "averaged"]
+
+
+def valid_mask(lengths: Tensor, steps: int) -> Tensor:
+    """Which of `steps` positions are no padding, `[N, L]` in bool.
+
+    Args:
+        lengths: `[N]`.
+        steps: L.
+    """
+    return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)  # [N, L]
+
+
+def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    """The sequence `[N, L, D]` with zeros beyond its length, also where there was NaN."""
+    return x.masked_fill(~valid_mask(lengths, x.shape[1]).unsqueeze(-1), 0.0)
+
+
+def masked_mean(x: Tensor, lengths: Tensor) -> Tensor:
+    """Mean over the valid steps of `[N, L, D]`, `[N, D]`."""
+    return zero_padding(x, lengths).sum(dim=1) / lengths.unsqueeze(1).to(x.dtype)  # [N, D]
+
+
+def last_valid(x: Tensor, lengths: Tensor) -> Tensor:
+    """The last valid step of `[N, L, D]`, `[N, D]`."""
+    rows = torch.arange(len(x), device=x.device)
+    return x[rows, lengths.to(x.device) - 1]
+
+
+def pool_masked(x: Tensor, lengths: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Average over windows of valid steps; a window is as long as its valid steps.
+
+    Args:
+        x: `[N, L, D]`.
+        lengths: `[N]`.
+        window: steps that become one.
+
+    Returns:
+        `[N, ceil(L / window), D]`, zero where nothing is valid, and lengths `[N]`.
+    """
+    if window == 1:
+        return zero_padding(x, lengths), lengths
+    steps = -(-x.shape[1] // window)
+    padded = x.new_zeros(len(x), steps * window, x.shape[2])
+    padded[:, : x.shape[1]] = zero_padding(x, lengths)
+    sums = padded.unflatten(1, (steps, window)).sum(dim=2)  # [N, steps, D]
+    starts = torch.arange(steps, device=x.device) * window
+    counts = (lengths.unsqueeze(1) - starts).clamp(1, window)  # [N, steps]
+    return sums / counts.unsqueeze(-1).to(x.dtype), -(-lengths // window)
+
+
+def pool_averaged(x: Tensor, max_length: int, steps: int) -> Tensor:
+    """Average the whole padded sequence to `steps`, as MMSA does.
+
+    Windows of ceil(max_length / steps), the last step repeated to fill the last window. Zeros of
+    the padding are averaged in.
+
+    Args:
+        x: `[N, L, D]`; extended with zeros to `max_length`.
+        max_length: length of the padded sequences in the feature file.
+        steps: length of the result.
+
+    Returns:
+        `[N, steps, D]`.
+    """
+    whole = x.new_zeros(len(x), max_length, x.shape[2])
+    whole[:, : x.shape[1]] = x
+    window = -(-max_length // steps)
+    tail = whole[:, -1:].expand(-1, window * steps - max_length, -1)
+    return torch.cat([whole, tail], dim=1).unflatten(1, (steps, window)).mean(dim=2)
+
+
+def align_steps(
+    inputs: dict[str, Tensor],
+    lengths: dict[str, Tensor],
+    max_lengths: dict[str, int],
+    steps: int,
+    padding: Padding = "masked",
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Bring sequences of all modalities to the same number of steps, at most `steps`.
+
+    Each modality is averaged over windows of ceil(its longest / `steps`); it is never stretched.
+
+    Args:
+        inputs: `[N, L, D]` by modality.
+        lengths: `[N]` by modality.
+        max_lengths: length of the longest sequence of the data by modality, so that a clip does
+            not depend on the others of its batch.
+        steps: T.
+        padding: `masked` averages valid steps alone; `averaged` is MMSA's rule, in which the zeros
+            of the padding count and every one of T steps is valid.
+
+    Returns:
+        Sequences `[N, T', D]` with one T' <= T, and lengths `[N]`, by modality.
+
+    Raises:
+        UserError: a sequence is longer than `max_lengths` says.
+    """
+    for name, x in inputs.items():
+        if x.shape[1] > max_lengths[name]:
+            raise UserError(
+                f"model.max_lengths.{name} is {max_lengths[name]}, but a sequence of {x.shape[1]} "
+                "steps came; set it to the longest of the data"
+            )
+    if padding == "averaged":
+        full = {
+            name: pool_averaged(zero_padding(x, lengths[name]), max_lengths[name], steps)
+            for name, x in inputs.items()
+        }
+        return full, {name: torch.full_like(lengths[name], steps) for name in inputs}
+    pooled = {
+        name: pool_masked(x, lengths[name], -(-max_lengths[name] // steps))
+        for name, x in inputs.items()
+    }
+    longest = max(int(length.max()) for _, length in pooled.values())
+    sequences = {name: _resized(x, longest) for name, (x, _) in pooled.items()}
+    return sequences, {name: length for name, (_, length) in pooled.items()}
+
+
+def _resized(x: Tensor, steps: int) -> Tensor:
+    """Cut or extend `[N, L, D]` with zeros to `[N, steps, D]`."""
+    if x.shape[1] >= steps:
+        return x[:, :steps]
+    return torch.cat([x, x.new_zeros(len(x), steps - x.shape[1], x.shape[2])], dim=1)

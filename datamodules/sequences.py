@@ -1,0 +1,240 @@
+"""Data sets of feature sequences with scores: sentiment, and whatever else comes as sequences."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from datamodules.split import Draw, Source
+from datamodules.split_module import SPLITS, SplitDataModule, SplitName
+from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
+
+Array = NDArray[Any]
+
+
+class SequenceSample(NamedTuple):
+    """One sample; its lengths are those of its inputs.
+
+    Attributes:
+        inputs: `[L, D]` in float32 by modality, without padding; every modality has its own L.
+        target: the score.
+        unimodal_target: the score by modality, for those that have one of their own.
+        id: the name that error messages use.
+    """
+
+    inputs: dict[str, Tensor]
+    target: float
+    unimodal_target: dict[str, float]
+    id: str
+
+
+@dataclass(frozen=True)
+class SequenceSplit(Source):
+    """Padded sequences, each read up to its length.
+
+    Attributes:
+        arrays: `[n, L, D]` by modality, padded at the end; may be memory-mapped.
+        lengths: how many steps are no padding, `[n]` by modality.
+        targets: the score of each sample, `[n]`.
+        ids: a unique name of each sample.
+        unimodal_targets: scores `[n]` by modality, for those that have their own.
+        content: a digest of `arrays` where it is known, so that large files are not read for it.
+    """
+
+    arrays: Mapping[str, Array]
+    lengths: Mapping[str, Array]
+    targets: Array
+    ids: Sequence[str]
+    unimodal_targets: Mapping[str, Array] = field(default_factory=dict)
+    content: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int | Draw) -> SequenceSample:
+        row = index.row if isinstance(index, Draw) else index
+        # The copy detaches the tensor from a memory map, which is read-only.
+        inputs = {
+            name: torch.from_numpy(np.array(self.sequence(name, row), dtype=np.float32))
+            for name in self.arrays
+        }
+        own = {name: float(scores[row]) for name, scores in self.unimodal_targets.items()}
+        return SequenceSample(inputs, float(self.targets[row]), own, str(self.ids[row]))
+
+    def sequence(self, modality: str, row: int) -> Array:
+        """Return the steps `[L, D]` of one sample that are no padding."""
+        return self.arrays[modality][row, : self.lengths[modality][row]]
+
+    def width(self, modality: str) -> int:
+        """Return D of a modality."""
+        return int(self.arrays[modality].shape[-1])
+
+    def longest(self, modality: str) -> int:
+        """Return the steps that a sequence of a modality has room for."""
+        return int(self.arrays[modality].shape[1])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many samples each part has, by the part's name."""
+        own = {f"labels of {name}": len(x) for name, x in self.unimodal_targets.items()}
+        lengths = {f"lengths of {name}": len(x) for name, x in self.lengths.items()}
+        arrays = {name: len(x) for name, x in self.arrays.items()}
+        ids = {"labels": len(self.targets), "unique ids": len(set(self.ids))}
+        return {**arrays, **lengths, **own, **ids}
+
+    def digest(self) -> str:
+        """Return a SHA-256 of everything that decides the samples."""
+        sha = hashlib.sha256("\n".join(self.ids).encode())
+        arrays = {} if self.content is not None else self.arrays
+        sha.update((self.content or "").encode())
+        for part in (arrays, self.lengths, {"": self.targets}, self.unimodal_targets):
+            for name, array in sorted(part.items()):
+                sha.update(f"{name} {array.dtype} {array.shape}".encode())
+                sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
+
+
+class SequenceDataModule(SplitDataModule):
+    """Base of every data set of sequences: name the modalities, and load a split.
+
+    Attributes:
+        labelled_modalities: those with a score of their own.
+    """
+
+    labelled_modalities: tuple[str, ...] = ()
+
+    @abstractmethod
+    def load_split(self, name: SplitName) -> SequenceSplit:
+        """Open one split; called once for each split that is needed."""
+
+    @property
+    def feature_dims(self) -> dict[str, int]:
+        """D by modality; what a model needs."""
+        train = cast("SequenceSplit", self.split("train"))
+        return {name: train.width(name) for name in self.modalities}
+
+    @property
+    def max_lengths(self) -> dict[str, int]:
+        """Steps of the longest sequence of all splits by modality; what a model needs."""
+        splits = [cast("SequenceSplit", self.split(name)) for name in SPLITS]
+        return {name: max(split.longest(name) for split in splits) for name in self.modalities}
+
+    def check_split(self, name: SplitName, split: Source) -> None:
+        """Refuse a split that is empty, inconsistent, or has labels that are no numbers."""
+        check_sequence_split(
+            name, cast("SequenceSplit", split), self.modalities, self.labelled_modalities
+        )
+
+    @staticmethod
+    def collate(samples: list[Any]) -> Batch:
+        """Pad samples to the longest of the batch."""
+        return collate(samples)
+
+
+def collate(samples: list[SequenceSample]) -> Batch:
+    """Pad sequences with zeros to the longest of the batch, in each modality.
+
+    Raises:
+        UserError: a sequence holds NaN or infinity; names the modality and the sample.
+    """
+    names, owners = samples[0].inputs, samples[0].unimodal_target
+    sequences = {name: [sample.inputs[name] for sample in samples] for name in names}
+    for name, rows in sequences.items():
+        _check_finite(name, rows, samples)
+    batch: Batch = {
+        "inputs": {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
+        "lengths": {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()},
+        "target": torch.tensor([sample.target for sample in samples], dtype=torch.float32),
+        "id": [sample.id for sample in samples],
+    }
+    if owners:
+        own = {name: [sample.unimodal_target[name] for sample in samples] for name in owners}
+        batch["unimodal_target"] = {
+            name: torch.tensor(scores, dtype=torch.float32) for name, scores in own.items()
+        }
+    return batch
+
+
+def _check_finite(modality: str, rows: list[Tensor], samples: list[SequenceSample]) -> None:
+    """Refuse sequences `[L, D]` with NaN or infinity, naming the first such sample."""
+    for row, sample in zip(rows, samples, strict=True):
+        if not row.isfinite().all():
+            raise UserError(f"NaN or infinity in modality '{modality}' of sample '{sample.id}'.")
+
+
+def check_sequence_split(
+    name: str,
+    split: SequenceSplit,
+    modalities: Sequence[str],
+    labelled_modalities: Sequence[str] = (),
+) -> None:
+    """Refuse a split that is empty or inconsistent.
+
+    Args:
+        name: of the split.
+        split: what to check.
+        modalities: those that the data module declares.
+        labelled_modalities: those it declares to have a score of their own.
+
+    Raises:
+        UserError: names the split, the part or the sample, and what is accepted.
+    """
+    if len(split) == 0:
+        raise UserError(f"The '{name}' split is empty: no sample to read.")
+    declared = {"sequences": modalities, "lengths": modalities, "labels": labelled_modalities}
+    parts = (split.arrays, split.lengths, split.unimodal_targets)
+    for (part, names), found in zip(declared.items(), parts, strict=True):
+        if set(found) != set(names):
+            raise UserError(
+                f"The '{name}' split has {part} of the modalities {sorted(found)}; "
+                f"the data module declares {sorted(names)}."
+            )
+    _check_counts(name, split)
+    _check_lengths(name, split)
+    _check_targets(name, split)
+
+
+def _check_counts(name: str, split: SequenceSplit) -> None:
+    """Refuse parts of different length, and ids that occur twice."""
+    counts = split.counts()
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{count} {part}" for part, count in counts.items())
+        raise UserError(f"The parts of the '{name}' split differ in length: {found}.")
+
+
+def _check_lengths(name: str, split: SequenceSplit) -> None:
+    """Refuse lengths outside of what the array holds, naming the first such sample."""
+    for modality, lengths in split.lengths.items():
+        longest = split.longest(modality)
+        if len(outside := np.flatnonzero((lengths < 1) | (lengths > longest))):
+            first = outside[0]
+            raise UserError(
+                f"The length of '{modality}' is {lengths[first]} in sample '{split.ids[first]}' "
+                f"of the '{name}' split; accepted are 1 to {longest}."
+            )
+
+
+def _check_targets(name: str, split: SequenceSplit) -> None:
+    """Refuse labels that are NaN or infinite, naming the first such sample."""
+    for key, scores in _labels(split):
+        if len(wrong := np.flatnonzero(~np.isfinite(scores))):
+            raise UserError(
+                f"{key} of sample '{split.ids[wrong[0]]}' in the '{name}' split is "
+                f"{scores[wrong[0]]}; accepted are finite numbers."
+            )
+
+
+def _labels(split: SequenceSplit) -> Iterator[tuple[str, Array]]:
+    """Yield what an error calls the labels, and the labels `[n]`."""
+    yield "The label", split.targets
+    for modality, scores in split.unimodal_targets.items():
+        yield f"The label of '{modality}'", scores

@@ -113,7 +113,20 @@ class ModulatesLoss(Protocol):
 
 
 @runtime_checkable
-class Modulated(Protocol):
+class OwnsParameters(Protocol):
+    """A module that says which parameters belong to which modality."""
+
+    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
+        """Parameters that belong to one modality: its encoder and its own classifier."""
+        ...
+
+    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
+        """Parameters of the fused classifier, or of the whole fusion module."""
+        ...
+
+
+@runtime_checkable
+class Modulated(OwnsParameters, Protocol):
     """What a modulation needs of a LightningModule; any module that offers it can be modulated.
 
     Attributes:
@@ -135,14 +148,6 @@ class Modulated(Protocol):
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        ...
-
-    def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
-        """Parameters that belong to one modality: its encoder and its own classifier."""
-        ...
-
-    def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
-        """Parameters of the fused classifier, or of the whole fusion module."""
         ...
 
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -39,6 +39,10 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         surrogate_function: derivative of the step in the backward pass; None is ATan(2).
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
         implementation: `auto`, or `reference` for spikingjelly's operations, which counters see.
+
+    Attributes:
+        valid: which positions `[T, N]` of the next input are no padding; None where all are. Only
+            monitors read it: whoever sets it gives padding no current, at the end of a sequence.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
             step_mode="m",
         )
         self.fires_at_threshold = fires_at_threshold
+        self.valid: Tensor | None = None
         self.implementation = implementation
 
     def materialize_states(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
-from spikingjelly.activation_based.monitor import OutputMonitor
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from snn_mm.neurons import is_spiking
+
+FUSION = "fusion"
 
 
 def sum_leading(spikes: Tensor, dims: int) -> Tensor:
@@ -23,26 +28,42 @@ def sum_leading(spikes: Tensor, dims: int) -> Tensor:
     return spikes.sum(leading, dtype=torch.float32)
 
 
-def count_spikes(spikes: Tensor) -> Tensor:
+def steps_seen(neurons: BaseNode, spikes: Tensor) -> Tensor:
+    """Time steps times samples of a spike train `[T, N, ...]`, without padding; a float64 scalar.
+
+    Sequences of different lengths share a batch, and their padding is no time in which a neuron
+    could fire.
+    """
+    valid = getattr(neurons, "valid", None)
+    if valid is not None:
+        total: Tensor = valid.sum(dtype=torch.float64)
+        return total
+    steps = spikes.shape[: 2 if neurons.step_mode == "m" else 1].numel()
+    return torch.tensor(float(steps), dtype=torch.float64, device=spikes.device)
+
+
+def count_spikes(neurons: BaseNode, spikes: Tensor) -> Tensor:
     """Number of spikes and of places where one could be, `[2]`, of a spike train `[T, N, ...]`.
 
     Sums of float32 are exact up to 2^24, which one neuron in one batch stays below; summing all in
     float64 at once takes fifty times as long.
     """
-    total = torch.tensor(float(spikes.numel()), dtype=torch.float64, device=spikes.device)
-    return torch.stack([sum_leading(spikes, 2).sum(dtype=torch.float64), total])
+    dims = 2 if neurons.step_mode == "m" else 1
+    places = steps_seen(neurons, spikes) * spikes.shape[dims:].numel()
+    return torch.stack([sum_leading(spikes, dims).sum(dtype=torch.float64), places])
 
 
 class FiringRateMonitor(Callback):
-    """Log the mean firing rate of every spiking encoder in validation and test.
+    """Log the mean firing rate of every spiking encoder, and of a spiking fusion, in evaluation.
 
     The rate of an encoder is its number of spikes divided by neurons, time steps and samples, in
-    [0, 1]: spikes per neuron and time step. Encoders without spiking neurons (ANN twins) are left
-    out. Sums are added over batches and ranks.
+    [0, 1]: spikes per neuron and time step that is no padding. Encoders without spiking neurons
+    (ANN twins) are left out. Sums are added over batches and ranks.
     """
 
     def __init__(self) -> None:
-        self._monitors: dict[str, OutputMonitor] = {}
+        self._counts: dict[str, list[Tensor]] = {}
+        self._hooks: list[RemovableHandle] = []
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start counting."""
@@ -68,23 +89,43 @@ class FiringRateMonitor(Callback):
 
     def _attach(self, pl_module: LightningModule) -> None:
         self._detach()
-        self._monitors = {
-            name: OutputMonitor(encoder, BaseNode, count_spikes)
-            for name, encoder in spiking_encoders(pl_module)
-        }
+        for name, part in spiking_parts(pl_module):
+            counts = self._counts[name] = []
+            self._hooks += [
+                neurons.register_forward_hook(counter(counts))
+                for neurons in part.modules()
+                if isinstance(neurons, BaseNode)
+            ]
 
     def _log_and_detach(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        for name, monitor in self._monitors.items():
+        for name, counts in self._counts.items():
             spikes, places = trainer.strategy.reduce(
-                torch.stack(monitor.records).sum(dim=0), reduce_op="sum"
+                torch.stack(counts).sum(dim=0), reduce_op="sum"
             ).tolist()
             pl_module.log(f"{stage}/firing_rate/{name}", spikes / places, rank_zero_only=False)
         self._detach()
 
     def _detach(self) -> None:
-        for monitor in self._monitors.values():
-            monitor.close()
-        self._monitors = {}
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._counts = [], {}
+
+
+def counter(counts: list[Tensor]) -> Callable[[BaseNode, Any, Tensor], None]:
+    """A forward hook that keeps what a layer of neurons fired."""
+
+    def count(neurons: BaseNode, inputs: Any, spikes: Tensor) -> None:
+        counts.append(count_spikes(neurons, spikes.detach()))
+
+    return count
+
+
+def spiking_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Encoders that hold spiking neurons, with their modality, and the fusion if it does."""
+    yield from spiking_encoders(module)
+    fusion = getattr(module, FUSION, None)
+    if isinstance(fusion, nn.Module) and is_spiking(fusion):
+        yield FUSION, fusion
 
 
 def spiking_encoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -93,5 +134,5 @@ def spiking_encoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if not isinstance(encoders, nn.ModuleDict):
         return
     for name, encoder in encoders.items():
-        if any(isinstance(part, BaseNode) for part in encoder.modules()):
+        if is_spiking(encoder):
             yield name, encoder

@@ -9,10 +9,9 @@ import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
-from snn_mm.callbacks.firing_rate import spiking_encoders, sum_leading
+from snn_mm.callbacks.firing_rate import spiking_parts, steps_seen, sum_leading
 from snn_mm.errors import UserError
 
-FUSION = "fusion"
 BINS = 60
 LOWEST, HIGHEST = -3.0, 1.5
 """Range of the membrane histogram, in units of the layer's firing threshold."""
@@ -96,7 +95,7 @@ class SpikeCounter:
                 "Silent and saturated neurons need inputs of one size; take SpikeMonitor out."
             )
         self._fired += fired
-        self._places += spikes.shape[:dims].numel()
+        self._places += steps_seen(neurons, spikes).to(torch.int64)
         if isinstance(neurons.v, Tensor):
             potential = neurons.v[: self._membrane_samples] / neurons.v_threshold  # [n, ...]
             counts = membrane_histogram(potential)
@@ -135,11 +134,7 @@ def membrane_histogram(potential: Tensor) -> Tensor:
 
 def spiking_layers(module: nn.Module) -> Iterator[tuple[str, str, BaseNode]]:
     """Modality, name and layer of all neurons of a module's encoders and fusion."""
-    fusion = getattr(module, FUSION, None)
-    owners = list(spiking_encoders(module))
-    if isinstance(fusion, nn.Module):
-        owners.append((FUSION, fusion))
-    for modality, owner in owners:
+    for modality, owner in spiking_parts(module):
         for name, part in owner.named_modules():
             if isinstance(part, BaseNode):
                 yield modality, name, part

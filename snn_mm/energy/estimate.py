@@ -56,7 +56,10 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
                 "id": batch["id"][i : i + 1],
             }
             if "lengths" in batch:
-                sample["lengths"] = _pick(batch["lengths"], i)
+                lengths = sample["lengths"] = _pick(batch["lengths"], i)
+                sample["inputs"] = {  # padding is no cost of the sample
+                    name: x[:, : int(lengths[name])] for name, x in sample["inputs"].items()
+                }
             yield cast("Batch", sample)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from torch import nn
 
-from snn_mm.contracts import Modulated
+from snn_mm.contracts import OwnsParameters
 from snn_mm.energy.counts import Counts, Layer
 
 FUSION = "fusion"
@@ -51,7 +51,7 @@ def _owned(module: nn.Module, encoders: nn.ModuleDict) -> Iterator[tuple[str, li
     """The modules of each modality: its encoder's, and layers made of its parameters alone."""
     for key, encoder in encoders.items():
         parts = list(encoder.modules())
-        if isinstance(module, Modulated):
+        if isinstance(module, OwnsParameters):
             own = {id(parameter) for parameter in module.modality_parameters(key)}
             parts += [part for part in module.modules() if _is_made_of(part, own)]
         yield key, parts

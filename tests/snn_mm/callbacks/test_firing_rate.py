@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from snn_mm.callbacks import FiringRateMonitor
-from snn_mm.callbacks.firing_rate import count_spikes
+from snn_mm.callbacks.firing_rate import count_spikes, spiking_parts
 from snn_mm.contracts import Batch
 from snn_mm.encoders import ConvNet, Encoder
 from snn_mm.fusion import Concat
@@ -91,4 +91,19 @@ def test_ann_twin_has_no_firing_rate_and_no_hooks_stay_behind(trainer: Trainer) 
 
 def test_count_is_exact_for_bfloat16_spikes() -> None:
     spikes = torch.ones(1000, 1000, dtype=torch.bfloat16)
-    assert count_spikes(spikes).tolist() == [1e6, 1e6]
+    assert count_spikes(Always(1), spikes).tolist() == [1e6, 1e6]
+
+
+def test_padding_is_no_place_where_a_neuron_could_fire() -> None:
+    neurons = Always(2)
+    neurons.valid = torch.tensor([[True, True], [True, False], [True, False]])  # [T, N]
+    spikes = torch.zeros(3, 2, 4)
+    spikes[:, 0] = 1.0
+    assert count_spikes(neurons, spikes).tolist() == [12.0, 16.0]
+
+
+def test_a_spiking_fusion_has_a_rate_of_its_own() -> None:
+    module = IEMFModule({"a": TwoLayers()}, Concat, 2)
+    module.fusion.neurons = Always(1)
+    names = [name for name, _ in spiking_parts(module)]
+    assert names == ["a", "fusion"]

@@ -78,3 +78,14 @@ def test_noise_of_a_network_leaves_the_random_state_alone() -> None:
     before = torch.get_rng_state()
     estimate_energy(module, list(single_samples(batch)), preset_cost_model("45nm-fp32"))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_single_sample_brings_no_padding() -> None:
+    batch = Batch(
+        inputs={"a": torch.ones(2, 5, 3)},
+        target=torch.zeros(2),
+        id=["x", "y"],
+        lengths={"a": torch.tensor([2, 5])},
+    )
+    samples = list(single_samples(batch))
+    assert [sample["inputs"]["a"].shape for sample in samples] == [(1, 2, 3), (1, 5, 3)]

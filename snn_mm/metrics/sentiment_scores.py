@@ -1,0 +1,219 @@
+"""How sentiment scores are rated: pure functions, the rules of MMSA.
+
+Predicted scores are compared with annotated ones after both became classes. The rules are those of
+`utils/metricsTop.py` of thuiar/MMSA, which most published tables of CH-SIMS, MOSI and MOSEI follow,
+with two differences: values are fractions that are not rounded (MMSA rounds to four digits and
+prints percent), and what has no value, such as the correlation of a constant, is NaN and no crash.
+
+Classes are made in float32, as there: 0.1 in float32 is not above the edge 0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_f1_score
+
+from snn_mm.errors import UserError
+
+Protocol = Literal["sims", "mosei"]
+
+SIMS_EDGES = {2: (0.0,), 3: (-0.1, 0.1), 5: (-0.7, -0.1, 0.1, 0.7)}
+"""Edges between the classes of CH-SIMS by number of classes; an edge belongs to the class below."""
+
+
+def interval_classes(score: Tensor, edges: tuple[float, ...]) -> Tensor:
+    """Class of each score between right-closed edges, `[N]` in int64.
+
+    Args:
+        score: `[N]`.
+        edges: increasing; class k holds edges[k - 1] < score <= edges[k].
+    """
+    score = score.float()
+    return torch.bucketize(score, score.new_tensor(edges))
+
+
+def rounded_classes(score: Tensor, limit: int) -> Tensor:
+    """Integer next to each score within ±limit, `[N]`; halves go to the even one: 2.5 to 2.
+
+    Args:
+        score: `[N]`.
+        limit: 3 for seven classes, 2 for five.
+    """
+    return score.float().clamp(-limit, limit).round()
+
+
+def agreement(predicted: Tensor, true: Tensor) -> Tensor:
+    """Share of equal classes, a scalar; NaN of no samples.
+
+    Args:
+        predicted: classes `[N]`.
+        true: classes `[N]`.
+    """
+    return (predicted == true).float().mean()
+
+
+def weighted_f1(predicted: Tensor, true: Tensor) -> Tensor:
+    """Mean of both classes' F1, weighted by how often each is true, a scalar; NaN of no samples.
+
+    F1 = Σ_k n_k / N · 2 TP_k / (2 TP_k + FP_k + FN_k), 0 where a class is neither predicted nor
+    true, as scikit-learn's `f1_score(average="weighted")`.
+
+    Args:
+        predicted: two classes `[N]`, bool or 0 and 1.
+        true: the same.
+    """
+    if not len(true):
+        return torch.full((), torch.nan, device=true.device)
+    return multiclass_f1_score(
+        predicted.long(), true.long(), num_classes=2, average="weighted", validate_args=False
+    )
+
+
+def correlation(score: Tensor, target: Tensor) -> Tensor:
+    """Pearson's correlation, a scalar; NaN of fewer than two samples or where one is constant.
+
+    Args:
+        score: `[N]`.
+        target: `[N]`.
+    """
+    # Asked of the values: after a mean is taken off, a constant may leave rounding errors, and
+    # their correlation is any number.
+    if not all(len(x) > 1 and bool((x != x[0]).any()) for x in (score, target)):
+        return torch.full((), torch.nan, device=score.device)
+    return torch.corrcoef(_exact(torch.stack([score, target])))[0, 1].float()
+
+
+def sims_scores(score: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Scores on CH-SIMS: both are clipped to [-1, 1], also for error and correlation.
+
+    Zero is negative in `accuracy_2` and `f1`, which tell <= 0 from > 0.
+
+    Args:
+        score: predicted, `[N]`.
+        target: annotated, `[N]`.
+
+    Returns:
+        Scalars in float32: `accuracy_2`, `accuracy_3`, `accuracy_5`, `f1`, `mae`, `corr`.
+    """
+    score, target = score.float().clamp(-1, 1), target.float().clamp(-1, 1)
+    classes = {
+        count: (interval_classes(score, edges), interval_classes(target, edges))
+        for count, edges in SIMS_EDGES.items()
+    }
+    return {
+        **{f"accuracy_{count}": agreement(*pair) for count, pair in classes.items()},
+        "f1": weighted_f1(*classes[2]),
+        **distances(score, target),
+    }
+
+
+def mosei_scores(score: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Scores on CMU-MOSI and CMU-MOSEI; nothing is clipped for error and correlation.
+
+    `has0` tells < 0 from >= 0 on all samples, `non0` tells <= 0 from > 0 on those whose target is
+    not exactly 0. Papers that say "negative/positive" mean `non0`.
+
+    Args:
+        score: predicted, `[N]`.
+        target: annotated, `[N]`.
+
+    Returns:
+        Scalars in float32: `accuracy_2_has0`, `f1_has0`, `accuracy_2_non0`, `f1_non0`,
+        `accuracy_5`, `accuracy_7`, `mae`, `corr`.
+    """
+    score, target = score.float(), target.float()
+    has0 = score >= 0, target >= 0
+    kept = target != 0
+    non0 = score[kept] > 0, target[kept] > 0
+    return {
+        "accuracy_2_has0": agreement(*has0),
+        "f1_has0": weighted_f1(*has0),
+        "accuracy_2_non0": agreement(*non0),
+        "f1_non0": weighted_f1(*non0),
+        "accuracy_5": agreement(rounded_classes(score, 2), rounded_classes(target, 2)),
+        "accuracy_7": agreement(rounded_classes(score, 3), rounded_classes(target, 3)),
+        **distances(score, target),
+    }
+
+
+def distances(score: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Mean absolute error and correlation of scores `[N]` and targets `[N]`."""
+    error = (_exact(score) - _exact(target)).abs().mean().float()
+    return {"mae": error, "corr": correlation(score, target)}
+
+
+def _exact(values: Tensor) -> Tensor:
+    """Values in float64, so that their order does not matter; MPS has none."""
+    return values if values.device.type == "mps" else values.double()
+
+
+RATINGS: dict[Protocol, Callable[[Tensor, Tensor], dict[str, Tensor]]] = {
+    "sims": sims_scores,
+    "mosei": mosei_scores,
+}
+"""How scores are rated by protocol."""
+
+
+def rate(score: Tensor, target: Tensor, protocol: Protocol) -> dict[str, Tensor]:
+    """Scalars by name, of predicted scores and annotated ones.
+
+    Args:
+        score: predicted, `[N]`.
+        target: annotated, `[N]`.
+        protocol: `sims` for scores in [-1, 1], `mosei` for scores in [-3, 3].
+
+    Raises:
+        UserError: a score or target is NaN or infinite, or the protocol is unknown.
+    """
+    if protocol not in RATINGS:
+        raise UserError(f"protocol is {protocol!r}; accepted: {', '.join(get_args(Protocol))}")
+    for name, values in (("predicted scores", score), ("targets", target)):
+        broken = int((~torch.isfinite(values)).sum())
+        if broken:
+            raise UserError(
+                f"{name}: {broken} of {len(values)} are NaN or infinite; they can't be rated"
+            )
+    return RATINGS[protocol](score, target)
+
+
+def majority_scores(
+    train_target: Tensor, test_target: Tensor, protocol: Protocol
+) -> dict[str, Tensor]:
+    """What a model that ignores its input reaches: the floor of every table.
+
+    Each score is that of the constant which is best by this very score on the training targets:
+    the median for `mae`, a score of the most frequent class for an accuracy. `corr` is NaN.
+
+    Args:
+        train_target: annotated, `[N]`; its different values are the constants that are tried.
+        test_target: annotated, `[N]`, of another number of samples.
+        protocol: `sims` or `mosei`.
+
+    Returns:
+        Scalars by name.
+
+    Raises:
+        UserError: there is no training target, or one is NaN or infinite.
+    """
+    if not len(train_target):
+        raise UserError("the majority of no training targets is asked for")
+    constants: list[float] = torch.unique(train_target).tolist()
+    tried = [_constant_scores(value, train_target, protocol) for value in constants]
+    reached = [_constant_scores(value, test_target, protocol) for value in constants]
+    best = {
+        name: max(range(len(constants)), key=lambda i: _goodness(name, tried[i][name]))
+        for name in tried[0]
+    }
+    return {name: reached[i][name] for name, i in best.items()}
+
+
+def _constant_scores(value: float, target: Tensor, protocol: Protocol) -> dict[str, Tensor]:
+    return rate(torch.full_like(target, value), target, protocol)
+
+
+def _goodness(name: str, value: Tensor) -> float:
+    return -float(value) if name == "mae" else float(value)

@@ -1,0 +1,147 @@
+"""The time loop of a connected LIF layer, with its backward pass written out.
+
+Autograd would record a dozen small operations a step; here a step is a matrix product and a few
+operations in place, and all that can be done for all steps at once is. The operations of the
+forward pass and their order are spikingjelly's, so that spikes are equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import torch
+from spikingjelly.activation_based.surrogate import SurrogateFunctionBase
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class ConnectedSettings(NamedTuple):
+    """What a connected LIF layer is made of beside its connection; it rests at 0.
+
+    Attributes:
+        tau: membrane time constant, above 1.
+        threshold: a neuron fires where its charged membrane is at or above it.
+        decay_input: whether the current is divided by `tau` too.
+        detach_reset: whether the backward pass takes the spike in the reset for a constant.
+        strength: factor of the connection.
+        surrogate: any surrogate of spikingjelly.
+    """
+
+    tau: float
+    threshold: float
+    decay_input: bool
+    detach_reset: bool
+    strength: float
+    surrogate: SurrogateFunctionBase
+
+
+def connected_lif(
+    current: Tensor,
+    membrane: Tensor,
+    fired: Tensor,
+    connection: Tensor,
+    padding: Tensor | None,
+    settings: ConnectedSettings,
+) -> tuple[Tensor, Tensor]:
+    """Run a LIF layer whose neurons drive each other one step later.
+
+    Args:
+        current: I, `[T, N, D]`.
+        membrane: V before the first step, `[N, D]`.
+        fired: spikes of the step before the first, `[N, D]`.
+        connection: ω, `[D, D]`, from neuron j (column) to neuron i (row); gets no gradient.
+        padding: where no current arrives, `[T, N, 1]` in bool.
+        settings: all else.
+
+    Returns:
+        Spikes `[T, N, D]` and the membrane after the last step `[N, D]`.
+    """
+    result = _ConnectedLIF.apply(current, membrane, fired, connection, padding, settings)
+    return cast("tuple[Tensor, Tensor]", result)
+
+
+class _ConnectedLIF(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        membrane: Tensor,
+        fired: Tensor,
+        connection: Tensor,
+        padding: Tensor | None,
+        settings: ConnectedSettings,
+    ) -> tuple[Tensor, Tensor]:
+        charged, spikes, last = _charge_all(current, membrane, fired, connection, padding, settings)
+        ctx.save_for_backward(charged, spikes, connection, padding)
+        ctx.settings = settings
+        return spikes, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad_spikes: Tensor, grad_last: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        charged, spikes, connection, padding = ctx.saved_tensors
+        slope, kept = _slopes(charged, spikes, ctx.settings)
+        gradients = _back_all(
+            grad_spikes, grad_last, slope, kept, connection, padding, ctx.settings
+        )
+        return *gradients, None, None, None
+
+
+def _charge_all(
+    current: Tensor,
+    membrane: Tensor,
+    fired: Tensor,
+    connection: Tensor,
+    padding: Tensor | None,
+    settings: ConnectedSettings,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Charged membrane U and spikes `[T, N, D]`, and the membrane V `[N, D]` that is left."""
+    charged, spikes = torch.empty_like(current), torch.empty_like(current)
+    onto = connection.t()  # [D, D], from row to column
+    for t in range(len(current)):
+        u = torch.addmm(current[t], fired, onto, alpha=settings.strength, out=charged[t])
+        if padding is not None:
+            u.masked_fill_(padding[t], 0.0)
+        if settings.decay_input:
+            u.sub_(membrane).div_(settings.tau).add_(membrane)
+        else:
+            u.add_(membrane - membrane / settings.tau)
+        fired = torch.ge(u, settings.threshold, out=spikes[t])
+        membrane = u.masked_fill(fired.bool(), 0.0)
+    return charged, spikes, membrane
+
+
+def _slopes(charged: Tensor, spikes: Tensor, settings: ConnectedSettings) -> tuple[Tensor, Tensor]:
+    """Of all steps `[T, N, D]`: ds/dU by the surrogate, and dV/dU through the reset."""
+    with torch.enable_grad():
+        above = (charged - settings.threshold).requires_grad_()
+        (slope,) = torch.autograd.grad(settings.surrogate(above).sum(), above)
+    kept = 1.0 - spikes
+    if not settings.detach_reset:
+        kept.addcmul_(charged, slope, value=-1.0)
+    return slope, kept
+
+
+def _back_all(
+    grad_spikes: Tensor,
+    grad_last: Tensor,
+    slope: Tensor,
+    kept: Tensor,
+    connection: Tensor,
+    padding: Tensor | None,
+    settings: ConnectedSettings,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the current `[T, N, D]`, and of membrane and spikes before it `[N, D]`."""
+    grad_current = torch.empty_like(slope)
+    carry, later = grad_last, torch.zeros_like(grad_last)  # of V[t], and of s[t] by way of t + 1
+    for t in range(len(slope) - 1, -1, -1):
+        grad = (grad_spikes[t] + later).mul_(slope[t]).addcmul_(carry, kept[t])
+        leaked = grad / settings.tau
+        carry = grad - leaked
+        arrived = grad_current[t].copy_(leaked if settings.decay_input else grad)
+        if padding is not None:
+            arrived.masked_fill_(padding[t], 0.0)
+        later = (arrived @ connection).mul_(settings.strength)
+    return grad_current, carry, later

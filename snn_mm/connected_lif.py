@@ -111,12 +111,13 @@ class ConnectedLIF(LIF):
     ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
         """One step by spikingjelly's operations: `((spikes,), (membrane, spikes))`, all `[N, D]`.
 
-        The inputs are the current `[N, D]` and, optionally, where it is cut off, `[N, 1]`.
+        The inputs are the current `[N, D]` and, optionally, where it is cut off, `[N, 1]`. As a
+        matrix product of spikes alone, what neurons send each other is seen by operation counters.
         """
         current, *padding = inputs
         v, fired = states
-        connection = self.connection.to(v.dtype)
-        current = torch.addmm(current, fired, connection.t(), alpha=self.strength)  # [N, D]
+        weight = kwargs["weight"] if "weight" in kwargs else self._weight(v.dtype)
+        current = torch.addmm(current, fired, weight.t())  # [N, D]
         for outside in padding:
             current = current.masked_fill(outside, 0.0)
         (spikes,), (v,) = super().single_step_functional_forward((current,), (v,))
@@ -126,7 +127,10 @@ class ConnectedLIF(LIF):
         self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], **kwargs: Any
     ) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
         """All steps, one after the other: `((spikes [T, N, D],), (membrane, spikes))`."""
-        result: tuple[Any, Any] = MemoryModule.multi_step_functional_forward(self, inputs, states)
+        kwargs = {"weight": self._weight(states[0].dtype), **kwargs}
+        result: tuple[Any, Any] = MemoryModule.multi_step_functional_forward(
+            self, inputs, states, **kwargs
+        )
         return result
 
     def extra_repr(self) -> str:
@@ -142,9 +146,12 @@ class ConnectedLIF(LIF):
             return spikes, v, fired
         v, fired = states
         padding = inputs[1] if len(inputs) > 1 else None
-        connection, settings = self.connection.to(v.dtype), self._connected_settings(v.dtype)
-        spikes, v = connected_lif(inputs[0], v, fired, connection, padding, settings)
+        weight, settings = self._weight(v.dtype), self._connected_settings(v.dtype)
+        spikes, v = connected_lif(inputs[0], v, fired, weight, padding, settings)
         return spikes, v, spikes[-1]
+
+    def _weight(self, dtype: torch.dtype) -> Tensor:
+        return self.strength * self.connection.to(dtype)  # [D, D]
 
     def _connected_settings(self, dtype: torch.dtype) -> ConnectedSettings:
         return ConnectedSettings(
@@ -152,7 +159,6 @@ class ConnectedLIF(LIF):
             threshold=self._compared_threshold(dtype),
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
-            strength=self.strength,
             surrogate=self.surrogate_function,
         )
 

@@ -16,14 +16,13 @@ from torch.autograd.function import once_differentiable
 
 
 class ConnectedSettings(NamedTuple):
-    """What a connected LIF layer is made of beside its connection; it rests at 0.
+    """What a connected LIF layer is made of beside its weights; it rests at 0.
 
     Attributes:
         tau: membrane time constant, above 1.
         threshold: a neuron fires where its charged membrane is at or above it.
         decay_input: whether the current is divided by `tau` too.
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
-        strength: factor of the connection.
         surrogate: any surrogate of spikingjelly.
     """
 
@@ -31,7 +30,6 @@ class ConnectedSettings(NamedTuple):
     threshold: float
     decay_input: bool
     detach_reset: bool
-    strength: float
     surrogate: SurrogateFunctionBase
 
 
@@ -39,7 +37,7 @@ def connected_lif(
     current: Tensor,
     membrane: Tensor,
     fired: Tensor,
-    connection: Tensor,
+    weight: Tensor,
     padding: Tensor | None,
     settings: ConnectedSettings,
 ) -> tuple[Tensor, Tensor]:
@@ -49,14 +47,14 @@ def connected_lif(
         current: I, `[T, N, D]`.
         membrane: V before the first step, `[N, D]`.
         fired: spikes of the step before the first, `[N, D]`.
-        connection: ω, `[D, D]`, from neuron j (column) to neuron i (row); gets no gradient.
+        weight: strength · ω, `[D, D]`, from neuron j (column) to neuron i (row); no gradient.
         padding: where no current arrives, `[T, N, 1]` in bool.
         settings: all else.
 
     Returns:
         Spikes `[T, N, D]` and the membrane after the last step `[N, D]`.
     """
-    result = _ConnectedLIF.apply(current, membrane, fired, connection, padding, settings)
+    result = _ConnectedLIF.apply(current, membrane, fired, weight, padding, settings)
     return cast("tuple[Tensor, Tensor]", result)
 
 
@@ -67,12 +65,12 @@ class _ConnectedLIF(torch.autograd.Function):
         current: Tensor,
         membrane: Tensor,
         fired: Tensor,
-        connection: Tensor,
+        weight: Tensor,
         padding: Tensor | None,
         settings: ConnectedSettings,
     ) -> tuple[Tensor, Tensor]:
-        charged, spikes, last = _charge_all(current, membrane, fired, connection, padding, settings)
-        ctx.save_for_backward(charged, spikes, connection, padding)
+        charged, spikes, last = _charge_all(current, membrane, fired, weight, padding, settings)
+        ctx.save_for_backward(charged, spikes, weight, padding)
         ctx.settings = settings
         return spikes, last
 
@@ -81,11 +79,9 @@ class _ConnectedLIF(torch.autograd.Function):
     def backward(
         ctx: Any, grad_spikes: Tensor, grad_last: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        charged, spikes, connection, padding = ctx.saved_tensors
+        charged, spikes, weight, padding = ctx.saved_tensors
         slope, kept = _slopes(charged, spikes, ctx.settings)
-        gradients = _back_all(
-            grad_spikes, grad_last, slope, kept, connection, padding, ctx.settings
-        )
+        gradients = _back_all(grad_spikes, grad_last, slope, kept, weight, padding, ctx.settings)
         return *gradients, None, None, None
 
 
@@ -93,15 +89,15 @@ def _charge_all(
     current: Tensor,
     membrane: Tensor,
     fired: Tensor,
-    connection: Tensor,
+    weight: Tensor,
     padding: Tensor | None,
     settings: ConnectedSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Charged membrane U and spikes `[T, N, D]`, and the membrane V `[N, D]` that is left."""
     charged, spikes = torch.empty_like(current), torch.empty_like(current)
-    onto = connection.t()  # [D, D], from row to column
+    onto = weight.t()  # [D, D], from row to column
     for t in range(len(current)):
-        u = torch.addmm(current[t], fired, onto, alpha=settings.strength, out=charged[t])
+        u = torch.addmm(current[t], fired, onto, out=charged[t])
         if padding is not None:
             u.masked_fill_(padding[t], 0.0)
         if settings.decay_input:
@@ -129,7 +125,7 @@ def _back_all(
     grad_last: Tensor,
     slope: Tensor,
     kept: Tensor,
-    connection: Tensor,
+    weight: Tensor,
     padding: Tensor | None,
     settings: ConnectedSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,5 +139,5 @@ def _back_all(
         arrived = grad_current[t].copy_(leaked if settings.decay_input else grad)
         if padding is not None:
             arrived.masked_fill_(padding[t], 0.0)
-        later = (arrived @ connection).mul_(settings.strength)
+        later = arrived @ weight
     return grad_current, carry, later

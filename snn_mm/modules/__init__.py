@@ -2,6 +2,8 @@
 
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.iemf import IEMFModule
+from snn_mm.modules.sentiment import SentimentModule
+from snn_mm.modules.sgmt import SGMTModule
 from snn_mm.modules.taaf import TAAFModule
 
-__all__ = ["IEMFModule", "MultimodalModule", "TAAFModule"]
+__all__ = ["IEMFModule", "MultimodalModule", "SGMTModule", "SentimentModule", "TAAFModule"]

@@ -1,0 +1,51 @@
+"""Encodes the transcripts of many clips, in this process and in batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.extract.cache import FeatureCache
+from datamodules.extract.labels import Utterance
+from datamodules.extract.options import ExtractOptions
+from datamodules.prepare.engine import Watch
+
+BATCH = 32
+
+
+def encode_transcripts(
+    utterances: Sequence[Utterance],
+    directory: Path,
+    options: ExtractOptions,
+    cache: FeatureCache,
+    watch: Watch,
+) -> int:
+    """Put the text features that are not yet in the cache there; return how many those were.
+
+    Args:
+        utterances: whose transcripts.
+        directory: of the encoder.
+        options: how long a transcript may be.
+        cache: where to.
+        watch: is told how far the work is.
+
+    Raises:
+        UserError: the encoder can't be loaded.
+    """
+    from datamodules.extract.text import TextEncoder, encoder_digest  # needs torch
+
+    digest = encoder_digest(directory)
+    keys = {u.clip.id: json.dumps([u.text, digest, options.max_tokens]) for u in utterances}
+    to_do = [u for u in utterances if not cache.has("text", u.clip.id, keys[u.clip.id])]
+    watch(len(utterances) - len(to_do), len(utterances), 0)
+    if not to_do:
+        return 0
+    encoder = TextEncoder(directory, options.max_tokens)
+    to_do.sort(key=lambda utterance: len(utterance.text))  # equal lengths need no padding
+    for start in range(0, len(to_do), BATCH):
+        batch = to_do[start : start + BATCH]
+        for utterance, states in zip(batch, encoder.encode([u.text for u in batch]), strict=True):
+            cache.put("text", utterance.clip.id, keys[utterance.clip.id], states)
+        watch(len(utterances) - len(to_do) + start + len(batch), len(utterances), 0)
+    return len(to_do)

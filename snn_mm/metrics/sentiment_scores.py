@@ -80,8 +80,8 @@ def correlation(score: Tensor, target: Tensor) -> Tensor:
         score: `[N]`.
         target: `[N]`.
     """
-    # Asked of the values: after a mean is taken off, a constant may leave rounding errors, and
-    # their correlation is any number.
+    # Asked of the values: with a mean that is off by a rounding error, as on GPUs, a constant has a
+    # variance, and its correlation is any number.
     if not all(len(x) > 1 and bool((x != x[0]).any()) for x in (score, target)):
         return torch.full((), torch.nan, device=score.device)
     return torch.corrcoef(_exact(torch.stack([score, target])))[0, 1].float()

@@ -1,0 +1,1 @@
+"""Distributed files of sentiment features: read without running anything, stored once, mapped."""

@@ -58,7 +58,7 @@ def pool_masked(x: Tensor, lengths: Tensor, window: int) -> tuple[Tensor, Tensor
     steps = -(-x.shape[1] // window)
     padded = x.new_zeros(len(x), steps * window, x.shape[2])
     padded[:, : x.shape[1]] = zero_padding(x, lengths)
-    sums = padded.unflatten(1, (steps, window)).sum(dim=2)  # [N, steps, D]
+    sums = padded.reshape(len(x), steps, window, -1).sum(dim=2)  # [N, steps, D]
     starts = torch.arange(steps, device=x.device) * window
     counts = (lengths.unsqueeze(1) - starts).clamp(1, window)  # [N, steps]
     return sums / counts.unsqueeze(-1).to(x.dtype), -(-lengths // window)
@@ -82,7 +82,8 @@ def pool_averaged(x: Tensor, max_length: int, steps: int) -> Tensor:
     whole[:, : x.shape[1]] = x
     window = -(-max_length // steps)
     tail = whole[:, -1:].expand(-1, window * steps - max_length, -1)
-    return torch.cat([whole, tail], dim=1).unflatten(1, (steps, window)).mean(dim=2)
+    windows = torch.cat([whole, tail], dim=1).reshape(len(x), steps, window, -1)
+    return windows.mean(dim=2)  # [N, steps, D]
 
 
 def align_steps(

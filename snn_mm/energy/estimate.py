@@ -50,15 +50,16 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
     size = batch["target"].shape[0]
     with torch.inference_mode(False), torch.no_grad():
         for i in range(size if limit is None else min(size, limit)):
+            inputs = _pick(batch["inputs"], i)
             sample = {
-                "inputs": _pick(batch["inputs"], i),
+                "inputs": inputs,
                 "target": batch["target"][i : i + 1].cpu().clone(),
                 "id": batch["id"][i : i + 1],
             }
             if "lengths" in batch:
                 lengths = sample["lengths"] = _pick(batch["lengths"], i)
                 sample["inputs"] = {  # padding is no cost of the sample
-                    name: x[:, : int(lengths[name])] for name, x in sample["inputs"].items()
+                    name: x[:, : int(lengths[name])] for name, x in inputs.items()
                 }
             yield cast("Batch", sample)
 

@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_absolute_errors
-from snn_mm.metrics.sentiment import SCORES, Protocol
+from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.data_check import check_sequences
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
@@ -107,6 +107,10 @@ class SentimentModule(TaskModule):
         rated = [f"val/{kind}/{head}" for head in self.network.heads for kind in kinds]
         return ["val/loss", *rated]
 
+    def metrics(self, stage: Stage) -> dict[str, SentimentScores]:
+        """What rates each head in a stage."""
+        return dict(getattr(self, f"{stage}_metrics").items())
+
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
         names = self.modalities
@@ -132,9 +136,8 @@ class SentimentModule(TaskModule):
         size = len(batch["target"])
         if stage == "train":
             self.log_terms(terms, size)
-        rated: nn.ModuleDict = getattr(self, f"{stage}_metrics")
-        for head, score in scores.items():
-            rated[head].update(score.detach().float(), targets[head])
+        for head, metric in self.metrics(stage).items():
+            metric.update(scores[head].detach().float(), targets[head])
         loss = reduce(add, terms.values())
         self.log(
             f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True
@@ -176,8 +179,7 @@ class SentimentModule(TaskModule):
         return self.network.fusion_parameters(scope)
 
     def _log_scores(self, stage: Stage) -> None:
-        rated: nn.ModuleDict = getattr(self, f"{stage}_metrics")
-        for head, metric in rated.items():
+        for head, metric in self.metrics(stage).items():
             for kind, value in metric.compute().items():
                 self.log(f"{stage}/{kind}/{head}", value)
             metric.reset()

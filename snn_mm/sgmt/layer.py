@@ -160,4 +160,5 @@ class SpikingLayer(nn.Module):
             y = self.attention(spikes, valid)
         y_norm, y_spikes = self.attended(y, valid)
         r_norm = self.attended.scale_1 * self.norm(self.linear(y_spikes))
-        return (r_norm + x_norm + y_norm).masked_fill(~valid.unsqueeze(-1), 0.0)
+        residual: Tensor = r_norm + x_norm + y_norm
+        return residual.masked_fill(~valid.unsqueeze(-1), 0.0)

@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from datamodules.crema_d import CremaD
     from datamodules.digits_av import DigitsAV
     from datamodules.kinetics_sounds import KineticsSounds
+    from datamodules.mosi_utterances import MosiUtterances
+    from datamodules.pom import POM
     from datamodules.spoken_digits_events import SpokenDigitsEvents
     from datamodules.urbansound8k_av import UrbanSound8KAV
 
 __all__ = [
     "AVE",
+    "POM",
     "CremaD",
     "DigitsAV",
     "KineticsSounds",
     "LoaderOptions",
+    "MosiUtterances",
     "MultimodalDataModule",
     "SpokenDigitsEvents",
     "UrbanSound8KAV",
@@ -32,7 +36,9 @@ _HOMES = {
     "DigitsAV": "digits_av",
     "KineticsSounds": "kinetics_sounds",
     "LoaderOptions": "base",
+    "MosiUtterances": "mosi_utterances",
     "MultimodalDataModule": "base",
+    "POM": "pom",
     "SpokenDigitsEvents": "spoken_digits_events",
     "UrbanSound8KAV": "urbansound8k_av",
 }

@@ -302,6 +302,18 @@ def real_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_mosi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the utterance features of CMU-MOSI."""
+    return _real_data("mosi", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="session")
+def real_pom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the sequences of POM."""
+    return _real_data("pom", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="session")
 def prepared_root(
     tmp_path_factory: pytest.TempPathFactory,
     crema_d_dir: Path,

@@ -1,0 +1,127 @@
+"""Files of CMU-MOSI as features of utterances, which Poria et al. (ACL 2017) published."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.pairing import Rows
+from snn_mm.errors import UserError
+
+PARTS = ("train", "test")
+FOLDERS = {"text": "text", "audio": "audio", "visual": "video"}
+"""Folder and file stem of each modality."""
+
+
+class Utterances(NamedTuple):
+    """All utterances of the data set.
+
+    Attributes:
+        features: `[n, D]` by modality.
+        labels: 0 (negative) or 1 (positive), `[n]`.
+        videos: the video of each utterance, `[n]`.
+        numbers: its place in the video, `[n]`; some numbers are missing from the data set.
+        test: whether it belongs to the test set, `[n]`.
+    """
+
+    features: dict[str, NDArray[np.float64]]
+    labels: Rows
+    videos: NDArray[np.str_]
+    numbers: Rows
+    test: NDArray[np.bool_]
+
+
+def read_utterances(folder: Path) -> Utterances:
+    """Read training and test files and the names of the utterances.
+
+    Raises:
+        UserError: a file is missing, damaged or disagrees with another; names it.
+    """
+    train, test = (_read_part(folder, part) for part in PARTS)
+    features = {name: np.concatenate([train[0][name], test[0][name]]) for name in FOLDERS}
+    labels = np.concatenate([train[1], test[1]])
+    is_test = np.repeat([False, True], [len(train[1]), len(test[1])])
+    videos, numbers = _read_names(folder, labels)
+    if both := sorted(set(videos[is_test]) & set(videos[~is_test])):
+        raise UserError(f"{folder}: video {both[0]} is in both training and test files.")
+    return Utterances(features, labels, videos, numbers, is_test)
+
+
+def _read_names(folder: Path, labels: Rows) -> tuple[NDArray[np.str_], Rows]:
+    """Read videos and numbers, `[n]` each, and check them by the labels `[n]`."""
+    transcripts = _read_transcripts(folder / "transcripts.csv")
+    rows = np.concatenate([_read_rows(folder / f"text_{part}.csv") for part in PARTS])
+    if len(rows) != len(labels) or not np.array_equal(np.sort(rows), np.arange(len(transcripts))):
+        raise UserError(
+            f"{folder}: the first columns of text_train.csv and text_test.csv have {len(rows)} "
+            f"rows for {len(labels)} utterances;\naccepted is every row of transcripts.csv, "
+            f"0 to {len(transcripts) - 1}, once."
+        )
+    names, expected = zip(*(transcripts[row] for row in rows))
+    if len(wrong := np.flatnonzero(np.array(expected) != labels)):
+        raise UserError(
+            f"{folder}: the label of {names[wrong[0]]} in transcripts.csv is not that of its "
+            "features."
+        )
+    videos, numbers = zip(*(name.rsplit("_", 1) for name in names))
+    return np.array(videos), np.array(numbers, dtype=np.int64)
+
+
+def _read_part(folder: Path, part: str) -> tuple[dict[str, NDArray[np.float64]], Rows]:
+    """Read features `[n, D]` by modality, and the labels `[n]` that all of them agree on."""
+    paths = {name: folder / stem / f"{stem}_{part}0.csv" for name, stem in FOLDERS.items()}
+    tables = {name: _read_table(path) for name, path in paths.items()}
+    labels = tables["text"][:, -1]
+    for name, table in tables.items():
+        if not np.array_equal(table[:, -1], labels):
+            raise UserError(f"Labels of {paths[name]} are not those of {paths['text']}.")
+    if not np.isin(labels, (0, 1)).all():
+        raise UserError(f"The last column of {paths['text']} has labels other than 0 and 1.")
+    return {name: table[:, :-1] for name, table in tables.items()}, labels.astype(np.int64)
+
+
+def _read_table(path: Path) -> NDArray[np.float64]:
+    """Read a CSV of quoted numbers, `[n, columns]`."""
+    try:
+        table = np.loadtxt(path, delimiter=",", quotechar='"', ndmin=2)
+    except OSError as error:
+        raise _missing(path) from error
+    except ValueError as error:
+        raise UserError(f"{path} is no table of numbers: {error}") from error
+    if len(bad := np.flatnonzero(~np.isfinite(table).all(axis=1))):
+        raise UserError(f"{path} has NaN or infinity in line {bad[0] + 1}.")
+    return table
+
+
+def _read_rows(path: Path) -> Rows:
+    """Read the first column, `[n]`."""
+    try:
+        rows: Rows = np.loadtxt(path, np.int64, delimiter=",", quotechar='"', usecols=0, ndmin=1)
+    except OSError as error:
+        raise _missing(path) from error
+    except ValueError as error:
+        raise UserError(f"The first column of {path} has no row numbers: {error}") from error
+    return rows
+
+
+def _read_transcripts(path: Path) -> list[tuple[str, int]]:
+    """Read name and label of each utterance."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return [(row[0], int(row[-1])) for row in csv.reader(lines)]
+    except OSError as error:
+        raise _missing(path) from error
+    except (ValueError, IndexError) as error:
+        raise UserError(f"{path} is no list of name, text, number and label: {error}") from error
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(
+        f"{path} can't be read. Accepted is a directory with transcripts.csv, text_train.csv,\n"
+        "text_test.csv and {text,audio,video}/*_{train,test}0.csv of CMU-MOSI, from\n"
+        "soujanyaporia/contextual-utterance-level-multimodal-sentiment-analysis; set mosi_dir."
+    )

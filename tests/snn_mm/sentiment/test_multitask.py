@@ -52,7 +52,8 @@ def test_has_as_many_parameters_as_the_peer_on_sims_v2(
 def test_each_head_scores_the_vector_of_its_modality_alone(
     network_class: Any, widths: Widths, clips_for: Callable[..., Any]
 ) -> None:
-    network = network_class(*widths()).double().eval()
+    wide = dict.fromkeys(("text", "audio", "visual"), 16)  # MMSA's 4 units may all be dead
+    network = network_class(*widths(), head_hidden=wide).double().eval()
     inputs, lengths = clips_for(network)
     before = network(inputs, lengths)
     assert tuple(before) == network.heads == ("text", "audio", "visual", "fused")
@@ -83,3 +84,16 @@ def test_a_head_belongs_to_its_modality(network_class: type[LateFusion], widths:
     head = {id(p) for p in network.unimodal_heads["audio"].parameters()}
     assert head < own
     assert not own & {id(p) for p in network.fusion_parameters("module")}
+
+
+@pytest.mark.parametrize("network_class", NETWORKS)
+def test_a_modalitys_own_score_trains_its_network_and_no_other(
+    network_class: Any, widths: Widths, clips_for: Callable[..., Any]
+) -> None:
+    network = network_class(*widths()).double()
+    network(*clips_for(network))["text"].sum().backward()
+    trained = {
+        name: any(p.grad is not None for p in encoder.parameters())
+        for name, encoder in network.encoders.items()
+    }
+    assert trained == {"text": True, "audio": False, "visual": False}

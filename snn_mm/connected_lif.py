@@ -1,9 +1,10 @@
 """LIF' of SGMT: leaky integrate-and-fire neurons that drive each other by fixed random weights.
 
-"Spike-generated multimodal transformer" (SGMT), section 3.3. Its equation adds Σ_j ω_ij s_j[t] to
-the current from which s[t] itself is made: an algebraic loop without a unique solution. Spikes
-arrive one step later here, as in Nicola and Clopath, "Supervised learning in spiking neural
-networks with FORCE training" (Nature Communications 8, 2017), where ω comes from:
+SGMT: "Enhancing Multimodal Sentiment Analysis through the Integration of Attention Mechanisms and
+Spiking Neural Networks" (anonymous ACL submission), section 3.3. Its equation adds Σ_j ω_ij s_j[t]
+to the current from which s[t] itself is made: an algebraic loop, which may have no solution or
+several. Spikes arrive one step later here, as in Nicola and Clopath, "Supervised learning in
+spiking neural networks with FORCE training" (Nature Communications 8, 2017), where ω comes from:
 
     U_i[t] = V_i[t] + (I_i[t] + strength · Σ_j ω_ij s_j[t-1] - (V_i[t] - V_rest)) / τ
 """

@@ -1,7 +1,8 @@
 """Spike-generated self-attention: softmax attention whose queries, keys and values come of spikes.
 
-"Spike-generated multimodal transformer" (SGMT), section 3.3. The axis that is attended over is the
-neurons' own time. Matrix products are written out, so that operation counters see them.
+SGMT: "Enhancing Multimodal Sentiment Analysis through the Integration of Attention Mechanisms and
+Spiking Neural Networks" (anonymous ACL submission), section 3.3. The axis that is attended over is
+the neurons' own time. Matrix products are written out, so that operation counters see them.
 
 Where the paper leaves room: Eq. 6 draws the heads on top of each other, but Eq. 7 adds what comes
 out to its input, so heads lie side by side along the features, as everywhere else. Nothing is said

@@ -1,6 +1,7 @@
 """Theorem 1 of SGMT as numbers: the variance of q · k that scale_2 divides by, and its check.
 
-"Spike-generated multimodal transformer" (SGMT), Appendix B: X are independent spikes of rate f, W_Q
+"Enhancing Multimodal Sentiment Analysis through the Integration of Attention Mechanisms and Spiking
+Neural Networks" (anonymous ACL submission), Appendix B: X are independent spikes of rate f, W_Q
 and W_K independent of zero mean. The theorem holds as printed. What it says is narrower than it
 looks, and worth knowing before one trusts scale_2:
 

@@ -85,6 +85,7 @@ def encoder_digest(directory: Path) -> str:
 def _load(directory: Path) -> tuple[Any, Any, dict[str, Any]]:
     """Return tokenizer, model and what loading it met."""
     transformers = import_module(PACKAGE)
+    transformers.utils.logging.disable_progress_bar()  # no bar inside of ours
     # Its weights' own error is no ValueError.
     damage = import_module("safetensors").SafetensorError
     local: dict[str, Any] = {"local_files_only": True}

@@ -10,8 +10,19 @@ from datamodules.extract.cache import FeatureCache
 from datamodules.extract.labels import Utterance
 from datamodules.extract.options import ExtractOptions
 from datamodules.prepare.engine import Watch
+from snn_mm.errors import UserError
 
 BATCH = 32
+
+
+def check_transcripts(utterances: Sequence[Utterance]) -> None:
+    """Refuse clips of which none has a transcript.
+
+    Raises:
+        UserError: there is nothing to encode.
+    """
+    if not any(utterance.text.strip() for utterance in utterances):
+        raise UserError("the labels have no transcripts to encode; accepted is a column text.")
 
 
 def encode_transcripts(

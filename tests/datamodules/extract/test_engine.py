@@ -1,0 +1,124 @@
+"""Extraction of a folder of clips: at once, resumed, and with clips that can't be read.
+
+Processes are started by the test of the command, `tests/snn_mm/commands/test_extract.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from openface_table import write_table
+
+from datamodules.extract.audio import librosa_features, read_wave
+from datamodules.extract.engine import Extraction, Request, extract, held
+from datamodules.extract.labels import read_labels
+from datamodules.extract.openface import read_openface
+from datamodules.extract.options import ExtractOptions
+from datamodules.prepare.clip import Clip, UnreadableClipError
+from snn_mm.errors import UserError
+
+OPTIONS = ExtractOptions(variant="released", groups=("pose",))
+PARTS = ("train", "train", "valid", "test")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[..., Path]) -> Path:
+    """Return a folder of four clips with OpenFace's tables and labels."""
+    folder, rng = tmp_path_factory.mktemp("source"), np.random.default_rng(0)
+    rows = ["id,split,label"]
+    for index, part in enumerate(PARTS):
+        write_clip(folder / f"{index}.wav", 0.2 + 0.1 * index, tone=200 + 50 * index)
+        write_table(folder / f"{index}.csv", rng.normal(size=(6, 709)), [1] * 6)
+        rows.append(f"{index},{part},{index - 1}")
+    (folder / "labels.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the work be done in this process, and return the names of the clips it was done for."""
+    names: list[str] = []
+
+    class Inline:
+        def __init__(self, count: int, decode: Callable[..., None]) -> None:
+            self.decode = decode
+
+        def __enter__(self) -> Inline:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def outcomes(self, clips: list[Clip]) -> Iterator[tuple[Clip, str | None]]:
+            for clip in clips:
+                names.append(clip.id)
+                try:
+                    yield clip, self.decode(clip)
+                except UnreadableClipError as error:
+                    yield clip, str(error)
+
+    monkeypatch.setattr("datamodules.extract.engine.Workers", Inline)
+    return names
+
+
+def start(source: Path, directory: Path, **rest: object) -> Extraction:
+    clips = read_labels(source / "labels.csv", source, source)
+    request = Request(clips, directory, **{"options": OPTIONS, **rest})
+    with held(directory):
+        return extract(request, lambda done, total, unreadable: None)
+
+
+def test_every_clip_is_heard_and_seen(source: Path, tmp_path: Path, in_process: list[str]) -> None:
+    found = start(source, tmp_path)
+    assert sorted(in_process) == ["0", "1", "2", "3"]
+    for index in range(4):
+        heard = librosa_features(read_wave(source / f"{index}.wav"), variant="released")
+        seen = read_openface(source / f"{index}.csv", ("pose",), 3)
+        np.testing.assert_array_equal(found.cache.read("audio", str(index)), heard)
+        np.testing.assert_array_equal(found.cache.read("visual", str(index)), seen)
+
+
+def test_a_second_start_extracts_what_changed(
+    source: Path, tmp_path: Path, in_process: list[str]
+) -> None:
+    start(source, tmp_path)
+    in_process.clear()
+    assert start(source, tmp_path).extracted == 0
+    assert in_process == []
+    other = replace(OPTIONS, frames_per_step=2)
+    found = start(source, tmp_path, options=other)
+    assert found.extracted == 4
+    assert found.cache.read("visual", "0").shape == (3, 6)
+
+
+def test_what_cannot_be_read_is_listed_and_left_out(
+    source: Path, tmp_path: Path, in_process: list[str]
+) -> None:
+    del in_process
+    broken = tmp_path / "source"
+    broken.mkdir()
+    for path in source.iterdir():
+        (broken / path.name).symlink_to(path)
+    (broken / "1.wav").unlink()
+    (broken / "2.csv").unlink()
+    found = start(broken, tmp_path / "out", max_unreadable=0.5)
+    assert [each.clip.id for each in found.utterances] == ["0", "3"]
+    assert "No such file" in found.unreadable["1"]
+    assert "OpenFace is not part of snn_mm" in found.unreadable["2"]
+    listed = (tmp_path / "out" / "unreadable.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["clip", "1", "2"]
+    with pytest.raises(UserError, match=r"2 of 4 clips can't be read, .* max_unreadable 0\.4"):
+        start(broken, tmp_path / "out", max_unreadable=0.4)
+
+
+def test_two_processes_do_not_share_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A process may take its own lock again, so another one's is played.
+    monkeypatch.setattr("datamodules.extract.engine.lock_file", lambda path: None)
+    with pytest.raises(UserError, match="is in use by another process"), held(tmp_path):
+        pass

@@ -1,0 +1,165 @@
+"""What a feature pickle may hold beside built-in values: inert stand-ins of NumPy's objects.
+
+Nothing here calls what a pickle names. An array stays where it is in the file until it is opened.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]|O[48]?|[SU]\d{1,7}")
+_BYTE_ORDERS = ("<", ">", "=", "|")
+
+
+class RefusedError(Exception):
+    """The pickle holds what a feature file never holds; says what."""
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that the pickle mentions; one of `NAMES`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Bytes of a large object, still in the file.
+
+    Attributes:
+        file: the pickle, mapped.
+        start: position of the first byte.
+        size: number of bytes in the file.
+        is_text: whether each byte was written as a character in UTF-8, as protocol 2 does.
+    """
+
+    file: mmap
+    start: int
+    size: int
+    is_text: bool = False
+
+    def content(self) -> memoryview:
+        """The bytes: a view of the file, or a copy where they were written as text."""
+        view = memoryview(self.file)[self.start : self.start + self.size]
+        if self.is_text:
+            return memoryview(str(view, "utf-8").encode("latin-1"))
+        return view
+
+
+@dataclass
+class DType:
+    """A NumPy type of numbers or strings, or of objects."""
+
+    code: str
+    order: str = "="
+
+    def __post_init__(self) -> None:
+        if not _TYPE_CODE.fullmatch(self.code):
+            raise RefusedError(f"holds an array of type {self.code[:20]!r}")
+
+    def build(self, state: Any) -> None:
+        """Take the byte order; a type with fields is refused."""
+        match state:
+            case (int(), str(order), None, None, None, *_) if order in _BYTE_ORDERS:
+                self.order = order
+            case _:
+                raise RefusedError("holds an array whose type has fields")
+
+    def numpy(self) -> np.dtype[Any]:
+        """The type itself."""
+        return np.dtype(self.order + self.code)
+
+
+@dataclass
+class PickledArray:
+    """An array whose values stay in the file until `numpy` is called.
+
+    Attributes:
+        shape: of the array.
+        dtype: of its values; None until the pickle has told it.
+        values: what they are made of; the values themselves where they are objects.
+        order: `C` or `F`, how they lie in the file.
+        axes: how the axes are permuted after reshaping, if they are.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: DType | None = None
+    values: Payload | bytes | list[Any] = b""
+    order: str = "C"
+    axes: tuple[int, ...] | None = None
+
+    def build(self, state: Any) -> None:
+        """Take shape, type and values, as `ndarray.__setstate__` does."""
+        match state:
+            case (int(), tuple(shape), DType() as dtype, bool(is_fortran), values):
+                self.shape, self.dtype, self.values = checked_shape(shape), dtype, raw(values)
+                self.order = "F" if is_fortran else "C"
+            case _:
+                raise RefusedError("builds an array of arguments that NumPy never writes")
+
+    def numpy(self) -> NDArray[Any]:
+        """The array: read-only and mapped, unless it was written as text or holds objects.
+
+        Raises:
+            RefusedError: its shape does not fit its values.
+        """
+        if self.dtype is None:
+            raise RefusedError("is an array without a type")
+        dtype, count = self.dtype.numpy(), math.prod(self.shape)
+        if isinstance(self.values, list) != (dtype.kind == "O"):
+            raise RefusedError(f"is an array of {dtype} whose values are not of that type")
+        if isinstance(self.values, list):
+            _check_size(self.shape, count, len(self.values), "objects")
+            return _objects(self.values).reshape(self.shape, order=self._order())
+        values = self.values.content() if isinstance(self.values, Payload) else self.values
+        _check_size(self.shape, count * dtype.itemsize, len(values), "bytes")
+        flat = np.frombuffer(values, dtype) if count else np.zeros(0, dtype)
+        array = flat.reshape(self.shape, order=self._order())
+        return array if self.axes is None else array.transpose(self.axes)
+
+    def _order(self) -> Any:
+        return self.order
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    """A flat array of objects; a list among them stays a list."""
+    array = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        array[index] = value
+    return array
+
+
+def _check_size(shape: tuple[int, ...], wanted: int, found: int, unit: str) -> None:
+    if wanted != found:
+        raise RefusedError(f"has the shape {shape}, {wanted} {unit}, but the file holds {found}")
+
+
+def checked_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """Refuse what is no shape."""
+    if len(shape) > 8 or any(type(size) is not int or size < 0 for size in shape):
+        raise RefusedError(f"holds an array of shape {str(shape)[:60]}")
+    return shape
+
+
+def raw(values: Any) -> Payload | bytes | list[Any]:
+    """Refuse what an array is never made of; text of Python 2 stands for bytes."""
+    if isinstance(values, str):
+        return values.encode("latin-1")
+    if isinstance(values, Payload | bytes | list):
+        return values
+    raise RefusedError(f"builds an array of {type(values).__name__}")
+
+
+def scalar(dtype: DType, values: Any) -> object:
+    """The built-in value of a NumPy scalar."""
+    content = raw(values)
+    if not isinstance(content, bytes) or dtype.numpy().kind == "O":
+        raise RefusedError("holds a NumPy scalar that is no number or string")
+    return PickledArray((), dtype, content).numpy().item()

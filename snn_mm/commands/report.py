@@ -15,7 +15,7 @@ from snn_mm.analysis.report.published import PublishedNumber, read_published
 from snn_mm.analysis.report.run_files import find_runs, read_run
 from snn_mm.analysis.report.sections.provenance import count_statuses
 from snn_mm.analysis.report.sections.results import Results, find_baseline
-from snn_mm.analysis.report.wording import Metric
+from snn_mm.analysis.report.wording import MAIN_METRICS, Metric, main_metric
 from snn_mm.analysis.report.writer import FORMATS, build_document, write_report
 from snn_mm.commands.catalogue import components, experiment_folders
 from snn_mm.errors import UserError
@@ -46,7 +46,8 @@ def run(argv: list[str]) -> int:
     if options.baseline is not None and comparison.methods:
         find_baseline(comparison, options.baseline)
     published = published_numbers(options.published)
-    results = Results(comparison, Metric(options.metric), published, options.baseline)
+    metric = options.metric or main_metric({name for run in runs for name in run.metrics})
+    results = Results(comparison, Metric(metric), published, options.baseline)
     document = build_document(results, options.output, options.date or today())
     for page in write_report(document, options.output, formats):
         print(page)
@@ -111,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=Path("report"), metavar="DIR", help="where to write (report)"
     )
     add("--format", default="md,html,latex", help="any of md,html,latex (all of them)")
-    add("--metric", default="test/accuracy/fused", help="what is compared (test/accuracy/fused)")
+    add(
+        "--metric", help=f"what is compared (the first that runs have of {', '.join(MAIN_METRICS)})"
+    )
     add("--baseline", metavar="NAME", help="row to test against: letter or name (the first)")
     add("--by", default="", metavar="KEYS", help="config keys that make the rows, or `experiment`")
     add("--all", action="store_true", help="let unfinished runs enter the means")

@@ -129,8 +129,8 @@ def execute(
     print(f"{progress.done} of {len(cells)} runs finished, {progress.failures} failed")
     if progress.done:
         folder = str(sweep.folder)
-        metric = f"--metric={options.metric}"
-        report.run(["report", folder, "--output", str(sweep.folder / "report"), metric])
+        metric = [] if options.metric is None else [f"--metric={options.metric}"]
+        report.run(["report", folder, "--output", str(sweep.folder / "report"), *metric])
     return 1 if scheduler.failures else 0
 
 
@@ -197,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=positive, default=1, metavar="N", help="how many run at a time (1)")
     add("--warm", action="store_true", help="import torch once, and fork the runs: seconds less")
     add("--name", help="folder of the sweep below the runs (that of the file)")
-    add("--metric", default="test/accuracy/fused", help="what is shown (test/accuracy/fused)")
+    add("--metric", help="what is shown (as `snnmm report` chooses it)")
     add("--extend", action="store_true", help="add new values to a sweep that was started")
     add("--dry-run", action="store_true", help="list the runs and how far they are")
     add("--print", choices=("commands", "sbatch", "wandb"), help="print it for others to run")

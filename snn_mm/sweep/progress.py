@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from snn_mm.analysis.report.wording import duration
+from snn_mm.analysis.report.wording import duration, main_metric
 from snn_mm.run.directory import read_json
 from snn_mm.sweep.attempt import LOG
 from snn_mm.sweep.cells import Cell
@@ -22,10 +22,10 @@ class Progress:
         total: runs of the sweep.
         done: runs that had finished before.
         jobs: how many run at a time.
-        metric: what is shown of a finished run.
+        metric: what is shown of a finished run; chosen as a report does if None.
     """
 
-    def __init__(self, total: int, done: int, jobs: int, metric: str) -> None:
+    def __init__(self, total: int, done: int, jobs: int, metric: str | None) -> None:
         self.total, self.done, self.jobs, self.metric = total, done, jobs, metric
         self.failures = 0
         self._seconds: list[float] = []
@@ -99,10 +99,12 @@ class Progress:
         return [f"about {duration(mean * left / min(self.jobs, left))} left"]
 
 
-def describe_result(cell: Cell, metric: str) -> str:
+def describe_result(cell: Cell, metric: str | None) -> str:
     """The metric of a finished run; without a test, what its best checkpoint reached."""
     results = read_json(cell.run.results)
-    value = results.get("test", {}).get(metric)
+    tested = results.get("test", {})
+    metric = metric or main_metric(tested)
+    value = tested.get(metric)
     if value is None:
         best = results.get("best", {})
         metric, value = best.get("monitor", metric), best.get("score")

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from snn_mm.commands.config_tree import read_entries
 from snn_mm.errors import UserError
 from snn_mm.sweep.cells import Cell, Sweep
 from snn_mm.sweep.definition import config_files
@@ -80,12 +81,20 @@ def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:
         "program": "snnmm",
         "command": ["${env}", "${program}", "fit", *configs, *sweep.common, "${args}"],
         "method": "grid",
-        "metric": {"name": "val/accuracy/fused", "goal": "maximize"},
+        "metric": monitored(sweep),
         "parameters": {
             axis.keys[0]: {"values": [plain(value) for value in axis.values]} for axis in sweep.axes
         },
     }
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def monitored(sweep: Sweep) -> dict[str, str]:
+    """What decides which checkpoint of a run is best, and whether more of it is better."""
+    entries = read_entries(config_files(sweep), list(sweep.flags))
+    given = {entry.path[-1]: entry.value for entry in entries if entry.path[:1] == ("checkpoint",)}
+    goal = "minimize" if given.get("mode") == "min" else "maximize"
+    return {"name": str(given.get("monitor", "val/accuracy/fused")), "goal": goal}
 
 
 def check_for_wandb(sweep: Sweep) -> None:

@@ -50,6 +50,7 @@ def method_name(facts: Facts, library: Library) -> str:
     parts = [
         with_options(facts, "model", library, nested=False),
         with_options(facts, "model.fusion", library),
+        with_options(facts, "model.network", library),
         " + ".join(
             with_options(facts, CALLBACKS + n, library) for n in modulations(facts, library)
         ),
@@ -79,12 +80,17 @@ def encoders(facts: Facts) -> list[str]:
 
 
 def network(facts: Facts) -> str:
-    """Whether the encoders spike, over how many steps, and which it is if there is only one."""
+    """Whether the encoders spike, over how many steps, and which it is if there is only one.
+
+    Models for sequences have one neuron for all their parts, or a network that has none.
+    """
     names = encoders(facts)
-    prefixes = [f"model.encoders.{name}" for name in names]
+    prefixes = [f"model.encoders.{name}" for name in names] or ["model", "model.network"]
     neurons = [facts[f"{p}.neuron"] for p in prefixes if f"{p}.neuron" in facts]
     steps = {facts.get(f"{p}.time_steps") for p in prefixes} - {None}
     single = [f"{names[0]} only"] if len(names) == 1 else []
+    if "model.network" in facts and not neurons:
+        return "ANN"
     return " · ".join([*single, kind(neurons, steps)] if neurons else single)
 
 

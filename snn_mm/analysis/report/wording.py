@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from snn_mm.analysis.report.statistics import Summary
 
 LOWER_IS_BETTER = ("loss", "mae", "mse", "error", "forgetting", "energy")
 NOTHING = "—"
+
+LABELS = {
+    "accuracy_2": "Acc-2",
+    "accuracy_3": "Acc-3",
+    "accuracy_2_has0": "Acc-2 has-zero",
+    "f1_has0": "F1 has-zero",
+    "accuracy_2_non0": "Acc-2 non-zero",
+    "f1_non0": "F1 non-zero",
+    "accuracy_5": "Acc-5",
+    "accuracy_7": "Acc-7",
+    "f1": "F1",
+    "mae": "MAE",
+    "corr": "Corr",
+}
+"""Scores of sentiment as papers write them, in the order in which tables show them."""
+
+MAIN_METRICS = (
+    "test/accuracy/fused",
+    "test/accuracy_2/fused",
+    "test/accuracy_2_has0/fused",
+    "test/mae/fused",
+)
+"""What runs are compared by if nobody says so: the first of them that any run has."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +48,14 @@ class Metric:
         return parts[1] if len(parts) > 1 else parts[0]
 
     @property
+    def label(self) -> str:
+        """The kind as a paper writes it: `Acc-2`, `MAE`."""
+        return LABELS.get(self.kind, self.kind)
+
+    @property
     def is_share(self) -> bool:
         """Whether it is logged as a share and shown in percent."""
-        return "accuracy" in self.kind
+        return "accuracy" in self.kind or self.kind.split("_")[0] == "f1"
 
     @property
     def lower_is_better(self) -> bool:
@@ -43,9 +72,25 @@ class Metric:
         """Unit for captions."""
         return " in percent" if self.is_share else ""
 
+    @property
+    def digits(self) -> int:
+        """Decimals of what is shown."""
+        return 2 if self.is_share else 4
+
     def write(self, summary: Summary | None) -> str:
         """Mean, deviation and number as a table shows them."""
-        return mean_text(summary, self.scale, 2 if self.is_share else 4)
+        return mean_text(summary, self.scale, self.digits)
+
+
+def main_metric(available: Collection[str]) -> str:
+    """The metric to compare by: the first of `MAIN_METRICS`, else any of the test.
+
+    Args:
+        available: names of metrics that runs have.
+    """
+    tested = sorted(name for name in available if name.startswith("test/"))
+    known = [name for name in MAIN_METRICS if name in available]
+    return next(iter([*known, *tested]), MAIN_METRICS[0])
 
 
 def mean_text(

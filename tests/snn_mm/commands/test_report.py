@@ -72,6 +72,29 @@ def test_methods_are_named_by_what_is_not_default(runs: Path, tmp_path: Path) ->
     assert "B. IEMFModule · Concat · IEMF(gamma=2) |" in text
 
 
+def make_sentiment_run(root: Path, seed: int) -> None:
+    path = make_run(root, seed)
+    test = {"test/mae/fused": 0.25, "test/mae/text": 0.5, "test/corr/fused": 0.5}
+    (path / "results.json").write_text(json.dumps({"status": "finished", "test": test}) + "\n")
+    (path / "metrics.csv").write_text("epoch,val/mae/fused\n0,0.5\n1,0.25\n")
+
+
+def test_runs_without_accuracies_are_compared_by_their_error(tmp_path: Path) -> None:
+    for seed in range(2):
+        make_sentiment_run(tmp_path / "runs", seed)
+    report(tmp_path / "runs", tmp_path / "out", "--format", "md")
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "test/mae/fused, less is better" in text
+    assert "0.2500 ± 0.0000 (2)" in text
+    assert "MAE over epochs" in text
+    assert "| 0.2500 |" in text.split("## Runs")[1]
+
+
+def test_a_metric_that_is_asked_for_wins(runs: Path, tmp_path: Path) -> None:
+    report(runs, tmp_path / "out", "--format", "md", "--metric", "test/mae/fused")
+    assert "test/mae/fused, less is better" in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_only_the_formats_asked_for(runs: Path, tmp_path: Path) -> None:
     report(runs, tmp_path / "out", "--format", "latex")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["tables.tex"]

@@ -1,8 +1,9 @@
 """Stands in for `snnmm fit`: leaves the same files, learns nothing, needs no torch.
 
 Each start adds a line to `starts.txt` of its run directory. `FAKE_SECONDS` is how long a run takes;
-`--model.mood=sad` makes it crash, `--model.mood=typo` end as a user's mistake does. It has a
-checkpoint after half its time, and then resumes with the second half.
+`--model.mood=sad` makes it crash, `--model.mood=typo` end as a user's mistake does,
+`--model.mood=sentimental` leave an error instead of an accuracy. It has a checkpoint after half its
+time, and then resumes with the second half.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def train(run: RunDirectory, mood: str | None) -> None:
     if mood == "sad":
         raise ValueError("spikes everywhere")
     time.sleep(half)
-    score = {"test/accuracy/fused": 0.75}
+    score = {"test/mae/fused": 0.25} if mood == "sentimental" else {"test/accuracy/fused": 0.75}
     write_json(run.results, {"status": "finished", "epochs": 2, "test": score})
 
 

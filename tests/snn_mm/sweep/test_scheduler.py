@@ -99,6 +99,15 @@ def test_a_failed_run_is_listed_with_its_last_line_and_the_others_go_on(
     assert "1 of 2 runs finished, 1 failed" in lines
 
 
+def test_a_run_without_accuracies_shows_its_error_unless_another_metric_is_asked_for(
+    run_sweep: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_sweep("--grid", "model.mood=sentimental,fine") == 0
+    assert "  mood=sentimental  test/mae/fused 0.2500" in capfd.readouterr().out
+    assert run_sweep("--grid", "model.mood=glad,fine", "--metric", "test/x", "--name", "b") == 0
+    assert "  mood=glad  no test/x" in capfd.readouterr().out
+
+
 def test_a_warm_run_that_fails_is_listed_with_its_last_line(
     background: Callable[..., SweepProcess],
 ) -> None:

@@ -84,6 +84,21 @@ def test_the_wandb_file_crosses_the_same_axes(sweep: Sweep) -> None:
     }
 
 
+def test_wandb_watches_what_the_best_checkpoint_is_chosen_by(
+    experiment: Path, make_sweep: Callable[..., Sweep]
+) -> None:
+    assert yaml.safe_load(to_wandb(make_sweep("k=1"), None))["metric"] == {
+        "name": "val/accuracy/fused",
+        "goal": "maximize",
+    }
+    experiment.write_text("checkpoint: {monitor: val/corr/fused, mode: min}\n")
+    sweep = make_sweep("k=1", flags=("--checkpoint.monitor", "val/mae/fused"))
+    assert yaml.safe_load(to_wandb(sweep, None))["metric"] == {
+        "name": "val/mae/fused",
+        "goal": "minimize",
+    }
+
+
 def test_the_wandb_command_trains_with_wandb(sweep: Sweep) -> None:
     command = yaml.safe_load(to_wandb(sweep, Path("base/wandb.yaml")))["command"]
     configs = ["--config=toy.yaml", "--config=base/wandb.yaml"]

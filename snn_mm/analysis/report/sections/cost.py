@@ -9,7 +9,7 @@ from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section,
 from snn_mm.analysis.report.energy import Energy
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
-from snn_mm.analysis.report.sections.results import method_cell
+from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.sections.trends import colour_of, legend
 from snn_mm.analysis.report.statistics import Summary, summarise
 from snn_mm.analysis.report.wording import NOTHING, Metric, duration, joined, mean_text
@@ -64,7 +64,7 @@ def energy_panel(
     if not dots:
         return None
     name = slug(f"energy {dataset}")
-    unit = f"{metric.kind} [%]" if metric.is_share else metric.kind
+    unit = f"{metric.label} [%]" if metric.is_share else metric.label
     chart = scatter_chart(name, f"Energy, {dataset}", "compute energy per sample [µJ]", unit, dots)
     return Panel(name, dataset, chart)
 

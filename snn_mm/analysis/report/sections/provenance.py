@@ -73,7 +73,7 @@ def run_row(
     run = member.run
     place = f"{comparison.key(group.method)} on {group.dataset}" if group else NOTHING
     value = run.metrics.get(metric.name)
-    shown = NOTHING if value is None else f"{value * metric.scale:.2f}"
+    shown = NOTHING if value is None else f"{value * metric.scale:.{metric.digits}f}"
     profile = run.environment.get("profile") or run.facts.get("run.profile") or NOTHING
     return [
         Cell(run.name, href=os.path.relpath(run.path, output.resolve())),

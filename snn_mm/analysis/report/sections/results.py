@@ -9,6 +9,8 @@ from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.published import PublishedNumber, find_number
+from snn_mm.analysis.report.sections.rows import best_method, method_cell
+from snn_mm.analysis.report.sections.scores import scores_table
 from snn_mm.analysis.report.statistics import paired_test
 from snn_mm.analysis.report.wording import NOTHING, Metric, signed
 from snn_mm.errors import UserError
@@ -38,6 +40,8 @@ def results_section(results: Results) -> Section:
     if not results.comparison.groups:
         return Section("Results", [Text("No finished run; --all counts unfinished ones too.")])
     blocks: list[Block] = [main_table(results)]
+    if scores := scores_table(results.comparison):
+        blocks.append(scores)
     if unimodal := unimodal_table(results):
         blocks.append(unimodal)
     if len(results.comparison.methods) > 1:
@@ -64,16 +68,12 @@ def main_table(results: Results) -> Table:
             row.append(result_cell(results, group, best[dataset] == method))
         rows.append(row)
     caption = (
-        f"{metric.name}{metric.unit}: mean ± standard deviation over seeds (number of seeds); the "
-        "best of a column in bold, below it what a paper prints. "
+        f"{metric.name}{metric.unit}{', less is better' if metric.lower_is_better else ''}: "
+        "mean ± standard deviation over seeds (number of seeds); the best of a column in bold, "
+        "below it what a paper prints. "
         "† marks runs that differ in more than their seeds (see Differences)."
     )
     return Table("results", caption, ["Method", *comparison.datasets], rows)
-
-
-def method_cell(comparison: Comparison, method: str) -> Cell:
-    """A method with the letter that stands for it in figures."""
-    return Cell(f"{comparison.key(method)}. {method}")
 
 
 def result_cell(results: Results, group: Group | None, is_best: bool) -> Cell:
@@ -93,15 +93,6 @@ def published_text(number: PublishedNumber, metric: Metric) -> str:
     """What a paper prints, where, and what has to be known of it."""
     value = f"{number.value:.2f}" if metric.is_share else f"{number.value:g}"
     return f"{number.place}: {value}{f' ({number.note})' if number.note else ''}"
-
-
-def best_method(comparison: Comparison, dataset: str, metric: Metric) -> str | None:
-    """The method with the best mean on a data set, None if none has one or only one exists."""
-    means = {}
-    for group in comparison.ordered(dataset):
-        if summary := group.summary(metric.name):
-            means[group.method] = -summary.mean if metric.lower_is_better else summary.mean
-    return max(means, key=means.__getitem__) if len(means) > 1 else None
 
 
 def unimodal_table(results: Results) -> Table | None:
@@ -169,7 +160,7 @@ def comparison_row(
     if test is None:
         return [*head, NOTHING, "no seed in common"]
     p = f"{test.p:.3g} ({test.smallest_p:.3g})"
-    return [*head, signed(test.difference * metric.scale, 2 if metric.is_share else 4), p]
+    return [*head, signed(test.difference * metric.scale, metric.digits), p]
 
 
 def find_baseline(comparison: Comparison, wanted: str | None) -> str:

@@ -10,7 +10,7 @@ from snn_mm.analysis.report.curves import Curves, Point, Series
 from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
-from snn_mm.analysis.report.sections.results import method_cell
+from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.statistics import summarise
 from snn_mm.analysis.report.wording import Metric, mean_text
 
@@ -29,7 +29,7 @@ def learning_section(comparison: Comparison, metric: Metric) -> Section:
         panels = [learning_panel(comparison, groups, metric, dataset, m) for m in modalities]
         if panels:
             caption = (
-                f"{dataset}: {metric.kind}{metric.unit} over epochs, solid on the validation set, "
+                f"{dataset}: {metric.label}{metric.unit} over epochs, solid on the validation set, "
                 "dotted on the training set; the band is one standard deviation over seeds."
             ) + left_out(comparison, dataset)
             blocks.append(Figure(caption, panels, legend(comparison, groups)))
@@ -48,7 +48,7 @@ def learning_panel(
             faint = stage == "train"
             lines.append(line(comparison, group, scaled(points, metric.scale), faint))
     name = slug(f"learning {dataset} {modality}")
-    unit = f"{metric.kind} [%]" if metric.is_share else metric.kind
+    unit = f"{metric.label} [%]" if metric.is_share else metric.label
     bounds = PERCENT if metric.is_share else FREE
     return Panel(name, modality, line_chart(name, f"{modality}, {dataset}", unit, lines, bounds))
 

@@ -88,3 +88,26 @@ def test_a_key_of_several_encoders_is_written_once() -> None:
 
 def test_equal_configs_have_no_suffix() -> None:
     assert suffixes([{"a": 1}, {"a": 1}]) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            {"class_path": "m.SentimentModule", "init_args": {"network": {"class_path": "n.LMF"}}},
+            "SentimentModule · LMF · ANN",
+        ),
+        (
+            {"class_path": "m.SGMTModule", "init_args": {"neuron": "snn_mm.neurons.SGMTLIF"}},
+            "SGMTModule · SNN",
+        ),
+        (
+            {"class_path": "m.SGMTModule", "init_args": {"neuron": "torch.nn.ReLU"}},
+            "SGMTModule · ANN",
+        ),
+    ],
+)
+def test_models_for_sequences_are_named_by_network_and_neuron(
+    model: dict[str, Any], expected: str
+) -> None:
+    assert method_name(flatten({"model": model}), LIBRARY) == expected

@@ -7,7 +7,16 @@ import math
 import pytest
 
 from snn_mm.analysis.report.statistics import Summary
-from snn_mm.analysis.report.wording import Metric, duration, joined, mean_text, signed
+from snn_mm.analysis.report.wording import (
+    LABELS,
+    Metric,
+    duration,
+    joined,
+    main_metric,
+    mean_text,
+    signed,
+)
+from snn_mm.metrics.sentiment import SCORES, Protocol
 
 
 @pytest.mark.parametrize(
@@ -41,12 +50,49 @@ def test_durations_are_said_as_a_person_does(seconds: float, expected: str) -> N
         ("test/accuracy/fused", True, False),
         ("test/loss", False, True),
         ("test/mae", False, True),
-        ("test/f1/fused", False, False),
+        ("test/mae/fused", False, True),
+        ("test/accuracy_2_has0/fused", True, False),
+        ("test/f1/fused", True, False),
+        ("test/f1_non0/fused", True, False),
+        ("test/corr/fused", False, False),
     ],
 )
 def test_what_a_metric_is(name: str, share: bool, lower: bool) -> None:
     metric = Metric(name)
     assert (metric.is_share, metric.lower_is_better) == (share, lower)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("test/accuracy_2_non0/text", "Acc-2 non-zero"),
+        ("val/mae/fused", "MAE"),
+        ("test/accuracy/fused", "accuracy"),
+    ],
+)
+def test_scores_are_labelled_as_papers_write_them(name: str, label: str) -> None:
+    assert Metric(name).label == label
+
+
+@pytest.mark.parametrize("protocol", SCORES)
+def test_every_score_of_sentiment_has_a_label(protocol: Protocol) -> None:
+    assert set(SCORES[protocol].names) <= set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("available", "chosen"),
+    [
+        (["test/mae/fused", "test/accuracy/fused"], "test/accuracy/fused"),
+        (["test/mae/fused", "test/accuracy_2/fused"], "test/accuracy_2/fused"),
+        (["test/accuracy_2_non0/fused", "test/mae/fused"], "test/mae/fused"),
+        (["val/mae/fused", "test/loss", "test/corr"], "test/corr"),
+        ([], "test/accuracy/fused"),
+    ],
+)
+def test_runs_are_compared_by_the_first_main_metric_that_is_there(
+    available: list[str], chosen: str
+) -> None:
+    assert main_metric(available) == chosen
 
 
 def test_differences_keep_their_sign() -> None:

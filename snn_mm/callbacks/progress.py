@@ -8,9 +8,12 @@ import time
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+SHOWN = ("train/loss", "val/loss", "val/mae/fused", "val/corr/fused")
+"""Metrics in the line, beside every `val/accuracy/...`; a module logs some of them."""
+
 
 class PlainProgress(Callback):
-    """Print epoch, losses, accuracies and duration at the end of every epoch."""
+    """Print epoch, losses, main scores and duration at the end of every epoch."""
 
     def __init__(self) -> None:
         self._started = 0.0
@@ -34,7 +37,7 @@ def format_epoch(epoch: int, last: int | None, metrics: dict[str, Tensor], secon
     shown = [
         f"{name} {float(value):.3f}"
         for name, value in sorted(metrics.items())
-        if name in ("train/loss", "val/loss") or name.startswith("val/accuracy/")
+        if name in SHOWN or name.startswith("val/accuracy/")
     ]
     total = "" if last is None or last < 0 else f"/{last}"
     return "  ".join([f"epoch {epoch}{total}", *shown, f"{seconds:.1f} s"])

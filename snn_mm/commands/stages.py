@@ -115,7 +115,7 @@ def measure(cli: TrainCLI) -> None:
 
 
 def predict(cli: TrainCLI) -> None:
-    """Write the probabilities of a checkpoint for every test sample."""
+    """Write the probabilities or scores of a checkpoint for every test sample."""
     checkpoint, trainer = required_checkpoint(cli), cli.trainer
     if trainer.world_size > 1:
         raise UserError("predict: runs on one device; give --trainer.devices 1")
@@ -124,7 +124,8 @@ def predict(cli: TrainCLI) -> None:
     )
     run = find_run(checkpoint)
     path = (run.path if run else Path.cwd()) / "predictions.csv"
-    count = write_predictions(path, batches, list(cli.datamodule.class_names))
+    class_names = getattr(cli.datamodule, "class_names", ())  # data of scores have no classes
+    count = write_predictions(path, batches, class_names)
     print_table([("samples", str(count)), ("predictions", str(path))])
 
 

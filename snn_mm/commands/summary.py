@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from snn_mm.analysis.report.wording import LABELS
 from snn_mm.contracts import FUSED
 from snn_mm.run.directory import RunDirectory, read_json
 from snn_mm.run.metrics_file import last_value
@@ -17,7 +18,7 @@ Rows = list[tuple[str, str]]
 
 
 def print_summary(run: RunDirectory) -> None:
-    """Print test accuracies, firing rates, the IEMF coefficient and the path of a run."""
+    """Print test scores, firing rates, the IEMF coefficient and the path of a run."""
     results = read_json(run.results)
     columns = ("iemf/xi", "iemf/xi_epoch")
     coefficients = (last_value(run.metrics, column) for column in columns)
@@ -34,11 +35,12 @@ def print_metrics(metrics: dict[str, float | None]) -> None:
 
 def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirectory) -> Rows:
     """The table's rows; what was not measured is left out."""
-    rows: Rows = []
-    for prefix, label in (("accuracy", "test accuracy"), ("firing_rate", "mean firing rate")):
-        for name, value in sorted(test.items(), key=lambda item: item[0].endswith(f"/{FUSED}")):
-            if name.startswith(f"test/{prefix}/") and value is not None:
-                rows.append((f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}"))
+    rows = [
+        *by_head(test, "accuracy", "test accuracy"),
+        *fused_scores(test),
+        *by_head(test, "mae", "test MAE"),
+        *by_head(test, "firing_rate", "mean firing rate"),
+    ]
     for part in ("compute", "memory"):
         energy = test.get(f"test/energy/{part}_uj")
         if energy is not None:
@@ -46,6 +48,25 @@ def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirect
     if coefficient is not None:
         rows.append(("IEMF coefficient ξ, last epoch", f"{coefficient:.4f}"))
     return [*rows, ("run directory", str(run.path))]
+
+
+def by_head(test: dict[str, Any], kind: str, label: str) -> Rows:
+    """One metric of every modality and of the fusion, which comes last."""
+    return [
+        (f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}")
+        for name, value in sorted(test.items(), key=lambda item: item[0].endswith(f"/{FUSED}"))
+        if name.startswith(f"test/{kind}/") and value is not None
+    ]
+
+
+def fused_scores(test: dict[str, Any]) -> Rows:
+    """Scores of sentiment of the fused head alone; the MAE is shown of every head."""
+    values = {kind: test.get(f"test/{kind}/{FUSED}") for kind in LABELS if kind != "mae"}
+    return [
+        (f"test {LABELS[kind]}, {FUSED}", f"{value:.4f}")
+        for kind, value in values.items()
+        if value is not None
+    ]
 
 
 def print_table(rows: Rows) -> None:

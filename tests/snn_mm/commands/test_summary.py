@@ -28,6 +28,25 @@ def test_rows_hold_accuracies_with_the_fused_one_last_rates_coefficient_and_plac
     ]
 
 
+def test_scores_of_sentiment_are_those_of_the_fused_head_and_the_error_of_every_head(
+    tmp_path: Path,
+) -> None:
+    test = {
+        "test/accuracy_2/fused": 0.75,
+        "test/accuracy_2/text": 0.5,
+        "test/corr/fused": None,  # a constant has none
+        "test/f1/fused": 0.625,
+        "test/mae/fused": 0.25,
+        "test/mae/text": 0.375,
+    }
+    assert summary_rows(test, None, RunDirectory(tmp_path))[:-1] == [
+        ("test Acc-2, fused", "0.7500"),
+        ("test F1, fused", "0.6250"),
+        ("test MAE, text", "0.3750"),
+        ("test MAE, fused", "0.2500"),
+    ]
+
+
 def test_energy_stands_in_the_table_where_it_was_estimated(tmp_path: Path) -> None:
     energy = {"test/energy/compute_uj": 3.149, "test/energy/memory_uj": 202.3}
     rows = summary_rows(energy, None, RunDirectory(tmp_path))

@@ -79,6 +79,14 @@ def test_no_video_is_in_two_parts_and_no_utterance_is_lost(make: Factory) -> Non
     assert len(videos["val"]) >= 1
 
 
+def test_validation_from_the_test_set_leaves_the_training_set_whole(make: Factory) -> None:
+    dm = make(val_from="test", val_fraction=0.4)
+    videos = {part: {name[:5] for name in dm.split(part).ids} for part in SPLITS}
+    assert videos["train"] == {f"vi_{video:02d}" for video in VIDEOS["train"]}
+    assert videos["val"] | videos["test"] == {f"vi_{video:02d}" for video in VIDEOS["test"]}
+    assert not videos["val"] & videos["test"]
+
+
 def test_the_seed_decides_which_videos_validate(make: Factory) -> None:
     parts = {tuple(make(seed=seed).split("val").ids) for seed in (0, 0, 1, 2, 3)}
     assert 1 < len(parts) < 5
@@ -114,6 +122,7 @@ def test_features_are_standardised_by_the_training_part(make: Factory) -> None:
 
 def test_every_option_changes_the_fingerprint(make: Factory) -> None:
     options = [{}, {"context": "past"}, {"context": "all"}, {"standardise": False}, {"seed": 1}]
+    options.append({"val_from": "test"})
     assert len({make(**chosen).fingerprint() for chosen in options}) == len(options)
 
 
@@ -165,7 +174,11 @@ def test_row_numbers_from_another_start_are_refused(make: Factory, folder: Path)
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"context": "future"}, "accepted are none, past, all"), ({"val_fraction": 1.0}, "below 1")],
+    [
+        ({"context": "future"}, "accepted are none, past, all"),
+        ({"val_from": "audio"}, "accepted are train, test"),
+        ({"val_fraction": 1.0}, "below 1"),
+    ],
 )
 def test_a_wrong_option_is_refused(make: Factory, options: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):

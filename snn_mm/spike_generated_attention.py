@@ -85,7 +85,8 @@ def spike_generated_attention(
         attention = similarity.softmax(dim=-1)
     else:
         padding = ~valid.unsqueeze(-2)  # [..., 1, S]
-        # Not -inf: a row without any key would become NaN, and so would its gradient.
+        # Not -inf: a row without any key would be NaN until it is masked, and torch's anomaly
+        # detection would stop there.
         similarity = similarity.masked_fill(padding, torch.finfo(similarity.dtype).min)
         attention = similarity.softmax(dim=-1).masked_fill(padding, 0.0)
     return attention @ value, attention

@@ -105,8 +105,9 @@ def test_a_silent_layer_gives_zeros_and_finite_gradients() -> None:
 def test_rows_without_any_key_are_zero_and_so_is_their_gradient() -> None:
     query, key, value = (torch.randn(2, 4, 3, requires_grad=True) for _ in range(3))
     valid = torch.tensor([[True, False, True, False], [False] * 4])
-    output, rows = spike_generated_attention(query, key, value, 1.5, valid)
-    output.square().sum().backward()
+    with torch.autograd.set_detect_anomaly(True):
+        output, rows = spike_generated_attention(query, key, value, 1.5, valid)
+        output.square().sum().backward()
     assert not output[1].any()
     assert not rows[1].any()
     assert not rows[0, :, 1::2].any()
@@ -172,6 +173,17 @@ def test_sqrt_d_is_vanilla_attention() -> None:
     torch.testing.assert_close(
         module(spikes, VALID)[VALID], expected[VALID], rtol=1e-10, atol=1e-12
     )
+
+
+def test_bfloat16_stays_close_and_keeps_the_scale_in_single() -> None:
+    module, spikes = attention().float(), spike_train().float()
+    expected = module(spikes, VALID)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = module(spikes, VALID)
+    output.sum().backward()
+    torch.testing.assert_close(output.float(), expected, rtol=0.05, atol=0.02)
+    half = torch.randn(4, 4).bfloat16()
+    assert attention_scale(half, half, torch.tensor(0.1), torch.tensor(0.1)).dtype == torch.float32
 
 
 def test_attention_is_kept_only_when_asked() -> None:

@@ -67,7 +67,7 @@ def run(argv: list[str]) -> int:
     print(
         f"{'time':<12} {duration(time.monotonic() - begin)}, {extraction.extracted} clips decoded"
     )
-    print(f"{'next':<12} {_next(options)}")
+    print(f"{'next':<12} {_next(options, extraction, store)}")
     return 0
 
 
@@ -133,10 +133,13 @@ def _summary(
     yield f"{'fingerprint':<12} {store.fingerprint[:16]}"
 
 
-def _next(options: argparse.Namespace) -> str:
-    """Return what to put into a config next."""
-    root = "" if options.root == Path("data") else f", root: {options.root}"
-    return f"data: {{class_path: ExtractedFeatures, init_args: {{name: {options.name}{root}}}}}"
+def _next(options: argparse.Namespace, extraction: Extraction, store: FeatureStore) -> str:
+    """Write what fits a model to the features, and return the command to type next."""
+    from datamodules.extract.config import write_config
+
+    path = extraction.cache.directory / "config.yaml"
+    write_config(path, store, options.root, options.name)
+    return f"snnmm fit --config experiments/sgmt_mosi.yaml --config {path}"
 
 
 def _check(options: argparse.Namespace) -> None:

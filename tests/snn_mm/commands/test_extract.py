@@ -52,7 +52,7 @@ def test_clips_become_a_store(
     assert "audio        33 features, up to 9 steps, rated alone" in output
     assert "unreadable   1, listed in" in output
     assert f"fingerprint  {store.fingerprint[:16]}" in output
-    assert f"init_args: {{name: mine, root: {tmp_path / 'data'}}}" in output
+    assert f"--config {tmp_path / 'data' / 'extracted' / 'mine' / 'config.yaml'}" in output
     assert main(command) == 0
     assert "0 clips decoded" in capsys.readouterr().out
     assert FeatureStore(store.directory).fingerprint == store.fingerprint

@@ -175,7 +175,5 @@ class FeatureStore:
 
     def _array(self, name: str) -> Array:
         if name not in self._arrays:
-            raise UserError(
-                f"Prepared features lack {self.directory / name}.npy: delete the folder."
-            )
+            raise UserError(f"{self.directory / name}.npy is missing: delete that folder.")
         return self._arrays[name]

@@ -10,6 +10,7 @@ from numpy_scores import NUMPY
 from torch import Tensor
 
 from snn_mm.errors import UserError
+from snn_mm.metrics import sentiment_scores
 from snn_mm.metrics.sentiment_scores import (
     Protocol,
     correlation,
@@ -120,6 +121,14 @@ def test_the_correlation_of_a_constant_is_nan_whatever_its_rounding(size: int) -
     varying = torch.linspace(-1, 1, size)
     for score, target in ((torch.full((size,), 0.1), varying), (varying, torch.full((size,), 0.1))):
         assert math.isnan(correlation(score, target))
+
+
+def test_a_constant_has_no_correlation_where_sums_are_not_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sentiment_scores, "_exact", lambda values: values)  # as on MPS
+    score, target = torch.full((1001,), 0.1), torch.linspace(-1, 1, 1001)
+    assert math.isnan(correlation(score, target))
 
 
 def test_a_correlation_survives_a_large_offset() -> None:

@@ -1,0 +1,103 @@
+"""Every sentiment experiment and baseline trains and tests on feature files in their real layout."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snn_mm.cli import main
+
+FOLDER = Path(__file__).parents[2] / "experiments"
+BASELINES = [path.stem for path in sorted((FOLDER / "_base" / "baselines").glob("*.yaml"))]
+SIMS = {"text": (50, 768), "audio": (925, 25), "vision": (232, 177)}
+FILES = {
+    "sims": ("ch-simsv2s.pkl", SIMS),
+    "mosei": ("aligned_50.pkl", {"text": (50, 768), "audio": (50, 74), "vision": (50, 35)}),
+    "mosi": ("aligned_50.pkl", {"text": (50, 768), "audio": (50, 5), "vision": (50, 20)}),
+}
+ERROR = "test/mae/fused"
+NARROW = ["--model.width=8", "--model.heads=2", "--model.layers=1", "--model.fusion_layers=1"]
+SGMT = [
+    ("sims", ()),
+    ("mosei", ()),
+    ("mosi", ()),
+    ("sims", ("ann", "text_only")),
+    ("sims", ("audio_only",)),
+    ("mosi", ("visual_only",)),
+]
+
+
+def split(sizes: dict[str, tuple[int, int]], samples: int, own: bool) -> dict[str, Any]:
+    """One split of a feature file; lengths are short, so that a step takes little time."""
+    rng = np.random.default_rng(samples)
+    made: dict[str, Any] = {
+        name: rng.normal(size=(samples, *size)).astype(np.float32) for name, size in sizes.items()
+    }
+    mask = np.arange(sizes["text"][0]) < rng.integers(3, 8, (samples, 1))
+    made["text_bert"] = np.stack([mask, mask, 0 * mask], axis=1).astype(np.float32)
+    for name in ("audio", "vision"):
+        made[f"{name}_lengths"] = rng.integers(3, 20, samples)
+    for key in ("", *(("_T", "_A", "_V") if own else ())):
+        made[f"regression_labels{key}"] = rng.uniform(-1, 1, samples)
+    made["id"] = [f"clip{i}" for i in range(samples)]
+    made["raw_text"] = ["text"] * samples
+    return made
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Where the feature file of each data set lies."""
+    made = {}
+    for name, (file, sizes) in FILES.items():
+        made[name] = tmp_path_factory.mktemp(name)
+        counts = {"train": 6, "valid": 3, "test": 3}
+        content = {key: split(sizes, n, name == "sims") for key, n in counts.items()}
+        (made[name] / file).write_bytes(pickle.dumps(content))
+    return made
+
+
+def train(data: str, pieces: tuple[str, ...], flags: list[str], root: Path, runs: Path) -> Any:
+    """Train one step, validate and test; what the test measured."""
+    files = [FOLDER / f"sgmt_{data}", *(FOLDER / "_base" / piece for piece in pieces)]
+    configs = [f"--config={path}.yaml" for path in files]
+    place = [f"--run.root={runs}", "--run.name=run", "--run.id=one", f"--data.root={root}"]
+    small = ["--trainer.max_epochs=1", "--data.loader.batch_size=3", "--trainer.accelerator=cpu"]
+    assert main(["fit", *configs, *place, *small, *flags]) == 0
+    record = json.loads((runs / "run" / "one" / "results.json").read_text())
+    assert record["status"] == "finished"
+    return record["test"]
+
+
+@pytest.mark.parametrize(("data", "switches"), SGMT, ids=str)
+def test_sgmt_trains_and_tests(
+    data: str, switches: tuple[str, ...], roots: dict[str, Path], tmp_path: Path
+) -> None:
+    pieces = tuple(f"sgmt/{switch}" for switch in switches)
+    tested = train(data, pieces, NARROW, roots[data], tmp_path)
+    assert tested[ERROR] > 0
+    assert any(name.startswith("test/firing_rate/") for name in tested) == ("ann" not in switches)
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_a_baseline_trains_and_tests_in_sgmts_place(
+    baseline: str, roots: dict[str, Path], tmp_path: Path
+) -> None:
+    data = baseline.rsplit("_", 1)[1]
+    tested = train(data, (f"baselines/{baseline}",), [], roots[data], tmp_path)
+    assert tested[ERROR] > 0
+    own = baseline.startswith(("mlf", "mlmf", "mtfn"))
+    assert ("test/mae/audio" in tested) == own
+
+
+def test_data_without_labels_by_modality_are_refused_where_heads_need_them(
+    roots: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = [f"--run.root={tmp_path}", f"--data.root={roots['mosei']}", *NARROW]
+    config = f"--config={FOLDER / 'sgmt_mosei.yaml'}"
+    assert main(["fit", config, *place, "--model.labels=own"]) == 2
+    assert "no labels of audio, text, visual" in capsys.readouterr().err

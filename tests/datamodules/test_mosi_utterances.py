@@ -122,7 +122,7 @@ def test_features_are_standardised_by_the_training_part(make: Factory) -> None:
 
 def test_every_option_changes_the_fingerprint(make: Factory) -> None:
     options = [{}, {"context": "past"}, {"context": "all"}, {"standardise": False}, {"seed": 1}]
-    options.append({"val_from": "test"})
+    options.append({"val_from": "test", "val_fraction": 0.4})
     assert len({make(**chosen).fingerprint() for chosen in options}) == len(options)
 
 

@@ -1,0 +1,1 @@
+"""Class-incremental learning: losses, the dual-attention trunk, and what a task leaves behind."""

@@ -1,4 +1,4 @@
-"""Every sentiment experiment and baseline trains and tests on feature files in their real layout."""
+"""Every sentiment experiment and baseline trains on feature files in their real layout."""
 
 from __future__ import annotations
 

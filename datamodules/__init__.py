@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datamodules.ave import AVE
     from datamodules.base import LoaderOptions, MultimodalDataModule
+    from datamodules.ch_sims import CHSims, CHSimsV2
     from datamodules.crema_d import CremaD
     from datamodules.digits_av import DigitsAV
+    from datamodules.extract.module import ExtractedFeatures
     from datamodules.kinetics_sounds import KineticsSounds
+    from datamodules.mosei import Mosei
+    from datamodules.mosi import Mosi
     from datamodules.mosi_utterances import MosiUtterances
     from datamodules.pom import POM
     from datamodules.spoken_digits_events import SpokenDigitsEvents
@@ -20,10 +24,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AVE",
     "POM",
+    "CHSims",
+    "CHSimsV2",
     "CremaD",
     "DigitsAV",
+    "ExtractedFeatures",
     "KineticsSounds",
     "LoaderOptions",
+    "Mosei",
+    "Mosi",
     "MosiUtterances",
     "MultimodalDataModule",
     "SpokenDigitsEvents",
@@ -32,10 +41,15 @@ __all__ = [
 
 _HOMES = {
     "AVE": "ave",
+    "CHSims": "ch_sims",
+    "CHSimsV2": "ch_sims",
     "CremaD": "crema_d",
     "DigitsAV": "digits_av",
+    "ExtractedFeatures": "extract.module",
     "KineticsSounds": "kinetics_sounds",
     "LoaderOptions": "base",
+    "Mosei": "mosei",
+    "Mosi": "mosi",
     "MosiUtterances": "mosi_utterances",
     "MultimodalDataModule": "base",
     "POM": "pom",

@@ -55,7 +55,9 @@ def attention_scale(
     head_width = len(query_weight) // heads
     sizes = head_width * query_weight.shape[1] * key_weight.shape[1]
     rates = query_rate.clamp_min(rate_floor) * key_rate.clamp_min(rate_floor)
-    return (sizes * rates.detach().unsqueeze(-1) * variances).sqrt()  # [..., H]
+    variance = sizes * rates.detach().unsqueeze(-1) * variances  # [..., H]
+    # Weights that decayed to nothing divide 0 by 0 too.
+    return variance.clamp_min(torch.finfo(variance.dtype).tiny).sqrt()
 
 
 def _head_variances(weight: Tensor, heads: int) -> Tensor:

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from datamodules.feature_scale import FeatureScale
+from datamodules.feature_file_module import open_split
 from datamodules.features.store import FeatureStore
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
 from snn_mm.errors import UserError
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScaledSplit(SequenceSplit):
-    """Sequences that are standardised as they are read, so that they stay mapped.
-
-    Attributes:
-        scales: shift and scale by modality; those that it lacks stay as they are.
-    """
-
-    scales: Mapping[str, FeatureScale]
-
-    def sequence(self, modality: str, row: int) -> NDArray[Any]:
-        """Return the steps `[L, D]` of one sample that are no padding."""
-        steps = super().sequence(modality, row)
-        return self.scales[modality](steps) if modality in self.scales else steps
 
 
 class ExtractedFeatures(SequenceDataModule):
@@ -67,24 +45,9 @@ class ExtractedFeatures(SequenceDataModule):
         self.modalities = tuple(self.store.statistics)
         self.labelled_modalities = self.store.labelled_modalities
 
-    @cached_property
-    def scales(self) -> dict[str, FeatureScale]:
-        """Shift and scale by modality; none if not standardised."""
-        statistics = self.store.statistics if self.standardise else {}
-        return {modality: FeatureScale(*values) for modality, values in statistics.items()}
-
-    def load_split(self, name: SplitName) -> ScaledSplit:
+    def load_split(self, name: SplitName) -> SequenceSplit:
         """Map one split."""
-        content = self.store.split(name)
-        return ScaledSplit(
-            arrays=content.arrays,
-            lengths=content.lengths,
-            targets=content.targets,
-            ids=content.ids,
-            unimodal_targets=content.unimodal_targets,
-            content=self.store.fingerprint,
-            scales=self.scales,
-        )
+        return open_split(self.store.directory, name, self.standardise)
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

@@ -46,8 +46,8 @@ def check_ablation(variants: Sequence[Variant], gamma: float) -> None:
     if not gamma_series(variants) and len({variant.name for variant in compared}) < 2:
         found = ", ".join(dict.fromkeys(variant.label for variant in variants))
         raise UserError(
-            f"ablation: the runs vary nothing: {found}\naccepted: several IEMF.gamma, or two of "
-            "vanilla (joint_weight 0), joint learning and IEMF"
+            f"ablation: the runs vary nothing: {found}\naccepted: several IEMF.gamma or "
+            "model.modalities, or two of vanilla (joint_weight 0), joint learning and IEMF"
         )
 
 

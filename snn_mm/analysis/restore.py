@@ -16,6 +16,7 @@ import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
 import snn_mm.neurons
+import snn_mm.sentiment
 import snn_mm.spiking_fusion  # noqa: F401
 from snn_mm.commands.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.commands.errors import error_chain, shorten

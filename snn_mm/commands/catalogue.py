@@ -17,12 +17,13 @@ from snn_mm.errors import UserError
 EXPERIMENTS = "experiments"
 
 BASE_CLASSES = {
-    "modules": "MultimodalModule",
+    "modules": "TaskModule",
     "encoders": "Encoder",
     "fusions": "Fusion",
+    "networks": "SentimentNetwork",
     "modulations": "Modulation",
     "callbacks": "Callback",
-    "datamodules": "MultimodalDataModule",
+    "datamodules": "SplitDataModule",
 }
 """The base class that makes a class a member of a group; the first that fits wins."""
 
@@ -32,6 +33,7 @@ GROUPS = (
     "encoders",
     "neurons",
     "fusions",
+    "networks",
     "modulations",
     "callbacks",
     "datamodules",

@@ -75,6 +75,10 @@ class SentimentModule(TaskModule):
         check_choice("model.labels", labels, get_args(Labels))
         check_choice("model.protocol", protocol, get_args(Protocol))
         names = chosen_modalities(modalities, feature_dims, max_lengths)
+        left_out = set(feature_dims) - set(names)
+        self.parameter_groups = {
+            name: group for name, group in self.parameter_groups.items() if name not in left_out
+        }
         self.labels, self.protocol = labels, protocol
         self.network = network(
             {name: feature_dims[name] for name in names},

@@ -79,5 +79,5 @@ def test_all_modalities_get_the_steps_of_the_longest() -> None:
 
 
 def test_a_sequence_longer_than_the_model_knows_is_named() -> None:
-    with pytest.raises(UserError, match="max_lengths.audio is 5"):
+    with pytest.raises(UserError, match=r"max_lengths\.audio is 5"):
         align_steps({"audio": sequences()}, {"audio": LENGTHS}, {"audio": 5}, 4)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 from snn_mm.errors import UserError
 from snn_mm.spike_generated_attention import (
@@ -209,3 +209,13 @@ def test_attention_is_kept_only_when_asked() -> None:
 def test_impossible_options_are_refused(options: dict[str, object], named: str) -> None:
     with pytest.raises(UserError, match=named):
         SpikeGeneratedAttention(WIDTH, **{"heads": HEADS, **options})
+
+
+def test_weights_that_decayed_to_nothing_give_uniform_attention() -> None:
+    attention = SpikeGeneratedAttention(4, heads=2)
+    attention.record = True
+    for layer in (attention.query, attention.key):
+        nn.init.constant_(layer.weight, 0.0)
+    attention(torch.ones(3, 2, 4))
+    assert attention.attention is not None
+    assert torch.allclose(attention.attention, torch.full((2, 2, 3, 3), 1 / 3))

@@ -24,7 +24,11 @@ KINDS = {
     "training": Kind("accuracy and loss of each modality by epoch", f"{__name__}.training"),
     "coefficient": Kind("the IEMF coefficient beside the accuracy", f"{__name__}.coefficient"),
     "gain": Kind("what multimodal training gives one branch", f"{__name__}.gain"),
-    "ablation": Kind("accuracy by gamma; vanilla, joint learning, IEMF", f"{__name__}.ablation"),
+    "ablation": Kind("gamma; vanilla, joint learning, IEMF; modalities", f"{__name__}.ablation"),
+    "grid": Kind("two swept options, chosen on validation data", f"{__name__}.grid"),
+    "cases": Kind("a page of test clips: every head's score and label", f"{__name__}.cases"),
+    "clip": Kind("attention and firing of SGMT over one clip", f"{__name__}.clip"),
+    "theorem": Kind("the variance of spiking attention, checked", f"{__name__}.theorem"),
     "landscape": Kind("the loss around a trained network", f"{__name__}.landscape"),
 }
 

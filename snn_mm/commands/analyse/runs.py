@@ -17,6 +17,7 @@ from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, Group, compare
 from snn_mm.analysis.report.markdown import table_lines
 from snn_mm.analysis.report.run_files import find_runs, read_run
+from snn_mm.analysis.report.wording import joined
 from snn_mm.commands.listing import aligned
 from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
@@ -49,14 +50,18 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_groups(paths: Iterable[Path]) -> Comparison:
+def read_groups(paths: Iterable[Path], by: Sequence[str] = ()) -> Comparison:
     """The finished runs at or below the paths, as methods on one data set.
+
+    Args:
+        paths: run directories or folders above them.
+        by: config keys that tell methods apart instead of everything.
 
     Raises:
         UserError: there is none, or they are of several data sets.
     """
     runs = [read_run(path) for path in find_runs(paths)]
-    comparison = compare(runs, known_library())
+    comparison = compare(runs, known_library(), by)
     if not comparison.groups:
         counts = Counter(run.status for run in runs)
         found = ", ".join(f"{number} {status}" for status, number in counts.items())
@@ -79,8 +84,9 @@ def require_metric(groups: Iterable[Group], metric: str) -> None:
     for group in groups:
         for member in group.counted:
             if metric not in member.run.metrics:
-                known = ", ".join(n for n in member.run.metrics if "accuracy" in n) or "no accuracy"
-                raise UserError(f"{member.run.path}: results.json has no {metric}\nit has {known}")
+                known = sorted(n for n in member.run.metrics if n.startswith("test/"))
+                has = joined([n for n in known if "accuracy" in n] or known or ["no test"])
+                raise UserError(f"{member.run.path}: results.json has no {metric}\nit has {has}")
 
 
 def output_folder(asked: Path | None, paths: Sequence[Path]) -> Path:
@@ -103,16 +109,25 @@ def write_analysis(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table in tables:
-        rows = [list(table.columns), *([cell.text for cell in row] for row in table.cells)]
         if not table.folded:
-            print("\n".join(aligned([tuple(row) for row in rows])), end="\n\n")
+            print_table(table)
         stem = name if table is tables[0] else f"{name}_{table.name}"
-        write_text(folder / f"{stem}.csv", to_csv(rows))
+        write_text(folder / f"{stem}.csv", to_csv(text_rows(table)))
     pages = "\n\n".join("\n".join(table_lines(t)) for t in tables if not t.folded)
     write_text(folder / f"{name}.md", pages + "\n")
     if figure is not None:
         save_figure(figure, folder / f"{name}.png")
     print(folder / f"{name}.{{md,csv{',png' if figure else ''}}}")
+
+
+def print_table(table: Table) -> None:
+    """Print a table in columns, with an empty line after it."""
+    print("\n".join(aligned([tuple(row) for row in text_rows(table)])), end="\n\n")
+
+
+def text_rows(table: Table) -> list[list[str]]:
+    """Heads and cells as plain texts."""
+    return [list(table.columns), *([cell.text for cell in row] for row in table.cells)]
 
 
 def to_csv(rows: Iterable[Sequence[str]]) -> str:

@@ -13,7 +13,7 @@ from packaging.version import Version
 from snn_mm.commands.checks.result import Check, fail, info, ok, warn
 
 DISTRIBUTION = "snn_mm"
-EXTRAS = ("demo", "dev")
+EXTRAS = ("demo", "text", "dev")
 
 
 def check_python() -> Iterator[Check]:

@@ -63,3 +63,29 @@ def write_run(
             lines.append(f"{epoch},{xi[epoch]},{epoch},")
     (path / "metrics.csv").write_text("\n".join(lines) + "\n")
     return path
+
+
+def write_sentiment_run(
+    path: Path,
+    test: dict[str, float],
+    val: dict[str, float] | None = None,
+    *,
+    seed: int = 0,
+    **options: Any,
+) -> Path:
+    """Write a run of SGMT: its test metrics, the validation of its checkpoint, its options."""
+    path.mkdir(parents=True)
+    init_args = {"feature_dims": {"text": 3, "audio": 2, "visual": 2}, **options}
+    config = {
+        "seed_everything": seed,
+        "trainer": {"max_epochs": 2},
+        "model": {"class_path": "snn_mm.modules.SGMTModule", "init_args": init_args},
+        "data": {"class_path": "datamodules.CHSimsV2", "init_args": {"root": "data"}},
+    }
+    (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    results = {"status": "finished", "test": test, "best": {"validation": val or {}}}
+    (path / "results.json").write_text(json.dumps(results))
+    (path / "environment.json").write_text(
+        json.dumps({"seed": seed, "started": f"2026-01-0{seed + 1}"})
+    )
+    return path

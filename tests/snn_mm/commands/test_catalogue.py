@@ -59,6 +59,9 @@ def test_every_class_and_parameter_is_described(entry: Entry) -> None:
         ("encoders", "ResNet18"),
         ("neurons", "IEMFLIF"),
         ("fusions", "FiLM"),
+        ("modules", "SGMTModule"),
+        ("networks", "LMF"),
+        ("datamodules", "CHSimsV2"),
         ("modulations", "IEMF"),
         ("datamodules", "DigitsAV"),
     ],
@@ -75,6 +78,9 @@ def test_base_classes_are_not_offered() -> None:
         "Modulation",
         "MultimodalModule",
         "MultimodalDataModule",
+        "SplitDataModule",
+        "TaskModule",
+        "SentimentNetwork",
     }
 
 

@@ -138,3 +138,10 @@ def test_autocast_around_the_count_does_not_reach_the_network() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         count_operations(model, [torch.rand(1, 4)], lambda x: seen.append(model(x).dtype))
     assert set(seen) == {torch.float32}
+
+
+def test_an_lstm_costs_what_its_matrix_products_do() -> None:
+    lstm, steps = nn.LSTM(3, 5, batch_first=True), 4
+    counts = count_operations(lstm, [torch.randn(1, steps, 3)])
+    assert sum(c.sites for c in counts.values()) == steps * 4 * 5 * (3 + 5)
+    assert torch.backends.mkldnn.enabled

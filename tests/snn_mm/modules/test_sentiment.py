@@ -125,7 +125,10 @@ def test_training_learns_and_a_second_epoch_starts_its_scores_anew() -> None:
 
 
 def test_a_modality_that_is_left_out_has_no_part_and_no_loss() -> None:
-    model = module(modalities=["audio"], loss_weights={"audio": 1.0, "text": 1.0, FUSED: 2.0})
+    weights = {"audio": 1.0, "text": 1.0, FUSED: 2.0}
+    groups = {"text": {"lr": 1.0}, "audio": {"lr": 0.1}}
+    model = module(modalities=["audio"], loss_weights=weights, parameter_groups=groups)
+    assert model.parameter_groups.keys() == {"audio"}
     assert model.modalities == ("audio",)
     assert set(model.loss_weights) == {"audio", FUSED}
     assert model(batch()["inputs"], batch()["lengths"]).keys() == {"audio", FUSED}

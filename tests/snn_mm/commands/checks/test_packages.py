@@ -71,7 +71,7 @@ def test_fitting_package_is_ok_and_foreign_markers_are_left_out(installed: dict[
 
 
 def test_missing_extra_is_no_failure_and_names_its_remedy(installed: dict[str, str]) -> None:
-    demo, dev = packages.check_extras()
+    demo, _, dev = packages.check_extras()
     assert demo.status is Status.INFO
     assert "gone missing; pip install 'snn_mm[demo]'" in demo.detail
     assert dev.status is Status.OK

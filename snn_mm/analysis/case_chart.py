@@ -1,0 +1,87 @@
+"""Scores and labels of one clip as bars on the score axis, as SVG text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from snn_mm.analysis.case_study import Case
+from snn_mm.analysis.report.axes import Scale, make_scale
+from snn_mm.analysis.report.charts import COLOURS, number, text
+
+WIDTH = 400.0
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 64.0, 6.0, 24.0
+ROW, BAR = 34.0, 11.0
+
+
+def case_chart(name: str, case: Case, heads: Sequence[str], limit: float) -> str:
+    """Draw two bars a head from zero: its score filled, its label as an outline below.
+
+    Args:
+        name: unique in the page.
+        case: the clip.
+        heads: from top to bottom; the place of a head is its colour.
+        limit: where the axis ends on both sides.
+    """
+    bottom = TOP + ROW * len(heads)
+    scale = make_scale([-limit, limit], LEFT, WIDTH - RIGHT, count=4)
+    rows = [
+        part
+        for place, head in enumerate(heads)
+        for part in head_row(head, place, case.score[head], case.label[head], scale)
+    ]
+    return "\n".join(
+        [
+            *opening(name, case, heads, bottom + BOTTOM),
+            *axis(scale, bottom),
+            *rows,
+            f'<path class="axis" d="M{scale(0.0):.1f} {TOP:g}V{bottom:g}"/>',
+            "</svg>",
+        ]
+    )
+
+
+def head_row(head: str, place: int, score: float, label: float, scale: Scale) -> list[str]:
+    """Name, two bars and two numbers of one head."""
+    y = TOP + ROW * place + (ROW - 2 * BAR) / 2
+    end = WIDTH - RIGHT + 6
+    said, meant = f"{score:+.2f}".replace("-", "−"), f"{label:+.2f}".replace("-", "−")
+    return [
+        text(LEFT - 8, y + BAR + 4, head.replace("_", " "), "end"),
+        bar(y, score, scale, f'class="dot c{place % COLOURS}"'),
+        bar(y + BAR, label, scale, 'class="axis"'),
+        text(end, y + BAR - 1, said, "start", f'class="letter c{place % COLOURS}"'),
+        text(end, y + 2 * BAR, meant, "start"),
+    ]
+
+
+def bar(y: float, value: float, scale: Scale, style: str) -> str:
+    """A bar from zero to a value; at 0 a line."""
+    clipped = min(max(value, scale.low), scale.high)
+    start, end = sorted((scale(0.0), scale(clipped)))
+    width = max(end - start, 0.5)
+    return (
+        f'<rect {style} x="{start:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BAR - 1.5:.1f}"/>'
+    )
+
+
+def axis(scale: Scale, bottom: float) -> list[str]:
+    """Grid lines and numbers of the score axis."""
+    parts = []
+    for tick in scale.ticks:
+        parts.append(f'<path class="grid" d="M{scale(tick):.1f} {TOP:g}V{bottom:g}"/>')
+        parts.append(text(scale(tick), bottom + 16, number(tick), "middle"))
+    return parts
+
+
+def opening(name: str, case: Case, heads: Sequence[str], height: float) -> list[str]:
+    """The start of the SVG, with what it shows in words."""
+    said = " ".join(
+        f"{head}: {number(case.score[head])}, label {number(case.label[head])}." for head in heads
+    )
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" '
+        f'viewBox="0 0 {WIDTH:g} {height:g}" aria-labelledby="{name}-t {name}-d">',
+        f'<title id="{name}-t">{escape(case.id)}</title>',
+        f'<desc id="{name}-d">{escape(said)}</desc>',
+    ]

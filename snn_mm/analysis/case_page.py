@@ -1,0 +1,108 @@
+"""The case study as a page of its own, by the builders of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from snn_mm.analysis.case_chart import case_chart
+from snn_mm.analysis.case_study import Case, Choice, rate_heads
+from snn_mm.analysis.report.document import (
+    Block,
+    Cell,
+    Document,
+    Figure,
+    Panel,
+    Section,
+    Table,
+    Text,
+)
+from snn_mm.analysis.report.html import slug, to_html
+from snn_mm.analysis.report.wording import NOTHING
+
+Texts = Callable[[str], str | None]
+"""What is said in a clip, by its id; None where the data do not have it."""
+
+CAPTION = (
+    "Filled: the head's score. Outline: its own label, which is the clip's where a modality has "
+    "none. All clips share the axis."
+)
+
+
+def case_page(run: str, part: str, cases: Sequence[Case], chosen: list[Choice], say: Texts) -> str:
+    """Write the page.
+
+    Args:
+        run: name of the run.
+        part: which clips were scored: `test`.
+        cases: all of them.
+        chosen: those that are shown, by rule.
+        say: gives the text of a clip.
+    """
+    heads = list(cases[0].score)
+    limit = axis_limit(cases, [case for choice in chosen for case in choice.cases])
+    sections = [Section("All clips", [heads_table(cases, part)])]
+    for choice in chosen:
+        blocks: list[Block] = [
+            Text(choice.rule),
+            figure(choice, heads, limit),
+            cases_table(choice, heads, say),
+        ]
+        sections.append(Section(choice.title, blocks))
+    own = "labels of their own" if any(c.disagreement for c in cases) else "the clip's label"
+    summary = (
+        f"What every head of {run} says of single clips of the {part} part ({len(cases)} clips). "
+        f"Heads of modalities are compared with {own}."
+    )
+    return to_html(Document(f"Case study: {run}", summary, sections))
+
+
+def axis_limit(cases: Sequence[Case], shown: Sequence[Case]) -> float:
+    """The farthest any label lies from 0, or any score that is shown."""
+    labels = [abs(x) for case in cases for x in case.label.values()]
+    scores = [abs(x) for case in shown for x in case.score.values()]
+    return max([*labels, *scores, 1e-3])
+
+
+def heads_table(cases: Sequence[Case], part: str) -> Table:
+    """Error and wrong signs of every head over all clips."""
+    rows: list[list[Cell | str]] = []
+    for record in rate_heads(cases):
+        share = f"{record.opposed / record.signed:.1%}" if record.signed else NOTHING
+        counted = f"{record.opposed} of {record.signed}"
+        rows.append([record.head, f"{record.error:.4f}", Cell(share, detail=counted)])
+    caption = (
+        f"All {len(cases)} clips of the {part} part. Opposite sign: among clips whose label for "
+        "this head is not 0. Which clips are shown below says nothing of these numbers."
+    )
+    return Table("heads", caption, ["Head", "Mean absolute error", "Opposite sign"], rows)
+
+
+def figure(choice: Choice, heads: Sequence[str], limit: float) -> Figure:
+    """A chart for each clip of a choice."""
+    panels = []
+    for case in choice.cases:
+        name = f"{slug(choice.title)}-{slug(case.id)}"
+        panels.append(Panel(name, case.id, case_chart(name, case, heads, limit)))
+    return Figure(CAPTION, panels, [])
+
+
+def cases_table(choice: Choice, heads: Sequence[str], say: Texts) -> Table:
+    """Numbers and text of each clip of a choice."""
+    texts = {case.id: say(case.id) for case in choice.cases}
+    has_text = any(texts.values())
+    rows: list[list[Cell | str]] = []
+    for case in choice.cases:
+        said: list[Cell | str] = [texts[case.id] or NOTHING] if has_text else []
+        numbers = [
+            Cell(signed(case.score[head]), detail=f"label {signed(case.label[head])}")
+            for head in heads
+        ]
+        opposed = ", ".join(case.opposed) or "none"
+        rows.append([case.id, *said, *numbers, f"{case.error:.3f}", opposed])
+    columns = ["Clip", *(["Text"] if has_text else []), *heads, "Error", "Opposite sign"]
+    return Table(slug(choice.title), "The same in numbers.", columns, rows)
+
+
+def signed(value: float) -> str:
+    """A score with its sign and three decimals."""
+    return f"{value:+.3f}".replace("-", "−")

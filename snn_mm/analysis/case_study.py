@@ -1,0 +1,133 @@
+"""What every head says of single clips, and which clips are worth looking at (SGMT Figs 4 and 5).
+
+The paper shows four clips and says that polarity is right whenever the label is not zero. Here the
+choice follows rules, which the page states, and the share of wrong signs is that of the whole part.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
+from snn_mm.modules.sentiment import SentimentModule
+
+
+class Case(NamedTuple):
+    """One clip: what each head says of it, and what it should say.
+
+    Attributes:
+        id: of the clip.
+        score: by head.
+        label: by head; that of a modality where it has its own.
+    """
+
+    id: str
+    score: dict[str, float]
+    label: dict[str, float]
+
+    @property
+    def error(self) -> float:
+        """Distance of the fused score from the clip's label."""
+        return abs(self.score[FUSED] - self.label[FUSED])
+
+    @property
+    def opposed(self) -> list[str]:
+        """Heads whose score has the opposite sign of their label; a label of 0 has none."""
+        return [head for head in self.score if self.score[head] * self.label[head] < 0.0]
+
+    @property
+    def disagreement(self) -> float:
+        """Distance between the highest and the lowest label of the modalities."""
+        own = [x for head, x in self.label.items() if head not in (FUSED, FUSION_ONLY)]
+        return max(own) - min(own) if own else 0.0
+
+
+class Choice(NamedTuple):
+    """Clips that were chosen by one rule."""
+
+    title: str
+    rule: str
+    cases: list[Case]
+
+
+class HeadRecord(NamedTuple):
+    """How one head does over all clips.
+
+    Attributes:
+        error: mean absolute error.
+        opposed: number of clips whose score has the opposite sign of their label.
+        signed: number of clips with a label other than 0.
+    """
+
+    head: str
+    error: float
+    opposed: int
+    signed: int
+
+
+def score_clips(module: SentimentModule, batches: Iterable[Batch]) -> list[Case]:
+    """Score every clip of some batches, which are where the module is."""
+    cases = []
+    for batch in batches:
+        with torch.no_grad():
+            scores = module(batch["inputs"], batch["lengths"])
+        targets = module.targets(batch)
+        for row, name in enumerate(batch["id"]):
+            said = {head: float(score[row]) for head, score in scores.items()}
+            label = {head: float(targets[head][row]) for head in scores}
+            cases.append(Case(name, said, label))
+    return cases
+
+
+def choose_cases(cases: Sequence[Case], count: int) -> list[Choice]:
+    """Choose clips by rules: labels that disagree, the largest errors, and typical errors.
+
+    Each clip is chosen once. Without labels of the modalities the first rule chooses none, and the
+    others share its part.
+
+    Args:
+        cases: all clips.
+        count: how many in all.
+    """
+    middle = statistics.median(case.error for case in cases)
+    rules = [
+        (
+            "Modalities disagree",
+            "Clips whose modalities' labels lie farthest apart.",
+            [c for c in sorted(cases, key=lambda c: -c.disagreement) if c.disagreement > 0],
+        ),
+        (
+            "Largest errors",
+            "Clips whose fused score lies farthest from their label.",
+            sorted(cases, key=lambda c: -c.error),
+        ),
+        (
+            "Typical clips",
+            f"Clips whose error is nearest to the median of all clips, {middle:.3f}.",
+            sorted(cases, key=lambda c: abs(c.error - middle)),
+        ),
+    ]
+    found = [rule for rule in rules if rule[2]]
+    chosen: set[str] = set()
+    choices = []
+    for place, (title, rule, order) in enumerate(found):
+        share = (count - len(chosen)) // (len(found) - place)
+        own = [case for case in order if case.id not in chosen][:share]
+        chosen |= {case.id for case in own}
+        choices.append(Choice(title, rule, own))
+    return [choice for choice in choices if choice.cases]
+
+
+def rate_heads(cases: Sequence[Case]) -> list[HeadRecord]:
+    """Error and wrong signs of every head over all clips."""
+    records = []
+    for head in cases[0].score:
+        errors = [abs(case.score[head] - case.label[head]) for case in cases]
+        opposed = sum(head in case.opposed for case in cases)
+        signed = sum(case.label[head] != 0.0 for case in cases)
+        records.append(HeadRecord(head, statistics.fmean(errors), opposed, signed))
+    return records

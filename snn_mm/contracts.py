@@ -6,7 +6,7 @@ Modalities are named, never positional, and nothing assumes that there are two o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -152,4 +152,23 @@ class Modulated(OwnsParameters, Protocol):
 
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the fused classifier alone says of each modality's features, `[N, K]`."""
+        ...
+
+
+@runtime_checkable
+class CountsEpochs(Protocol):
+    """A module whose training has parts, such as tasks, in each of which windows begin anew."""
+
+    @property
+    def modulation_epoch(self) -> int:
+        """The epoch within the current part, from 0: what `start_epoch` and `end_epoch` count."""
+        ...
+
+
+@runtime_checkable
+class ResizesForCheckpoint(Protocol):
+    """A module whose layers grow while it trains, so that a checkpoint says how large they are."""
+
+    def match_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give the layers the sizes of a checkpoint; nothing if it is of another model."""
         ...

@@ -15,7 +15,7 @@ from lightning import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from snn_mm.callbacks.modulation import Modulation, sum_over_ranks
+from snn_mm.callbacks.modulation import Modulation, epoch_of, sum_over_ranks
 from snn_mm.contracts import FUSED, Evidence, Modulated, StepOutput
 from snn_mm.factors import gather_evidence
 
@@ -64,7 +64,7 @@ class GradientModulation(Modulation, ABC):
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the evidence of one micro-batch."""
         module = self.modulated(pl_module)
-        if module.step is not None and self.is_active(trainer.current_epoch):
+        if module.step is not None and self.is_active(epoch_of(trainer, pl_module)):
             self._pending.append(self.gather(module, module.step))
 
     def on_before_optimizer_step(

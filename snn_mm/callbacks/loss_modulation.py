@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from lightning import LightningModule, Trainer
 
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation import Modulation, epoch_of
 from snn_mm.contracts import LossTerms, StepOutput
 
 
@@ -42,8 +42,11 @@ class LossModulation(Modulation, ABC):
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Rewrite the summands if this epoch is within the window, and log the factors."""
         trainer, module = self._trainer, self._module
-        if trainer is None or module is None or not self.is_active(trainer.current_epoch):
+        if trainer is None or module is None:
             return terms
-        rewritten = self.rewrite_terms(terms, step, trainer.current_epoch)
+        epoch = epoch_of(trainer, module)
+        if not self.is_active(epoch):
+            return terms
+        rewritten = self.rewrite_terms(terms, step, epoch)
         self.log_factors(module)
         return rewritten

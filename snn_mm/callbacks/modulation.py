@@ -16,7 +16,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from snn_mm.contracts import Modulated
+from snn_mm.contracts import CountsEpochs, Modulated
 from snn_mm.errors import UserError
 
 
@@ -24,7 +24,8 @@ class Modulation(Callback, ABC):
     """Base of every modulation.
 
     Args:
-        start_epoch: first epoch (counted from 0) in which it acts.
+        start_epoch: first epoch (counted from 0) in which it acts; within each task where the
+            module learns several (`CountsEpochs`).
         end_epoch: last epoch in which it acts, included; without it there is no end.
         seed: seed of any noise the modulation draws; without it the run's own seed. The noise
             depends on it and the optimizer step alone: the same on every rank and after a resume.
@@ -102,6 +103,11 @@ class Modulation(Callback, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the last factors."""
         self.factors = dict(state_dict["factors"])
+
+
+def epoch_of(trainer: Trainer, module: object) -> int:
+    """The epoch that windows count: the trainer's, or the one within the module's current task."""
+    return module.modulation_epoch if isinstance(module, CountsEpochs) else trainer.current_epoch
 
 
 def sum_over_ranks(sums: Tensor, trainer: Trainer) -> Tensor:

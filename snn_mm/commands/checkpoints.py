@@ -10,6 +10,7 @@ import yaml
 from lightning import LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from snn_mm.contracts import ResizesForCheckpoint
 from snn_mm.errors import UserError
 from snn_mm.run.directory import find_run
 
@@ -19,12 +20,16 @@ Shapes = dict[str, tuple[int, ...]]
 def check_checkpoint(path: Path, model: LightningModule) -> None:
     """Compare a checkpoint's parameters with the model's.
 
+    A model that grows while it trains takes the sizes of the checkpoint first.
+
     Raises:
         UserError: the file is no checkpoint, or one of another model.
     """
     checkpoint = load_checkpoint(path)
     if is_overridden("configure_model", model):
         return  # its layers do not exist yet
+    if isinstance(model, ResizesForCheckpoint):
+        model.match_checkpoint(checkpoint)
     saved = shapes_of(checkpoint["state_dict"])
     differences = list_differences(saved, shapes_of(model.state_dict()))
     if differences:

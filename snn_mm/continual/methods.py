@@ -1,0 +1,223 @@
+"""Methods of class-incremental learning: what each minimises in a training step.
+
+`Finetune` and `Joint` are the bounds. `LwF`, `SSIL` and `AVCIL` are the three that IEMF was added
+to, as weiguoPian/AV-CIL_ICCV2023 and Brain-Cog-Lab/IEMF released them; the formulas are in
+`snn_mm.continual.distillation` and `snn_mm.continual.contrast`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from snn_mm.continual.contrast import Averaging, class_contrast, instance_contrast
+from snn_mm.continual.distillation import (
+    attention_distillation,
+    knowledge_distillation,
+    separated_cross_entropy,
+)
+from snn_mm.continual.step import TaskStep
+from snn_mm.contracts import FUSED, LossTerms
+from snn_mm.errors import UserError
+
+DISTILLATION = "distillation"
+"""Name of the fused distillation term; those of modalities are `distillation_<modality>`."""
+
+
+class Method(ABC):
+    """What a training step minimises.
+
+    Every term of a modality's own head has the weight `TaskStep.joint_weight`, which is 0 outside
+    the window of joint learning. Such terms are computed all the same: under DDP every parameter
+    must take part in every step.
+    """
+
+    protocol: Literal["incremental", "joint"] = "incremental"
+    """What the data must train on: the current task, or all classes seen so far."""
+
+    has_teacher: bool = False
+    """Whether it needs the network of the previous task."""
+
+    needs_memory: bool = False
+    """Whether it needs exemplars of earlier tasks."""
+
+    @abstractmethod
+    def terms(self, step: TaskStep) -> LossTerms:
+        """The summands of the loss, scalars in nats, by name."""
+
+
+class Finetune(Method):
+    """Cross-entropy on the current task alone: the lower bound, which forgets.
+
+    Args:
+        softmax: over which classes: `all` seen so far, as AV-CIL's code does, which pushes old
+            classes down; `block`, those of the current task, which leaves their rows alone.
+    """
+
+    def __init__(self, softmax: Literal["all", "block"] = "all") -> None:
+        if softmax not in ("all", "block"):
+            raise UserError(f"Finetune.softmax is {softmax!r}; accepted: all, block")
+        self.softmax = softmax
+
+    def terms(self, step: TaskStep) -> LossTerms:
+        """Cross-entropy of the fusion and of every head."""
+        return classification(step, separated if self.softmax == "block" else plain)
+
+
+class Joint(Method):
+    """Cross-entropy on the samples of all classes seen so far: the upper bound.
+
+    Each task goes on from the weights of the one before; AV-CIL's code begins anew each time.
+    """
+
+    protocol = "joint"
+
+    def terms(self, step: TaskStep) -> LossTerms:
+        """Cross-entropy of the fusion and of every head."""
+        return classification(step, plain)
+
+
+class LwF(Method):
+    """Learning without forgetting: cross-entropy in the current block, distillation of the others.
+
+    Li and Hoiem; without memory. The teacher is asked about samples of the current task.
+
+    Args:
+        distillation: weight of the distillation.
+        temperature: T of both softmaxes.
+    """
+
+    has_teacher = True
+
+    def __init__(self, distillation: float = 1.0, temperature: float = 2.0) -> None:
+        check_weights(self, distillation=distillation)
+        if temperature <= 0:
+            raise UserError(f"{type(self).__name__}.temperature is {temperature}; it must be > 0")
+        self.distillation, self.temperature = distillation, temperature
+
+    def terms(self, step: TaskStep) -> LossTerms:
+        """Separated cross-entropy and block-wise distillation of the fusion and of every head."""
+        terms = classification(step, separated)
+        if step.taught is None:
+            return terms
+        for name, weight in step.weights().items():
+            loss = knowledge_distillation(
+                step.logits[name], step.taught[name], step.old_tasks, self.temperature
+            )
+            key = DISTILLATION if name == FUSED else f"{DISTILLATION}_{name}"
+            terms[key] = self.distillation * weight * loss
+        return terms
+
+
+class SSIL(LwF):
+    """Separated softmax: as LwF, with exemplars that are judged among the old classes alone.
+
+    Ahn et al. Cross-entropy and distillation are means over samples of the task and exemplars.
+    """
+
+    needs_memory = True
+
+
+class AVCIL(SSIL):
+    """AV-CIL (Pian et al.): SSIL, contrast between two modalities, distilled attention.
+
+    Contrast and attention begin with the second task, as released.
+
+    Args:
+        instance: weight λ_I of the instance contrast: 0.5 on AVE-CI and 0.1 elsewhere in AV-CIL's
+            scripts, 0.1 everywhere in IEMF's; 0 switches it off.
+        class_contrast: weight λ_C of the class contrast; 0 switches it off.
+        attention: weight of the attention distillation; 0 switches it off, as IEMF's scripts do.
+            It needs a trunk that attends.
+        spatial_share: λ, the share of its spatial part.
+        averaging: how the class contrast is averaged, as `released` or as in the `paper`.
+        contrast_temperature: of both contrasts.
+        query: the modality that asks in both contrasts; the other one answers.
+        distillation: weight of the distillation of logits.
+        temperature: T of its softmaxes.
+    """
+
+    def __init__(
+        self,
+        instance: float = 0.1,
+        class_contrast: float = 1.0,
+        attention: float = 1.0,
+        spatial_share: float = 0.5,
+        averaging: Averaging = "released",
+        contrast_temperature: float = 0.05,
+        query: str = "audio",
+        distillation: float = 1.0,
+        temperature: float = 2.0,
+    ) -> None:
+        super().__init__(distillation, temperature)
+        check_weights(self, instance=instance, class_contrast=class_contrast, attention=attention)
+        if not 0 <= spatial_share <= 1:
+            raise UserError(f"AVCIL.spatial_share is {spatial_share}; accepted: 0 to 1")
+        self.instance, self.class_contrast, self.attention = instance, class_contrast, attention
+        self.spatial_share, self.averaging, self.query = spatial_share, averaging, query
+        self.contrast_temperature = contrast_temperature
+
+    def terms(self, step: TaskStep) -> LossTerms:
+        """Those of SSIL, and what AV-CIL adds from the second task on."""
+        terms = super().terms(step)
+        if step.taught is None:
+            return terms
+        query, key = self._pair(step.features())
+        temperature = self.contrast_temperature
+        if self.instance:
+            terms["instance"] = self.instance * instance_contrast(query, key, temperature)
+        if self.class_contrast:
+            loss = class_contrast(query, key, step.target, temperature, self.averaging)
+            terms["class_contrast"] = self.class_contrast * loss
+        if self.attention:
+            terms["attention"] = self.attention * self._attention_loss(step)
+        return terms
+
+    def _pair(self, features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Features `[N, D]` of the modality that asks and of the one that answers."""
+        if self.query not in features or len(features) != 2:
+            raise UserError(
+                f"AVCIL contrasts two modalities, of which query={self.query!r} is one; "
+                f"the model has {', '.join(features)}"
+            )
+        (other,) = (value for name, value in features.items() if name != self.query)
+        return features[self.query], other
+
+    def _attention_loss(self, step: TaskStep) -> Tensor:
+        """Attention distillation on exemplars, a scalar."""
+        if step.attention is None or step.taught_attention is None:
+            raise UserError(
+                "AVCIL.attention needs a model.trunk that attends, such as DualAttention; "
+                "with encoders set attention: 0"
+            )
+        new, old = (maps.of(step.exemplars) for maps in (step.attention, step.taught_attention))
+        return attention_distillation(new, old, self.spatial_share)
+
+
+def classification(step: TaskStep, loss: Callable[[Tensor, Tensor, int], Tensor]) -> LossTerms:
+    """The weighted cross-entropy of the fusion and of every head, by name."""
+    return {
+        name: weight * loss(step.logits[name], step.target, step.start)
+        for name, weight in step.weights().items()
+    }
+
+
+def plain(logits: Tensor, target: Tensor, start: int) -> Tensor:
+    """Cross-entropy of logits `[N, K]` over all classes seen so far."""
+    return cross_entropy(logits, target)
+
+
+def separated(logits: Tensor, target: Tensor, start: int) -> Tensor:
+    """Cross-entropy of logits `[N, K]` within the block of a sample's own time."""
+    return separated_cross_entropy(logits, target, start)
+
+
+def check_weights(method: Method, **weights: float) -> None:
+    """Raise a UserError for a weight below zero."""
+    for name, value in weights.items():
+        if value < 0:
+            raise UserError(f"{type(method).__name__}.{name} must not be negative, got {value}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datamodules.mosei import Mosei
     from datamodules.mosi import Mosi
     from datamodules.mosi_utterances import MosiUtterances
+    from datamodules.music_avqa.module import MusicAVQA
     from datamodules.pom import POM
     from datamodules.spoken_digits_events import SpokenDigitsEvents
     from datamodules.urbansound8k_av import UrbanSound8KAV
@@ -35,6 +36,7 @@ __all__ = [
     "Mosi",
     "MosiUtterances",
     "MultimodalDataModule",
+    "MusicAVQA",
     "SpokenDigitsEvents",
     "UrbanSound8KAV",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "Mosi": "mosi",
     "MosiUtterances": "mosi_utterances",
     "MultimodalDataModule": "base",
+    "MusicAVQA": "music_avqa.module",
     "POM": "pom",
     "SpokenDigitsEvents": "spoken_digits_events",
     "UrbanSound8KAV": "urbansound8k_av",

@@ -1,0 +1,131 @@
+"""Features of videos, one file each, of which only the wanted steps are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snn_mm.errors import UserError
+
+KEY = "features"
+"""Name of the data set in an HDF5 file."""
+
+SUFFIXES = (".npy", ".h5")
+
+_HEAD = 64 * 1024
+"""Bytes of each file that a digest reads: all files of a kind are equally large."""
+
+
+@dataclass(frozen=True)
+class FeatureFolder:
+    """A folder of `<video_id>.npy` or `<video_id>.h5`.
+
+    Attributes:
+        directory: where they lie.
+        shape: of every array, `(L, ...)`: L seconds first.
+    """
+
+    directory: Path
+    shape: tuple[int, ...]
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        if not self.directory.is_dir():
+            raise UserError(
+                f"{self.directory}: no such directory; accepted is a folder of <video_id>.npy or "
+                f"<video_id>.h5, each {list(self.shape)}."
+            )
+        files = sorted(self.directory.iterdir())
+        return {path.stem: path for path in files if path.suffix in SUFFIXES}
+
+    def require(self, videos: Iterable[str]) -> None:
+        """Refuse videos without features.
+
+        Raises:
+            UserError: names the first missing file and how many are missing.
+        """
+        wanted = sorted(set(videos))
+        missing = [video for video in wanted if video not in self._paths]
+        if missing:
+            raise UserError(
+                f"{self.directory / missing[0]}.npy (or .h5) is missing, "
+                f"as are features of {len(missing) - 1} others of {len(wanted)} videos."
+            )
+
+    def steps(self, video: str, stride: int) -> Tensor:
+        """Read every `stride`-th second, from the first one on.
+
+        Returns:
+            `[ceil(L / stride), ...]` in float32.
+
+        Raises:
+            UserError: the file is missing, damaged or of another shape.
+        """
+        with self._open(video) as array:
+            return _tensor(array[::stride])
+
+    def step(self, video: str, second: int) -> Tensor:
+        """Read one second `[...]` in float32.
+
+        Raises:
+            UserError: the file is missing, damaged or of another shape.
+        """
+        with self._open(video) as array:
+            return _tensor(array[second])
+
+    def digest(self, videos: Iterable[str]) -> str:
+        """Return a SHA-256 of the files' names, sizes and beginnings, for all is 200 GB."""
+        sha = hashlib.sha256()
+        for video in sorted(set(videos)):
+            path = self._paths[video]
+            with path.open("rb") as file:
+                sha.update(f"{path.name} {path.stat().st_size}\n".encode() + file.read(_HEAD))
+        return sha.hexdigest()
+
+    @contextmanager
+    def _open(self, video: str) -> Iterator[Any]:
+        """Open one file without reading its values."""
+        self.require([video])
+        path = self._paths[video]
+        try:
+            with _opened(path) as array:
+                _check_array(path, array, self.shape)
+                yield array
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(f"{path} can't be read: {error}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if path.suffix == ".npy":
+        yield np.load(path, mmap_mode="r", allow_pickle=False)
+        return
+    with h5py.File(path, "r") as file:
+        if KEY not in file:
+            raise UserError(f"{path} has no data set '{KEY}'; it has {', '.join(file) or 'none'}.")
+        yield file[KEY]
+
+
+def _check_array(path: Path, array: Any, shape: Sequence[int]) -> None:
+    """Refuse an array of another shape, or one that holds no floating-point numbers."""
+    if tuple(array.shape) != tuple(shape) or not np.issubdtype(array.dtype, np.floating):
+        raise UserError(
+            f"{path} holds {list(array.shape)} of {array.dtype}; "
+            f"accepted is {list(shape)} of floating-point numbers."
+        )
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
+    """Copy values `[...]` out of their file."""
+    return torch.from_numpy(np.array(values, dtype=np.float32))

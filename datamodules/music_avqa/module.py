@@ -1,0 +1,196 @@
+"""MUSIC-AVQA as a data module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.music_avqa.features import FeatureFolder
+from datamodules.music_avqa.grounding import GroundingSource
+from datamodules.music_avqa.questions import Question, read_questions
+from datamodules.music_avqa.source import (
+    QuestionSample,
+    QuestionSource,
+    Sampling,
+    collate_questions,
+)
+from datamodules.music_avqa.vocabulary import (
+    NUM_ANSWERS,
+    NUM_WORDS,
+    AnswerOrder,
+    Vocabulary,
+    build_vocabulary,
+    check_counts,
+)
+from datamodules.split import SampleSource, collate
+from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
+
+Videos = Literal["all", "real", "synthetic"]
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """Where the features lie and what they look like.
+
+    Attributes:
+        audio_dir: folder of the audio features, below the data set's.
+        visual_dir: folder of the visual features, below the data set's.
+        audio_shape: of each file: 60 seconds of VGGish.
+        visual_shape: of each file: 60 seconds of ResNet-18 maps.
+        stride: seconds from one step to the next; 6 makes 10 steps.
+    """
+
+    audio_dir: str = "feats/vggish"
+    visual_dir: str = "feats/res18_14x14"
+    audio_shape: tuple[int, int] = (60, 128)
+    visual_shape: tuple[int, int, int, int] = (60, 512, 14, 14)
+    stride: int = 6
+
+    def __post_init__(self) -> None:
+        if self.audio_shape[0] != self.visual_shape[0]:
+            raise UserError(
+                f"features: audio_shape has {self.audio_shape[0]} seconds and visual_shape "
+                f"{self.visual_shape[0]}; accepted are equally many."
+            )
+        if not 1 <= self.stride <= self.audio_shape[0]:
+            raise UserError(
+                f"features: stride is {self.stride}; accepted are 1 to {self.audio_shape[0]}."
+            )
+
+    def folders(self, root: Path) -> dict[str, FeatureFolder]:
+        """Return the folder of each modality below `root`."""
+        return {
+            "audio": FeatureFolder(root / self.audio_dir, self.audio_shape),
+            "visual": FeatureFolder(root / self.visual_dir, self.visual_shape),
+        }
+
+
+OFFICIAL_FEATURES = FeatureLayout()
+
+
+class MusicAVQA(MultimodalDataModule):
+    """Questions about 60-second videos of music: 32,087 to train, 4,595 to validate, 9,185 to test.
+
+    Inputs are every sixth second of a video and the tokens of a question: audio `[N, 10, 128]`,
+    visual `[N, 10, 512, 14, 14]`, question `[N, 14]`. The target is one of 42 answers; `kind` `[N]`
+    is the question's index in `QUESTION_KINDS`, for accuracies by kind. The official parts divide
+    questions, not videos: 2,296 videos are asked about in both validation and test.
+
+    Args:
+        root: directory of the data unless given below.
+        avqa_dir: directory of the questions and features; None is `root/music_avqa`.
+        release: folder of the question files below it: `json`, the first release, which repeats
+            some questions, or `json_update`.
+        videos: which videos are asked about: `all`, the 7,422 `real` or the `synthetic` ones.
+        negatives: add `negative` `[N, 10, 512, 14, 14]`, every step of it a random second of a
+            random other video of the split, for the match loss of ST-AVQA. What is drawn depends on
+            (seed, epoch, sample).
+        grounding: instead of questions, the pairs of ST-AVQA's grounding pre-training: audio
+            `[N, 1, 128]`, visual and negative `[N, 1, 512, 14, 14]`, all targets 1.
+        grounding_seconds: how many seconds of each video make pairs, from the first on.
+        answer_order: order of the answers: `first_appearance` in the training file, or `released`
+            as the published code writes them out.
+        expected_words: words of the training questions and `<pad>`; null accepts any number.
+        expected_answers: answers of the training questions; null accepts any number.
+        features: where the features lie and what they look like.
+        seed: decides the training order and the negatives.
+        loader: how batches are loaded.
+    """
+
+    modalities = ("audio", "visual")
+
+    def __init__(
+        self,
+        root: str = "data",
+        avqa_dir: str | None = None,
+        release: Literal["json", "json_update"] = "json",
+        videos: Videos = "all",
+        negatives: bool = False,
+        grounding: bool = False,
+        grounding_seconds: int = 10,
+        answer_order: AnswerOrder = "first_appearance",
+        expected_words: int | None = NUM_WORDS,
+        expected_answers: int | None = NUM_ANSWERS,
+        features: FeatureLayout = OFFICIAL_FEATURES,
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
+    ) -> None:
+        super().__init__(root, seed, loader)
+        if videos not in get_args(Videos):
+            raise UserError(f"videos is '{videos}'; accepted are {', '.join(get_args(Videos))}.")
+        self.avqa_dir = Path(avqa_dir or Path(root) / "music_avqa")
+        self.release, self.videos, self.features = release, videos, features
+        self.negatives, self.answer_order = negatives, answer_order
+        self.grounding, self.grounding_seconds = grounding, grounding_seconds
+        self.expected_words, self.expected_answers = expected_words, expected_answers
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Words and answers of all training questions.
+
+        Raises:
+            UserError: the training file is missing, or has other numbers than expected.
+        """
+        path = self.question_file("train")
+        vocabulary = build_vocabulary(read_questions(path), self.answer_order)
+        check_counts(vocabulary, path, self.expected_words, self.expected_answers)
+        return vocabulary
+
+    @property
+    def num_words(self) -> int:
+        """How many tokens a model must embed, `<pad>` included."""
+        return len(self.vocabulary.words)
+
+    @cached_property
+    def class_names(self) -> Sequence[str]:  # type: ignore[override]  # known from a file alone
+        """The answers, or what the pairs of the pre-training may be."""
+        return ("other video", "own video") if self.grounding else self.vocabulary.answers
+
+    def question_file(self, name: SplitName) -> Path:
+        """Return the file of a split's questions."""
+        return self.avqa_dir / self.release / f"avqa-{name}.json"
+
+    def questions(self, name: SplitName) -> list[Question]:
+        """Read the questions of one split, in the order of its samples.
+
+        Raises:
+            UserError: the file is missing or not as expected, or asks about no such video.
+        """
+        path = self.question_file(name)
+        found = read_questions(path)
+        if self.videos != "all":
+            found = [each for each in found if each.is_synthetic == (self.videos == "synthetic")]
+        if not found:
+            raise UserError(f"{path} asks about no {self.videos} video; accepted is videos: all.")
+        return found
+
+    def load_split(self, name: SplitName) -> SampleSource:
+        """Read the questions of one split and find the features of their videos."""
+        questions, folders = self.questions(name), self.features.folders(self.avqa_dir)
+        if self.grounding:
+            videos = tuple(dict.fromkeys(question.video_id for question in questions))
+            return GroundingSource(videos, folders, self.grounding_seconds, self.seed)
+        sampling = Sampling(self.features.stride, self.negatives, self.seed)
+        path = self.question_file(name)
+        return QuestionSource(questions, self.vocabulary, folders, sampling, path)
+
+    @staticmethod
+    def collate(samples: list[Any]) -> Batch:
+        """Stack samples; a batch of questions has their `kind`, too."""
+        if isinstance(samples[0], QuestionSample):
+            return collate_questions(samples)
+        return collate(samples)
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples."""
+        return {
+            "answers": self.class_names,
+            "negatives": self.negatives,
+            "grounding": self.grounding_seconds if self.grounding else None,
+            "stride": self.features.stride,
+        }

@@ -1,0 +1,144 @@
+"""Words and answers of MUSIC-AVQA as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from datamodules.music_avqa.questions import MAX_WORDS, Question
+from snn_mm.errors import UserError
+
+PAD = "<pad>"
+"""What fills a question up to `MAX_WORDS`; always token 0."""
+
+NUM_WORDS = 93
+"""Words of the official training questions, `PAD` included."""
+
+NUM_ANSWERS = 42
+"""Answers of the official training questions."""
+
+AnswerOrder = Literal["first_appearance", "released"]
+
+RELEASED_ANSWERS = (
+    *("two", "cello", "congas", "zero", "no", "pipa", "six", "yes", "one", "four", "three"),
+    *("seven", "five", "ukulele", "right", "piano", "left", "accordion", "clarinet", "guzheng"),
+    *("more than ten", "nine", "indoor", "saxophone", "drum", "violin", "middle", "outdoor"),
+    *("bagpipe", "bassoon", "acoustic_guitar", "banjo", "electric_bass", "ten", "eight", "flute"),
+    *("simultaneously", "trumpet", "erhu", "xylophone", "tuba", "suona"),
+)
+"""In the order that `net_grd_avst/main_avst.py` of GeWu-Lab/MUSIC-AVQA writes out."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the training questions are made of.
+
+    Attributes:
+        words: in the order of their first appearance, after `PAD`; a word's place is its token.
+        answers: class names; an answer's place is its class.
+    """
+
+    words: tuple[str, ...]
+    answers: tuple[str, ...]
+
+    @cached_property
+    def _tokens(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate(self.words)}
+
+    @cached_property
+    def _classes(self) -> dict[str, int]:
+        return {answer: index for index, answer in enumerate(self.answers)}
+
+    def tokens(self, question: Question, path: Path) -> list[int]:
+        """Return the tokens of a question `[14]`, padded at its end.
+
+        Raises:
+            UserError: a word is in no training question; names it, the question and the file.
+        """
+        padded = question.words + (PAD,) * (MAX_WORDS - len(question.words))
+        for word in padded:
+            if word not in self._tokens:
+                raise UserError(_unknown("word", word, question, path))
+        return [self._tokens[word] for word in padded]
+
+    def target(self, question: Question, path: Path) -> int:
+        """Return the class of a question's answer.
+
+        Raises:
+            UserError: no training question has this answer; names it, the question and the file.
+        """
+        if question.answer not in self._classes:
+            raise UserError(_unknown("answer", question.answer, question, path))
+        return self._classes[question.answer]
+
+
+def _unknown(what: str, value: str, question: Question, path: Path) -> str:
+    return (
+        f"question {question.question_id} of {path}: the {what} '{value}' is not in the training "
+        f"questions; accepted are the {what}s of avqa-train.json."
+    )
+
+
+def build_vocabulary(
+    questions: Sequence[Question], answer_order: AnswerOrder = "first_appearance"
+) -> Vocabulary:
+    """Collect the words and answers of the training questions.
+
+    Args:
+        questions: of the training file, in its order.
+        answer_order: `first_appearance` in the training file, which the released code's targets
+            follow; or `released`, the order in which it writes the answers out.
+
+    Raises:
+        UserError: the order is unknown, or an answer is not among the released ones.
+    """
+    if answer_order not in get_args(AnswerOrder):
+        known = ", ".join(get_args(AnswerOrder))
+        raise UserError(f"answer_order is '{answer_order}'; accepted are {known}.")
+    words = _unique([PAD, *(word for question in questions for word in question.words)])
+    answers = _unique(question.answer for question in questions)
+    if answer_order == "released":
+        answers = _in_released_order(answers)
+    return Vocabulary(words, answers)
+
+
+def check_counts(
+    vocabulary: Vocabulary, path: Path, words: int | None, answers: int | None
+) -> None:
+    """Refuse a training file whose words or answers are not as many as expected.
+
+    Args:
+        vocabulary: made of the training file.
+        path: the training file, for messages.
+        words: expected number of words, `PAD` included; None accepts any.
+        answers: expected number of answers; None accepts any.
+
+    Raises:
+        UserError: names the file, both numbers and the key that says so.
+    """
+    for key, found, wanted in (
+        ("expected_words", len(vocabulary.words), words),
+        ("expected_answers", len(vocabulary.answers), answers),
+    ):
+        if wanted is not None and found != wanted:
+            raise UserError(
+                f"{path} makes {found} {key.removeprefix('expected_')}, {key} is {wanted}; "
+                "null accepts any number of other questions than the official ones."
+            )
+
+
+def _in_released_order(answers: Sequence[str]) -> tuple[str, ...]:
+    """Return all released answers, those too that the training file lacks."""
+    if unknown := sorted(set(answers) - set(RELEASED_ANSWERS)):
+        raise UserError(
+            f"answer_order is 'released', which has no answer '{unknown[0]}'; "
+            "accepted for other answers is first_appearance."
+        )
+    return RELEASED_ANSWERS
+
+
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from datamodules.ave import AVE
     from datamodules.base import LoaderOptions, MultimodalDataModule
     from datamodules.ch_sims import CHSims, CHSimsV2
+    from datamodules.class_incremental import ClassIncremental
     from datamodules.crema_d import CremaD
     from datamodules.digits_av import DigitsAV
     from datamodules.extract.module import ExtractedFeatures
+    from datamodules.incremental_digits import IncrementalDigits, IncrementalDigitsAV
     from datamodules.kinetics_sounds import KineticsSounds
     from datamodules.mosei import Mosei
     from datamodules.mosi import Mosi
@@ -27,9 +29,12 @@ __all__ = [
     "POM",
     "CHSims",
     "CHSimsV2",
+    "ClassIncremental",
     "CremaD",
     "DigitsAV",
     "ExtractedFeatures",
+    "IncrementalDigits",
+    "IncrementalDigitsAV",
     "KineticsSounds",
     "LoaderOptions",
     "Mosei",
@@ -45,9 +50,12 @@ _HOMES = {
     "AVE": "ave",
     "CHSims": "ch_sims",
     "CHSimsV2": "ch_sims",
+    "ClassIncremental": "class_incremental",
     "CremaD": "crema_d",
     "DigitsAV": "digits_av",
     "ExtractedFeatures": "extract.module",
+    "IncrementalDigits": "incremental_digits",
+    "IncrementalDigitsAV": "incremental_digits",
     "KineticsSounds": "kinetics_sounds",
     "LoaderOptions": "base",
     "Mosei": "mosei",

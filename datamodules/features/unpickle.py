@@ -14,6 +14,8 @@ from pathlib import Path
 from pickletools import OpcodeInfo, opcodes
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from datamodules.features.machine import Machine
 from datamodules.features.values import Payload, RefusedError
 from snn_mm.errors import UserError
@@ -52,7 +54,7 @@ class Pickle(NamedTuple):
 
 
 def read_pickle(path: Path) -> Pickle:
-    """Read a feature pickle of protocol 0 to 5.
+    """Read a feature pickle of protocol 0 to 5, or that in an .npy file of Python objects.
 
     Raises:
         UserError: the file is damaged, is no pickle, or names what no feature file needs.
@@ -68,6 +70,7 @@ def read_pickle(path: Path) -> Pickle:
             "Extract the features again with return_type='np', or save them with .numpy()."
         )
     try:
+        _pass_npy_header(data)
         return Pickle(_interpret(data), data)
     except RefusedError as error:
         raise UserError(f"{path} {error}.\n{_ACCEPTED}") from error
@@ -77,6 +80,19 @@ def read_pickle(path: Path) -> Pickle:
             f"{path} is cut off or no pickle: byte {data.tell()} of {len(data)} makes no sense "
             f"({str(error)[:80]}).\n{_ACCEPTED}"
         ) from error
+
+
+def _pass_npy_header(data: mmap) -> None:
+    """Go to the pickle that follows the header of an .npy file, if it is one."""
+    if data[:6] != b"\x93NUMPY":
+        return
+    stream: Any = data  # NumPy's types know no mapped files
+    header = np.lib.format
+    first = header.read_magic(stream) == (1, 0)
+    read = header.read_array_header_1_0 if first else header.read_array_header_2_0
+    dtype = read(stream)[2]
+    if not dtype.hasobject:
+        raise RefusedError(f"is an array of {dtype}, no dictionary that np.save has pickled")
 
 
 def _interpret(data: mmap) -> object:

@@ -31,9 +31,16 @@ class Selection(SampleSource):
         return self.source.modalities
 
     def __getitem__(self, index: int | Draw) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
+        """Read the samples of a batch."""
+        return read(self.source, [self._in_source(index) for index in indices])
+
+    def _in_source(self, index: int | Draw) -> int | Draw:
         if isinstance(index, Draw):
-            return self.source[Draw(index.epoch, int(self.rows[index.row]))]
-        return self.source[int(self.rows[index])]
+            return Draw(index.epoch, int(self.rows[index.row]))
+        return int(self.rows[index])
 
     def digest(self) -> str:
         """Return a SHA-256 of the split and the choice."""
@@ -49,7 +56,16 @@ class Batches(Dataset[list[Sample]]):
         self.source = source
 
     def __getitem__(self, draws: Sequence[Draw]) -> list[Sample]:
-        return [self.source[draw] for draw in draws]
+        return read(self.source, draws)
 
     def __len__(self) -> int:
         return len(self.source)
+
+
+def read(source: SampleSource, indices: Sequence[int | Draw]) -> list[Sample]:
+    """Read samples, at once where the split offers it (PyTorch's `__getitems__`)."""
+    together = getattr(source, "__getitems__", None)
+    if together is None:
+        return [source[index] for index in indices]
+    samples: list[Sample] = together(indices)
+    return samples

@@ -1,0 +1,151 @@
+"""Files with a feature array for each id, read one array at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.av_cil.dictionary import read_dictionary
+from datamodules.features.unpickle import KEPT_IN_FILE, Pickle
+from datamodules.features.values import PickledArray, RefusedError
+from snn_mm.errors import UserError
+
+Shape = tuple[int, ...]
+
+
+class FeatureFile(Protocol):
+    """Arrays of one shape by id."""
+
+    path: Path
+    shape: Shape
+
+    def ids(self) -> frozenset[str]:
+        """Return the ids that have an array."""
+        ...
+
+    def read(self, key: str, out: NDArray[np.float32]) -> None:
+        """Read the array of an id into `out` `[*shape]`.
+
+        Raises:
+            UserError: it is missing, of another shape or not of real numbers; names file and id.
+        """
+        ...
+
+
+class H5Features:
+    """An HDF5 file with one data set for each id, of which nothing is kept in memory.
+
+    The file is opened by the process that reads, when it first does: an HDF5 handle must not be
+    shared with forked workers.
+
+    Args:
+        path: of the file.
+        shape: of each array.
+    """
+
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self.path, self.shape = path, shape
+        self._file: Any = None
+        self._owner = 0
+
+    def ids(self) -> frozenset[str]:
+        """Return the ids that have an array."""
+        with self._open() as file:
+            return frozenset(file)
+
+    def read(self, key: str, out: NDArray[np.float32]) -> None:
+        """Read the array of an id into `out` `[*shape]`; HDF5 converts float16 on the way."""
+        try:
+            stored = self._handle()[key]
+            check_array(self.path, key, stored.shape, stored.dtype, self.shape)
+            stored.read_direct(out)
+        except (OSError, KeyError, AttributeError) as error:
+            raise UserError(f"{self.path}: '{key}' can't be read ({error}).") from error
+
+    def close(self) -> None:
+        """Close the file, if this process has opened it."""
+        if self._file is not None and self._owner == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}  # a spawned worker opens the file itself
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _handle(self) -> Any:
+        """Return the file as this process has opened it."""
+        if self._file is None or self._owner != os.getpid():
+            self._file, self._owner = self._open(), os.getpid()
+        return self._file
+
+    def _open(self) -> Any:
+        import h5py  # here, because most data sets do without it
+
+        try:
+            return h5py.File(self.path, "r")
+        except OSError as error:
+            raise UserError(f"{self.path} can't be read as HDF5 ({error}).") from error
+
+
+class PickledFeatures:
+    """A dictionary of arrays in an `.npy` file; large arrays stay in the file, which is mapped.
+
+    Args:
+        path: of the file.
+        shape: of each array.
+    """
+
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self.path, self.shape = path, shape
+
+    @cached_property
+    def _content(self) -> tuple[dict[Any, Any], Pickle]:
+        return read_dictionary(self.path)
+
+    def ids(self) -> frozenset[str]:
+        """Return the ids that have an array."""
+        return frozenset(self._content[0])
+
+    def read(self, key: str, out: NDArray[np.float32]) -> None:
+        """Read the array of an id into `out` `[*shape]`."""
+        arrays, pickle = self._content
+        stored = arrays.get(key)
+        if not isinstance(stored, PickledArray):
+            raise UserError(f"{self.path}: '{key}' is no array but {type(stored).__name__}.")
+        try:
+            array = stored.numpy()
+        except RefusedError as error:
+            raise UserError(f"{self.path}: '{key}' {error}.") from error
+        check_array(self.path, key, array.shape, array.dtype, self.shape)
+        out[...] = array
+        if 4 * math.prod(self.shape) >= KEPT_IN_FILE:
+            del array
+            pickle.release()  # or pages of up to 20 GB would count as this process's memory
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.__dict__.pop("_content", None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "shape": self.shape}  # a map can't be sent to a spawned worker
+
+
+def check_array(path: Path, key: str, found: Shape, dtype: np.dtype[Any], wanted: Shape) -> None:
+    """Refuse an array of another shape, or not of floating-point numbers.
+
+    Raises:
+        UserError: names the file and the id.
+    """
+    if tuple(found) != wanted or dtype.kind != "f":
+        raise UserError(
+            f"{path}: '{key}' is {dtype} of shape {list(found)}; "
+            f"accepted are floating-point numbers of shape {list(wanted)}."
+        )

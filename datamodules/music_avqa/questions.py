@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from snn_mm.errors import UserError
 
@@ -165,11 +166,17 @@ def _checked_fields(entry: object, path: Path) -> Mapping[str, Any]:
 
 def _strings(fields: Mapping[str, Any], name: str, place: str) -> list[str]:
     """Return the list that a field holds as text."""
-    text = fields[name]
-    try:
-        values = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        values = None
+    values = _literal(fields[name])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise UserError(f"{place}: {name} is {text[:80]!r}; accepted is a list of strings.")
-    return cast("list[str]", values)
+        found = repr(fields[name])[:80]
+        raise UserError(f"{place}: {name} is {found}; accepted is a list of strings.")
+    return values
+
+
+@functools.cache  # the files repeat a few hundred lists
+def _literal(text: str) -> object:
+    """Return what a Python or JSON literal says, None if it is none; nothing is evaluated."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None

@@ -21,7 +21,9 @@ class ScaledRate:
     def __init__(self) -> None:
         self._base: tuple[dict[str, Any], float] | None = None
 
-    def scale(self, optimizer: Optimizer, parameters: Sequence[nn.Parameter], factor: float) -> None:
+    def scale(
+        self, optimizer: Optimizer, parameters: Sequence[nn.Parameter], factor: float
+    ) -> None:
         """Multiply the learning rate of the group of these parameters for the coming step.
 
         Raises:

@@ -21,7 +21,7 @@ from snn_mm.continual.distillation import (
     separated_cross_entropy,
 )
 from snn_mm.continual.step import TaskStep
-from snn_mm.contracts import FUSED, LossTerms
+from snn_mm.contracts import FUSED, LossTerms, StepOutput
 from snn_mm.errors import UserError
 
 DISTILLATION = "distillation"
@@ -45,9 +45,16 @@ class Method(ABC):
     needs_memory: bool = False
     """Whether it needs exemplars of earlier tasks."""
 
+    needs_attention: bool = False
+    """Whether it compares the attention of network and teacher."""
+
     @abstractmethod
     def terms(self, step: TaskStep) -> LossTerms:
         """The summands of the loss, scalars in nats, by name."""
+
+    def shown(self, step: TaskStep) -> StepOutput:
+        """What modulations see of a step: the current task alone, as in the released IEMF."""
+        return step.current()
 
 
 class Finetune(Method):
@@ -79,6 +86,10 @@ class Joint(Method):
     def terms(self, step: TaskStep) -> LossTerms:
         """Cross-entropy of the fusion and of every head."""
         return classification(step, plain)
+
+    def shown(self, step: TaskStep) -> StepOutput:
+        """All of it: no task is the current one where all are trained alike."""
+        return StepOutput(step.output, step.logits, step.target)
 
 
 class LwF(Method):
@@ -160,6 +171,7 @@ class AVCIL(SSIL):
         self.instance, self.class_contrast, self.attention = instance, class_contrast, attention
         self.spatial_share, self.averaging, self.query = spatial_share, averaging, query
         self.contrast_temperature = contrast_temperature
+        self.needs_attention = attention > 0
 
     def terms(self, step: TaskStep) -> LossTerms:
         """Those of SSIL, and what AV-CIL adds from the second task on."""
@@ -190,10 +202,7 @@ class AVCIL(SSIL):
     def _attention_loss(self, step: TaskStep) -> Tensor:
         """Attention distillation on exemplars, a scalar."""
         if step.attention is None or step.taught_attention is None:
-            raise UserError(
-                "AVCIL.attention needs a model.trunk that attends, such as DualAttention; "
-                "with encoders set attention: 0"
-            )
+            raise ValueError("attention distillation needs the maps of network and teacher")
         new, old = (maps.of(step.exemplars) for maps in (step.attention, step.taught_attention))
         return attention_distillation(new, old, self.spatial_share)
 

@@ -10,6 +10,7 @@ from copy import deepcopy
 from torch import Tensor, nn
 
 from snn_mm.continual.distillation import AttentionMaps
+from snn_mm.continual.dual_attention import TrunkOutput
 from snn_mm.contracts import FusionOutput
 from snn_mm.fusion import Fusion
 from snn_mm.neurons import reset_neurons
@@ -39,33 +40,41 @@ class Teacher(nn.Module):
         self.trunk = copied["trunk"] if trunk is not None else None
         self.requires_grad_(requires_grad=False).eval()
 
-    def forward(self, inputs: dict[str, Tensor]) -> FusionOutput:
-        """Logits `[T, N, K']` of inputs by modality (shapes: see `Batch`)."""
-        output: FusionOutput = self.fusion(encode(self.encoders, self.trunk, inputs))
-        return output
+    def forward(
+        self, inputs: dict[str, Tensor], keep_attention: bool = False
+    ) -> tuple[FusionOutput, AttentionMaps | None]:
+        """Logits `[T, N, K']` of inputs by modality (shapes: see `Batch`), and attention.
 
-    def attention(self) -> AttentionMaps | None:
-        """Attention of the last batch."""
-        return attention_of(self.trunk)
+        Args:
+            inputs: by modality.
+            keep_attention: whether to return the trunk's attention.
+        """
+        seen = look(self.encoders, self.trunk, inputs, keep_attention)
+        return self.fusion(seen.features), seen.attention
 
     def train(self, mode: bool = True) -> Teacher:
         """Stay in evaluation mode: its statistics are those of the task it has learned."""
         return super().train(mode=False)
 
 
-def encode(
-    encoders: nn.ModuleDict, trunk: nn.Module | None, inputs: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Features `[T, N, D]` by modality, of a trunk or of one encoder per modality."""
+def look(
+    encoders: nn.ModuleDict,
+    trunk: nn.Module | None,
+    inputs: dict[str, Tensor],
+    keep_attention: bool = False,
+) -> TrunkOutput:
+    """Features `[T, N, D]` by modality, of a trunk or of one encoder per modality; attention.
+
+    Args:
+        encoders: by modality.
+        trunk: what computes the features of all modalities together, if anything does.
+        inputs: by modality (shapes: see `Batch`).
+        keep_attention: whether to return the trunk's attention.
+    """
     if trunk is None:
-        return {name: encoder(inputs[name]) for name, encoder in encoders.items()}
-    features: dict[str, Tensor] = trunk({name: inputs[name] for name in encoders})
-    return features
-
-
-def attention_of(trunk: nn.Module | None) -> AttentionMaps | None:
-    """Attention of a trunk's last batch; None without a trunk that attends."""
-    return getattr(trunk, "maps", None)
+        return TrunkOutput({name: part(inputs[name]) for name, part in encoders.items()}, None)
+    seen: TrunkOutput = trunk(inputs, keep_attention)
+    return seen
 
 
 def copy_at_rest(module: nn.ModuleDict) -> nn.ModuleDict:

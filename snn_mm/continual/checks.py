@@ -1,0 +1,114 @@
+"""What a continual module refuses before it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+from torch import nn
+from torch.utils.data import DataLoader
+
+from snn_mm.continual.dual_attention import DualAttention
+from snn_mm.continual.methods import Method
+from snn_mm.encoders.base import Encoder
+from snn_mm.errors import UserError
+
+
+@runtime_checkable
+class Tasks(Protocol):
+    """What a continual module asks of its data module (see `IncrementalDataModule`).
+
+    Attributes:
+        classes_per_task: how many classes each task adds.
+        epochs_per_task: how many epochs each task lasts.
+        memory: how many exemplars are kept in all.
+        protocol: what a task trains on: `incremental`, its own classes, or `joint`, all seen.
+    """
+
+    classes_per_task: int
+    epochs_per_task: int
+    memory: int
+    protocol: Any
+
+    def task_of_epoch(self, epoch: int) -> int:
+        """The task that an epoch belongs to."""
+        ...
+
+    def task_dataloader(self, split: Any, tasks: Iterable[int]) -> DataLoader[Any]:
+        """The samples of some tasks."""
+        ...
+
+
+def check_options(num_classes: int, classes_per_task: int, select: str) -> None:
+    """Raise a UserError for options of a module that make no sequence of tasks."""
+    if classes_per_task < 1 or num_classes % classes_per_task:
+        raise UserError(
+            f"model.classes_per_task is {classes_per_task}, which does not divide "
+            f"num_classes, {num_classes}"
+        )
+    if select not in ("best", "last"):
+        raise UserError(f"model.select is {select!r}; accepted: best, last")
+
+
+def check_joint(weight: float, start_epoch: int, end_epoch: int | None) -> None:
+    """Raise a UserError for a weight or a window of joint learning that makes no sense."""
+    if weight < 0 or start_epoch < 0 or (end_epoch is not None and end_epoch < start_epoch):
+        raise UserError(
+            "model: joint_weight must not be negative, and 0 <= joint_start_epoch <= "
+            f"joint_end_epoch; got {weight}, {start_epoch} and {end_epoch}"
+        )
+
+
+def check_attention(method: Method, trunk: nn.Module | None) -> None:
+    """Raise a UserError for a method that distils attention of a model that has none."""
+    if method.needs_attention and trunk is None:
+        raise UserError(
+            f"model.method: {type(method).__name__} distils the attention of a model.trunk, such "
+            "as DualAttention
+With encoders set its attention: 0"
+        )
+
+
+def check_tasks(method: Method, classes_per_task: int, data: object) -> None:
+    """Refuse data that do not come in the tasks that module and method are for.
+
+    Raises:
+        UserError: names the key and what is accepted.
+    """
+    name, kind = type(data).__name__, type(method).__name__
+    if not isinstance(data, Tasks):
+        raise UserError(
+            f"data: {name} does not come in tasks\n"
+            "accepted: ClassIncremental, IncrementalDigits, or an IncrementalDataModule of your own"
+        )
+    if data.classes_per_task != classes_per_task:
+        raise UserError(
+            f"model.classes_per_task is {classes_per_task}, but data.classes_per_task "
+            f"{data.classes_per_task}"
+        )
+    if data.protocol != method.protocol:
+        raise UserError(
+            f"data.protocol is {data.protocol!r}; {kind} trains with {method.protocol!r}"
+        )
+    if bool(data.memory) != method.needs_memory:
+        wanted = "more than 0" if method.needs_memory else "0"
+        raise UserError(f"data.memory is {data.memory}; {kind} trains with {wanted}")
+
+
+def branches(encoders: dict[str, Encoder] | None, trunk: nn.Module | None) -> dict[str, Any]:
+    """The encoders of a module: those given, or the branches of its trunk.
+
+    Raises:
+        UserError: both or neither are given.
+    """
+    if (encoders is None) == (trunk is None):
+        raise UserError("model: give either encoders, one per modality, or a trunk for all of them")
+    if encoders is not None:
+        return dict(encoders)
+    if not isinstance(trunk, DualAttention):
+        raise UserError(
+            f"model.trunk: {type(trunk).__name__} is none; accepted: DualAttention, or its subclass"
+        )
+    for name, branch in trunk.encoders.items():
+        branch.feature_dim = trunk.feature_dims[name]  # what the fusion asks of any encoder
+    return dict(trunk.encoders.items())

@@ -1,0 +1,54 @@
+"""Spatial grounding: where in a frame a sound comes from, and whether it comes from there at all.
+
+Li et al., "Learning to Answer Questions in Dynamic Audio-Visual Scenarios", section 4.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+MATCHED, MISMATCHED = 1, 0
+"""Classes of the match head."""
+
+
+def spatial_grounding(sound: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Attend to the positions of a frame by their likeness to its sound (Li et al., Eq. 1).
+
+    α = softmax over positions of cos(sound, pixel), grounded = Σ_p α_p pixel_p / |pixel_p|. The
+    cosines have no temperature, so that no position gets more than e² times the weight of another.
+
+    Source: Li et al., CVPR 2022, and its released code; the paper leaves the norms out of the sum.
+
+    Args:
+        sound: features `[..., D]`; a zero vector is alike to all positions.
+        pixels: features `[..., D, P]` at P positions.
+
+    Returns:
+        The grounded features `[..., D]`, of length 1 at most, and α `[..., P]`, summing to one.
+    """
+    directions = normalize(pixels, dim=-2)
+    cosine = normalize(sound, dim=-1).unsqueeze(-2) @ directions  # [..., 1, P]
+    attention = cosine.softmax(dim=-1)
+    grounded = directions @ attention.transpose(-2, -1)  # [..., D, 1]
+    return grounded.squeeze(-1), attention.squeeze(-2)  # [..., D], [..., P]
+
+
+def match_loss(positive: Tensor, negative: Tensor) -> Tensor:
+    """Cross-entropy of telling frames of a sound's own video from those of others (Li et al., L_s).
+
+    Every sound is paired once with a frame of its video and once with another's, so that both
+    classes weigh the same.
+
+    Args:
+        positive: logits `[..., 2]` of the classes mismatched and matched, own frames.
+        negative: the same for other videos' frames.
+
+    Returns:
+        A scalar in nats, mean over all pairs.
+    """
+    own, other = positive.reshape(-1, 2), negative.reshape(-1, 2)
+    target = torch.full((len(own) + len(other),), MATCHED, device=own.device)
+    target[len(own) :] = MISMATCHED
+    return cross_entropy(torch.cat([own, other]), target)

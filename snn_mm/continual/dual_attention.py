@@ -113,7 +113,7 @@ class DualAttention(nn.Module):
     VideoMAE's tokens take 4.8 MB a sample in float32, and projection and attention as much each: on
     top of the tokens a training step peaks at six times their size, 7.4 GB at batch 256, the
     spiking twin at ten times with T = 4. With `frames_at_once` frames are attended to in parts that
-    are computed again in the backward pass: the same numbers, and at one frame a third of that.
+    are computed again in the backward pass: the same numbers for less than half of it.
 
     Args:
         audio_dim: D of the audio feature.

@@ -1,0 +1,116 @@
+"""Accuracy by task after each task, drawn: what a sequence of tasks teaches and forgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snn_mm.analysis.figure_style import COLOURS, STYLE, WIDTH, save_figure
+from snn_mm.metrics.continual_scores import Best, average_accuracy, continual_scores
+
+Matrix = NDArray[np.float64]
+
+_DARK = 0.45
+"""Accuracies below it have a dark colour and a white number."""
+
+
+def draw_task_matrix(
+    matrix: Tensor,
+    path: Path,
+    names: Sequence[str] | None = None,
+    best: Best = "released",
+    title: str = "",
+) -> None:
+    """Write the matrix and the curve of AA_k as a PNG file.
+
+    Args:
+        matrix: accuracies a in [0, 1], `[k, K]`, a row for each task learned so far; what is above
+            the diagonal is not drawn.
+        path: of the file, which is replaced.
+        names: of the tasks; their numbers from 1 if left out.
+        best: the reading of forgetting, see `snn_mm.metrics.continual_scores.Best`.
+        title: above the matrix, such as the method.
+    """
+    save_figure(task_matrix_figure(matrix, names, best, title), path)
+
+
+@mpl.rc_context(STYLE)
+def task_matrix_figure(
+    matrix: Tensor, names: Sequence[str] | None = None, best: Best = "released", title: str = ""
+) -> Figure:
+    """The matrix on the left, AA_k over tasks on the right; arguments as of `draw_task_matrix`."""
+    tasks = matrix.shape[1]
+    names = [str(task + 1) for task in range(tasks)] if names is None else names
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.3 * max(tasks, 5)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
+    _draw_cells(left, _drawn(matrix), names)
+    left.set_title(f"{title}: accuracy, %" if title else "Accuracy, %", loc="left")
+    learned = finished_part(matrix)
+    if len(learned):
+        _draw_averages(right, learned, best)
+    right.set(xlabel="tasks learned", ylabel="accuracy, %", xlim=(0.7, tasks + 0.3), ylim=(0, 102))
+    right.xaxis.set_major_locator(MaxNLocator(nbins=min(tasks, 10), integer=True))
+    return figure
+
+
+def finished_part(matrix: Tensor) -> Tensor:
+    """Rows and columns of the tasks that were learned and tested, `[k', k']` of `[k, K]`."""
+    complete = [bool(row[: k + 1].isfinite().all()) for k, row in enumerate(matrix)]
+    count = complete.index(False) if False in complete else len(complete)
+    return matrix[:count, :count]
+
+
+def _drawn(matrix: Tensor) -> Matrix:
+    """The lower triangle of all tasks `[K, K]`, NaN above it and in rows yet to come."""
+    rows, tasks = matrix.shape
+    values = np.full((tasks, tasks), np.nan)
+    values[:rows] = matrix.detach().cpu().double().numpy()
+    below: NDArray[np.bool_] = np.tri(tasks, dtype=bool)
+    return np.where(below, values, np.nan)
+
+
+def _draw_cells(panel: Axes, values: Matrix, names: Sequence[str]) -> None:
+    """A heat map with its numbers; the scale is 0 to 1 in every figure."""
+    colours = mpl.colormaps["viridis"].with_extremes(bad="white")
+    panel.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    size = 7 if len(names) <= 10 else 5
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = "white" if value < _DARK else "black"
+            text = f"{100 * value:.1f}"
+            panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+    turned = 45 if max(map(len, names)) > 4 else 0
+    panel.set_xticks(range(len(names)), names, rotation=turned)
+    panel.set_yticks(range(len(names)), names)
+    panel.tick_params(length=0)
+    panel.set(xlabel="tested on task", ylabel="after task")
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+
+
+def _draw_averages(panel: Axes, matrix: Tensor, best: Best) -> None:
+    """AA_k, and the accuracy on each task when it was just learned."""
+    places = range(1, len(matrix) + 1)
+    averages = 100 * average_accuracy(matrix).cpu()
+    fresh = 100 * matrix.diagonal().cpu()
+    panel.plot(places, averages, "o-", ms=3.5, color=COLOURS[0], label="$AA_k$, all tasks so far")
+    panel.plot(places, fresh, "s--", ms=3, color=COLOURS[1], label="the task just learned")
+    panel.legend(loc="lower left")
+    scores = {name: 100 * float(value) for name, value in continual_scores(matrix, best).items()}
+    panel.set_title(_headline(scores), loc="left")
+
+
+def _headline(scores: dict[str, float]) -> str:
+    """AIA and, from the second task on, AFR, in percent."""
+    text = f"AIA {scores['average_incremental_accuracy']:.1f}"
+    forgotten = scores["average_forgetting"]
+    return text if math.isnan(forgotten) else f"{text}, AFR {forgotten:.1f}"

@@ -22,12 +22,14 @@ class Tasks(Protocol):
         classes_per_task: how many classes each task adds.
         epochs_per_task: how many epochs each task lasts.
         memory: how many exemplars are kept in all.
+        task: the current one.
         protocol: what a task trains on: `incremental`, its own classes, or `joint`, all seen.
     """
 
     classes_per_task: int
     epochs_per_task: int
     memory: int
+    task: int
     protocol: Any
 
     def task_of_epoch(self, epoch: int) -> int:
@@ -64,8 +66,7 @@ def check_attention(method: Method, trunk: nn.Module | None) -> None:
     if method.needs_attention and trunk is None:
         raise UserError(
             f"model.method: {type(method).__name__} distils the attention of a model.trunk, such "
-            "as DualAttention
-With encoders set its attention: 0"
+            "as DualAttention\nWith encoders set its attention: 0"
         )
 
 

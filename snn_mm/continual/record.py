@@ -6,8 +6,10 @@ import csv
 import io
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 
+from snn_mm.analysis.task_matrix import draw_task_matrix
 from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.run.directory import write_text
 
@@ -43,6 +45,8 @@ class MatrixRecord(Callback):
         self._written = matrix
         run.path.mkdir(parents=True, exist_ok=True)
         write_text(run.path / "matrix.csv", to_csv(matrix))
+        learned = len(matrix)
+        draw_task_matrix(torch.tensor(matrix)[:, :learned], run.figures / "matrix.png")
 
 
 def to_csv(matrix: Matrix) -> str:

@@ -82,7 +82,8 @@ class TaskSequenceModule(MultimodalModule):
 
     def configure_callbacks(self) -> list[Callback]:
         """What writes the matrix into the run directory."""
-        return [MatrixRecord()]
+        attached = any(isinstance(each, MatrixRecord) for each in self.trainer.callbacks)  # type: ignore[attr-defined]
+        return [] if attached else [MatrixRecord()]
 
     def setup(self, stage: str) -> None:
         """Check the module against trainer and data before the first batch."""
@@ -119,14 +120,24 @@ class TaskSequenceModule(MultimodalModule):
         self.num_classes = (task + 1) * self.classes_per_task
         resize(self.fusion, self.num_classes, rows)
 
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """One validation step.
+
+        None in the sanity check of a run that is resumed between two tasks: its data are those of
+        the task that begins with the first epoch.
+        """
+        if not self.trainer.sanity_checking or self.data.task <= self.task:
+            super().validation_step(batch, batch_idx)
+
     def on_validation_epoch_end(self) -> None:
         """Log what selects a checkpoint, and keep the weights if they are the task's best."""
+        if self.trainer.sanity_checking:
+            return
         epoch = float(self.trainer.current_epoch)
         accuracy = float(self.val_metrics[FUSED].compute())
         # An accuracy is at most 1: any epoch of a later task comes before those of earlier ones.
         self.log(SELECTION, 2.0 * self.task + accuracy if self.select == "best" else epoch)
-        fitting = self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking
-        if fitting and self.select == "best":
+        if self.trainer.state.fn == TrainerFn.FITTING and self.select == "best":
             self.best.offer(accuracy, self)
 
     def on_train_epoch_end(self) -> None:

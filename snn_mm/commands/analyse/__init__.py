@@ -29,6 +29,7 @@ KINDS = {
     "cases": Kind("a page of test clips: every head's score and label", f"{__name__}.cases"),
     "clip": Kind("attention and firing of SGMT over one clip", f"{__name__}.clip"),
     "theorem": Kind("the variance of spiking attention, checked", f"{__name__}.theorem"),
+    "answers": Kind("answers to questions, by kind, and samples", f"{__name__}.answers"),
     "landscape": Kind("the loss around a trained network", f"{__name__}.landscape"),
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
@@ -13,6 +14,8 @@ from datamodules.prepare.clip import UnreadableClipError
 from datamodules.prepare.media import between, reading, seek, time_zero
 from datamodules.prepare.options import DecodeOptions
 from datamodules.prepare.pictures import to_jpeg
+
+Made = TypeVar("Made")
 
 SEEK_GAP = 10.0
 """Seconds to the next wanted frame from which seeking beats decoding what lies between."""
@@ -31,6 +34,25 @@ def read_frames(path: Path, start: float, stop: float, options: DecodeOptions) -
             raise UnreadableClipError(f"{path.name} has no picture{between(start, None)}")
         times = frame_times(start, stop, options)
         return [to_jpeg(image, options) for image in _images_at(file, times)]
+
+
+def convert_frames(
+    path: Path, times: Sequence[float], convert: Callable[[Image.Image], Made]
+) -> list[Made]:
+    """Return what `convert` makes of the frames shown at some times, one in memory at a time.
+
+    Args:
+        path: a film.
+        times: in seconds, ascending; after the end its last frame is shown.
+        convert: from an upright RGB image.
+
+    Raises:
+        UnreadableClipError: there is no picture, or it is damaged.
+    """
+    with reading(path) as file:
+        if not file.streams.video:
+            raise UnreadableClipError(f"{path.name} has no picture")
+        return [convert(image) for image in _images_at(file, list(times))]
 
 
 def frame_times(start: float, stop: float, options: DecodeOptions) -> list[float]:

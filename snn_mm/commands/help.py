@@ -17,6 +17,7 @@ _TRAIN = "snn_mm.commands.train"
 COMMANDS = {
     "prepare": Command("make a data set ready for training", "snn_mm.commands.prepare"),
     "extract": Command("make features of your own clips", "snn_mm.commands.extract"),
+    "features": Command("run a pre-trained network over your videos", "snn_mm.commands.features"),
     "fit": Command("train, then test the best checkpoint", _TRAIN),
     "validate": Command("measure a checkpoint on the validation set", _TRAIN),
     "test": Command("measure a checkpoint on the test set", _TRAIN),

@@ -1,0 +1,151 @@
+"""Runs a network over many videos: only over those that are new, and decoding ahead."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.prepare.clip import Clip, UnreadableClipError
+from datamodules.prepare.engine import Watch
+from datamodules.prepare.failures import FailureList
+from datamodules.prepare.frames import convert_frames
+from datamodules.prepare.media import read_extent
+from datamodules.prepare.store import UNREADABLE
+from datamodules.pretrained.encoders import VideoEncoder
+from datamodules.pretrained.output import FeatureOutput
+from snn_mm.errors import UserError
+from snn_mm.run.replace import replacing
+
+SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".flv", ".mov"})
+FACTS = "features.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has been encoded.
+
+    Attributes:
+        encoded: videos that this start has encoded.
+        unreadable: the reason by name of each video that is left out.
+    """
+
+    encoded: int
+    unreadable: dict[str, str]
+
+
+def find_videos(source: Path) -> list[Clip]:
+    """List the videos of a folder by name; a video's name is its file's without suffix.
+
+    Raises:
+        UserError: there is none, or two have the same name.
+    """
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        known = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"{source} holds no video; accepted are <name> with {known}.")
+    named: dict[str, Path] = {}
+    for path in files:
+        if other := named.get(path.stem):
+            raise UserError(f"{other} and {path} have one name; accepted are names that differ.")
+        named[path.stem] = path
+    return [Clip(name, 0, "", path, path) for name, path in named.items()]
+
+
+def encode_videos(
+    videos: Sequence[Clip],
+    encoder: VideoEncoder,
+    output: FeatureOutput,
+    watch: Watch,
+    workers: int = 1,
+    max_unreadable: float = 0.02,
+) -> Outcome:
+    """Encode what is not yet in `output`; killed at any moment, the next start goes on there.
+
+    Args:
+        videos: what to encode.
+        encoder: a network.
+        output: where the features go.
+        watch: is told how far the work is.
+        workers: how many videos are decoded at the same time.
+        max_unreadable: the largest share of videos that may be left out.
+
+    Raises:
+        UserError: too many videos are unreadable, or other features are there already.
+    """
+    check_facts(output.directory, encoder.facts)
+    done, failures = output.names(), dict[str, str]()
+    to_do = [video for video in videos if video.id not in done]
+    present, total = len(videos) - len(to_do), len(videos)
+    watch(present, total, 0)
+    with FailureList(output.directory / UNREADABLE) as listing:
+        for count, (video, frames) in enumerate(_decode(to_do, encoder, workers), start=1):
+            if isinstance(frames, Tensor):
+                output.add(video.id, encoder.encode(frames).astype(np.float32, copy=False))
+            else:
+                failures[video.id] = frames
+                listing.add(video, frames)
+            watch(present + count, total, len(failures))
+            if len(failures) > max_unreadable * total:
+                raise UserError(_too_many(failures, total, listing.path))
+    output.finish()
+    return Outcome(len(to_do) - len(failures), failures)
+
+
+def _decode(
+    videos: Iterable[Clip], encoder: VideoEncoder, workers: int
+) -> Iterator[tuple[Clip, Tensor | str]]:
+    """Yield each video with its frames `[L, 3, 224, 224]`, or why it can't be read, in order."""
+    waiting: deque[tuple[Clip, Future[Tensor | str]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for video in videos:
+            waiting.append((video, pool.submit(read_frames, video, encoder)))
+            if len(waiting) > workers:
+                first, frames = waiting.popleft()
+                yield first, frames.result()
+        for video, frames in waiting:
+            yield video, frames.result()
+
+
+def read_frames(video: Clip, encoder: VideoEncoder) -> Tensor | str:
+    """Return what a network sees of a video `[L, 3, 224, 224]`, or why it can't be read."""
+    try:
+        times = encoder.frame_times(read_extent(video.picture).picture)
+        return torch.stack(convert_frames(video.picture, times, encoder.prepare))
+    except UnreadableClipError as error:
+        return str(error)
+
+
+def check_facts(directory: Path, facts: dict[str, object]) -> None:
+    """Write down what makes the features, or refuse to mix them with others.
+
+    Raises:
+        UserError: the directory holds features of other weights or frames.
+    """
+    path = directory / FACTS
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(facts, indent=2) + "\n")
+        return
+    found = json.loads(path.read_text())
+    if changed := [name for name in facts if facts[name] != found.get(name)]:
+        raise UserError(
+            f"{directory} holds features made otherwise: {', '.join(changed)} in {FACTS} differ.\n"
+            "accepted is the same network, or another --output"
+        )
+
+
+def _too_many(failures: dict[str, str], total: int, listing: Path) -> str:
+    name, reason = next(iter(failures.items()))
+    return (
+        f"{len(failures)} of {total} videos can't be read, such as {name}: {reason}"[:300]
+        + f"\nall of them are in {listing}; --max_unreadable SHARE leaves more of them out"
+    )

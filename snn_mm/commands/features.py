@@ -1,0 +1,135 @@
+"""`snnmm features NAME`: runs a pre-trained network over a folder of videos."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snn_mm.analysis.report.wording import duration
+from snn_mm.commands.prepare_progress import PrepareProgress
+from snn_mm.errors import UserError
+
+if TYPE_CHECKING:
+    from datamodules.pretrained.encoders import Kind
+    from datamodules.pretrained.engine import Outcome
+
+USAGE = "snnmm features NAME --videos DIR --weights PATH --output DIR [OPTIONS]"
+NAMES = """\
+networks:
+  videomae   VideoMAE-base [1568, 768] of 16 frames, in one visual_features.h5;
+             --weights: a copy of MCG-NJU/videomae-base; needs `pip install transformers`
+  resnet18   ResNet-18 [60, 512, 14, 14] of a frame a second, a .npy each;
+             --weights: torchvision's resnet18-*.pth
+
+Weights are never downloaded. Interrupted, the same command goes on where it was. Videos that can't
+be read are left out and listed in unreadable.tsv.
+
+  snnmm features videomae --videos AVE --weights videomae-base --output features \\
+      --frames_per_second 10
+  snnmm features resnet18 --videos MUSIC-AVQA --weights resnet18-f37072fd.pth \\
+      --output data/music_avqa/feats/res18_14x14 --device cuda"""
+
+
+def run(argv: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        argv: what was typed after `snnmm`, `features` first.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: a mistake in the command or the weights, or too many unreadable videos.
+    """
+    options = _parser().parse_args(argv[1:])
+    if options.name is None:
+        print(f"usage: {USAGE}\n\n{NAMES}")
+        return 0
+    from datamodules.pretrained.encoders import check_kind  # needs torch
+
+    kind = check_kind(options.name)
+    _check(options, kind)
+    begin = time.monotonic()
+    outcome = _encode(options, kind)
+    where = options.output / kind.file if kind.file else options.output
+    print(f"{options.name:<12} {outcome.encoded} videos encoded, now in {where}")
+    if outcome.unreadable:
+        listing = options.output / "unreadable.tsv"
+        print(f"{'unreadable':<12} {len(outcome.unreadable)}, listed in {listing}")
+    print(f"{'time':<12} {duration(time.monotonic() - begin)}")
+    return 0
+
+
+def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
+    """Load the network and run it."""
+    from datamodules.pretrained.encoders import load_encoder
+    from datamodules.pretrained.engine import encode_videos, find_videos
+    from datamodules.pretrained.output import FeatureOutput
+
+    videos = find_videos(options.videos)
+    encoder = load_encoder(options.name, options.weights, options.device, options.frames_per_second)
+    print(f"{len(videos)} videos found in {options.videos}", flush=True)
+    output = FeatureOutput(options.output, kind.file)
+    with PrepareProgress() as progress:
+        return encode_videos(
+            videos, encoder, output, progress, options.workers, options.max_unreadable
+        )
+
+
+def _check(options: argparse.Namespace, kind: Kind) -> None:
+    """Refuse what is missing or out of range, before any time is spent."""
+    for flag in ("videos", "weights", "output"):
+        if getattr(options, flag) is None:
+            hint = f"\naccepted for {options.name}: {kind.weights}" if flag == "weights" else ""
+            raise UserError(f"which --{flag}?{hint}\nusage: {USAGE}")
+    if not options.videos.is_dir():
+        raise UserError(f"--videos {options.videos}: no such directory")
+    if options.workers < 1:
+        raise UserError(f"--workers {options.workers}: accepted are 1 and more")
+    if not 0 <= options.max_unreadable < 1:
+        raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
+    rate = options.frames_per_second
+    if rate is not None and not 0 < rate <= 240:
+        raise UserError(f"--frames_per_second {rate:g}: accepted are above 0 to 240")
+    _check_device(options.device)
+
+
+def _check_device(name: str) -> None:
+    """Refuse a device that is not there."""
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(
+            f"--device {name}: {reason}\naccepted are cpu, cuda, cuda:0, ..."
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="snnmm features",
+        usage=USAGE,
+        description="Compute features of videos with a frozen, pre-trained network.",
+        epilog=NAMES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help="which network; without it, show the names")
+    add("--videos", type=Path, metavar="DIR", help="the videos, <name>.mp4 or another film")
+    add("--weights", type=Path, metavar="PATH", help="of the network; see below")
+    add("--output", type=Path, metavar="DIR", help="where the features go")
+    text = "frames to choose from; default: 8 for videomae (AV-CIL's AVE: 10), 1 for resnet18"
+    add("--frames_per_second", type=float, metavar="X", help=text)
+    add("--device", default="cpu", metavar="NAME", help="such as cuda; default: cpu")
+    cores = os.cpu_count() or 1
+    text = f"videos decoded at the same time; default: {cores}"
+    add("--workers", type=int, default=cores, metavar="N", help=text)
+    text = "the largest share of videos to leave out; default: 0.02"
+    add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
+    return parser

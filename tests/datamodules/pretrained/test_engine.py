@@ -1,0 +1,116 @@
+"""Videos become features: once each, whatever interrupts, and unreadable ones are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from datamodules.pretrained.encoders import check_kind
+from datamodules.pretrained.engine import Outcome, encode_videos, find_videos
+from datamodules.pretrained.output import FeatureOutput
+from snn_mm.errors import UserError
+
+
+class Brightness:
+    """Encodes a frame as its mean level."""
+
+    def __init__(self, weights: str = "0") -> None:
+        self.facts: dict[str, object] = {"weights": weights}
+
+    def frame_times(self, seconds: float) -> list[float]:
+        return [0.0, seconds / 2, seconds + 5]
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        return torch.tensor(float(np.asarray(image).mean()))
+
+    def encode(self, frames: Tensor) -> NDArray[np.float32]:
+        return frames.numpy()
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[..., Path]) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for name in ("a.mp4", "b.avi", "c.mkv"):
+        write_clip(folder / name, 1.0)
+    return folder
+
+
+def encode(
+    videos: Path, output: FeatureOutput, max_unreadable: float = 0.0, weights: str = "0"
+) -> Outcome:
+    found = find_videos(videos)
+    return encode_videos(found, Brightness(weights), output, lambda *_: None, 2, max_unreadable)
+
+
+def test_each_video_gets_a_file_of_the_frames_at_its_times(videos: Path, tmp_path: Path) -> None:
+    assert encode(videos, FeatureOutput(tmp_path)).encoded == 3
+    for name in "abc":
+        first, middle, last = np.load(tmp_path / f"{name}.npy")
+        assert first < middle - 50 < last - 90  # clips go from black to white
+
+
+def test_what_is_there_is_not_encoded_again(videos: Path, tmp_path: Path) -> None:
+    output = FeatureOutput(tmp_path)
+    encode(videos, output)
+    (tmp_path / "b.npy").unlink()
+    assert encode(videos, output).encoded == 1
+
+
+def test_one_file_holds_all_and_takes_new_ones(videos: Path, tmp_path: Path) -> None:
+    output = FeatureOutput(tmp_path, "visual_features.h5")
+    encode(videos, output)
+    output.add("z", np.ones(3, np.float32))  # as a start leaves it that was killed
+    assert output.names() == {"a", "b", "c", "z"}
+    assert encode(videos, output).encoded == 0
+    with h5py.File(tmp_path / "visual_features.h5") as file:
+        assert set(file) == {"a", "b", "c", "z"}
+        assert file["z"][:].tolist() == [1, 1, 1]
+    assert not (tmp_path / "visual_features.h5.parts").exists()
+
+
+def test_features_of_other_weights_are_not_mixed(videos: Path, tmp_path: Path) -> None:
+    encode(videos, FeatureOutput(tmp_path))
+    with pytest.raises(UserError, match=r"made otherwise: weights in features\.json differ"):
+        encode(videos, FeatureOutput(tmp_path), weights="1")
+
+
+def test_an_unreadable_video_is_listed_and_left_out(
+    tmp_path: Path, write_clip: Callable[..., Path]
+) -> None:
+    write_clip(tmp_path / "videos" / "good.mp4", 0.5)
+    (tmp_path / "videos" / "bad.mp4").write_bytes(b"nothing")
+    outcome = encode(tmp_path / "videos", FeatureOutput(tmp_path / "out"), max_unreadable=0.5)
+    assert (outcome.encoded, list(outcome.unreadable)) == (1, ["bad"])
+    assert "bad\t" in (tmp_path / "out" / "unreadable.tsv").read_text()
+    with pytest.raises(UserError, match=r"1 of 2 videos can't be read, such as bad: bad\.mp4 is"):
+        encode(tmp_path / "videos", FeatureOutput(tmp_path / "again"))
+
+
+def test_videos_of_one_name_or_none_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no video"):
+        find_videos(tmp_path)
+    for name in ("a.mp4", "a.b.mp4", "a.mkv"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"a\.mkv and .*a\.mp4 have one name"):
+        find_videos(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vggish", "no maintained library has VGGish: take the audio features of"),
+        ("audiomae", "no maintained library has AudioMAE: take audio_pretrained_feature_dict"),
+        ("videoMAE2", "no network 'videoMAE2'; did you mean 'videomae'"),
+    ],
+)
+def test_a_network_that_is_not_here_is_named(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_kind(name)

@@ -25,7 +25,8 @@ def test_a_copy_in_the_middle_of_a_training_answers_as_the_original_and_never_ch
     called.clear()
     with torch.no_grad():
         answer, attention = teacher(inputs)
-    assert not called and attention is None
+    assert not called
+    assert attention is None
     assert not any(part.training for part in teacher.modules())
     encoders.eval()
     torch.testing.assert_close(answer.fused, fusion(look(encoders, None, inputs).features).fused)
@@ -37,5 +38,6 @@ def test_the_copy_of_a_trunk_contains_the_copies_of_its_branches() -> None:
     inputs = {"audio": torch.randn(2, 6), "visual": torch.randn(2, 8, 6)}
     answer, attention = teacher(inputs, keep_attention=True)
     assert answer.fused.shape == (1, 2, 3)
-    assert attention is not None and attention.spatial.shape == (2, 2, 4, 6)
+    assert attention is not None
+    assert attention.spatial.shape == (2, 2, 4, 6)
     assert teacher.encoders["audio"] is teacher.trunk.encoders["audio"]  # type: ignore[union-attr,index]

@@ -69,4 +69,4 @@ def test_the_finished_part_ends_with_the_last_tested_task(matrix: torch.Tensor, 
 def test_the_file_is_a_picture(tmp_path: Path) -> None:
     draw_task_matrix(FULL, tmp_path / "figures" / "matrix.png", title="LwF")
     picture = imread(tmp_path / "figures" / "matrix.png")
-    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 10
+    assert len(np.unique(picture[..., 0])) > 10

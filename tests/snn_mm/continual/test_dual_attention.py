@@ -123,7 +123,7 @@ def test_the_spiking_twin_attends_by_firing_rates(spiking: DualAttention) -> Non
 def test_no_membrane_outlives_a_batch(spiking: DualAttention) -> None:
     inputs = make_inputs(gain=3.0)
     first = spiking(inputs).features
-    spiking(make_inputs(samples=2, gain=3.0))
+    spiking(make_inputs(gain=3.0))
     for name, value in spiking(inputs).features.items():
         assert torch.equal(value, first[name])
 

@@ -25,7 +25,8 @@ ACCURACIES = [0.75, 0.5, 0.0]
 
 def test_a_sample_counts_for_the_task_of_its_true_class() -> None:
     metric = TaskAccuracies(SIZES)
-    metric.update(PREDICTION, TARGET)
+    for batch in (slice(0, 3), slice(3, 8)):
+        metric.update(PREDICTION[batch], TARGET[batch])
     assert metric.compute().tolist() == ACCURACIES
 
 

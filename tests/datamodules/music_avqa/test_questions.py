@@ -17,6 +17,7 @@ from datamodules.music_avqa.questions import (
 )
 from datamodules.music_avqa.vocabulary import RELEASED_ANSWERS
 from snn_mm.errors import UserError
+from snn_mm.metrics import avqa
 from tests.datamodules.avqa_files import entry
 
 FILE = Path("avqa-val.json")
@@ -49,6 +50,10 @@ def test_every_ending_of_a_template_is_cut_off(ending: str) -> None:
     assert fill_template(f"Is the <Object> playing{ending}", ["tuba"], "") == (
         *("Is", "the", "tuba", "playing"),
     )
+
+
+def test_kinds_have_the_places_that_the_accuracies_expect() -> None:
+    assert QUESTION_KINDS == avqa.QUESTION_KINDS
 
 
 def test_videos_put_together_from_others_have_letters_in_their_names() -> None:

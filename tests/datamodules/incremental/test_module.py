@@ -106,6 +106,12 @@ def test_one_fit_goes_through_all_tasks(tmp_path: Path) -> None:
     assert module.tested == set(range(6))
 
 
+def test_after_a_run_the_task_is_the_one_that_was_trained_last(tmp_path: Path) -> None:
+    data = TaskToy()
+    trainer(tmp_path, epochs=2, enable_checkpointing=False).fit(Recorder(), datamodule=data)
+    assert data.task == 0
+
+
 def test_a_run_resumed_inside_a_task_sees_what_the_uninterrupted_one_saw(tmp_path: Path) -> None:
     whole = Recorder()
     saving = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)

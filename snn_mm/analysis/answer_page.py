@@ -71,7 +71,7 @@ def accuracy_table(answered: Sequence[Answered], runs: Sequence[str]) -> Table:
         asked[question.kind] += 1
         right[:, question.kind] += torch.tensor(question.is_right)
     shares = [accuracies_by_kind(row, asked) for row in right]
-    rows = [
+    rows: list[list[Cell | str]] = [
         [readable(name), *best_in_bold([float(share[name]) for share in shares])]
         for name in ACCURACIES
     ]
@@ -93,7 +93,7 @@ def sample_table(
 ) -> Table:
     """Samples of one kind: the question with its id, the truth, and every run's answer."""
     asked = [question for question in answered if question.kind == kind]
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
             Cell(question.text, detail=question.id),
             question.truth,

@@ -96,10 +96,9 @@ class TemporalGrounding(nn.Module):
             for layer, x in ((self.query, question), (self.key, source), (self.value, source))
         )
         weights = self.dropout(temporal_weights(query, keys))
-        shares = (weights.unsqueeze(-1) * values).flatten(-2)  # [L, N, H, d] -> [L, N, D]
-        if self.keeps_time:
-            return len(shares) * shares
-        return shares.sum(dim=0, keepdim=True)  # [1, N, D]
+        shares: Tensor = (weights.unsqueeze(-1) * values).flatten(-2)  # [L, N, H, d] -> [L, N, D]
+        attended: Tensor = shares.sum(dim=0, keepdim=True)  # [1, N, D]
+        return len(shares) * shares if self.keeps_time else attended
 
 
 def attention_layer(width: int) -> nn.Linear:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from datamodules import MusicAVQA
 from snn_mm.analysis.answer_page import Answered, answer_page
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.html import to_html
@@ -92,7 +93,7 @@ def ask(restored: Restored, device: str) -> Replies:
         UserError: it was not trained to answer questions.
     """
     module, data = restored.module, restored.data
-    if not isinstance(module, AVQAModule) or not hasattr(data, "questions"):
+    if not isinstance(module, AVQAModule) or not isinstance(data, MusicAVQA):
         raise UserError(
             f"answers: {restored.run.path} trained {type(module).__name__} on "
             f"{type(data).__name__}; accepted are runs of AVQAModule on MusicAVQA"

@@ -59,7 +59,7 @@ def answer_page(answered: Sequence[Answered], runs: Sequence[str], per_kind: int
         ]
         if tables:
             sections.append(Section(f"{group} questions", tables))
-    summary = f"{len(answered)} questions, answered by {len(runs)} runs. Bold answers are right."
+    summary = f"{len(answered)} questions, runs: {len(runs)}. Bold answers are right."
     return Document("Sample answers", summary, sections)
 
 

@@ -110,6 +110,7 @@ def branches(encoders: dict[str, Encoder] | None, trunk: nn.Module | None) -> di
         raise UserError(
             f"model.trunk: {type(trunk).__name__} is none; accepted: DualAttention, or its subclass"
         )
-    for name, branch in trunk.encoders.items():
+    parts: dict[str, Any] = dict(trunk.encoders.items())
+    for name, branch in parts.items():
         branch.feature_dim = trunk.feature_dims[name]  # what the fusion asks of any encoder
-    return dict(trunk.encoders.items())
+    return parts

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -35,8 +36,9 @@ class Teacher(nn.Module):
         original = nn.ModuleDict({"encoders": encoders, "fusion": fusion})
         if trunk is not None:
             original["trunk"] = trunk
-        copied = copy_at_rest(original)
-        self.encoders, self.fusion = copied["encoders"], copied["fusion"]
+        copied: Any = copy_at_rest(original)  # torch types what a ModuleDict holds as plain modules
+        self.encoders: nn.ModuleDict = copied["encoders"]
+        self.fusion: Fusion = copied["fusion"]
         self.trunk = copied["trunk"] if trunk is not None else None
         self.requires_grad_(requires_grad=False).eval()
 

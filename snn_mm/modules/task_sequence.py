@@ -134,7 +134,8 @@ class TaskSequenceModule(MultimodalModule):
         if self.trainer.sanity_checking:
             return
         epoch = float(self.trainer.current_epoch)
-        accuracy = float(self.val_metrics[FUSED].compute())
+        metrics: Any = self.val_metrics
+        accuracy = float(metrics[FUSED].compute())
         # An accuracy is at most 1: any epoch of a later task comes before those of earlier ones.
         self.log(SELECTION, 2.0 * self.task + accuracy if self.select == "best" else epoch)
         if self.trainer.state.fn == TrainerFn.FITTING and self.select == "best":

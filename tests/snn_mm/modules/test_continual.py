@@ -163,7 +163,7 @@ def test_the_loss_of_a_step_is_that_of_its_method(fit_tasks: Fit) -> None:
             kept = cross_entropy(value[old, :2], target[old])
             share = float(old.float().mean())
             distilled = knowledge_distillation(value, taught[name], [range(2)])
-            total += weight * float((1 - share) * new + share * kept + distilled)
+            total += weight * float(((1 - share) * new + share * kept + distilled).detach())
         return total
 
     fit_tasks(Compare(), method=SSIL(), data=MEMORY, joint_weight=0.5, epochs=4)

@@ -15,7 +15,6 @@ import torch
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
 from snn_mm.modules.sentiment import SentimentModule
 
-
 ZERO = 1e-6
 """Labels nearer to 0 have no sign: a mean of several ratings need not be 0 to the last bit."""
 

@@ -65,6 +65,7 @@ class MosiUtterances(SequenceDataModule):
         context: what is a sequence: the utterance alone (`none`, one step), the video's utterances
             up to it (`past`), or all of the video (`all`: the others in their order, then itself).
             The utterance to score is the last step.
+        context_steps: at most so many steps, the nearest before the end; None takes all.
         val_from: which set the validation part is cut off; see above.
         val_fraction: part of that set that validates.
         standardise: shift and scale each feature to the mean and deviation of the training part.
@@ -79,6 +80,7 @@ class MosiUtterances(SequenceDataModule):
         root: str = "data",
         mosi_dir: str | None = None,
         context: Context = "none",
+        context_steps: int | None = None,
         val_from: ValFrom = "train",
         val_fraction: float = 0.15,
         standardise: bool = True,
@@ -89,8 +91,11 @@ class MosiUtterances(SequenceDataModule):
         _check_choice("context", context, get_args(Context))
         _check_choice("val_from", val_from, get_args(ValFrom))
         check_fractions(val_fraction=val_fraction)
+        if context_steps is not None and context_steps < 1:
+            raise UserError(f"context_steps is {context_steps}; accepted are 1 or more, or null.")
         self.mosi_dir = Path(mosi_dir or Path(root) / "mosi")
         self.context: Context = context
+        self.context_steps = context_steps
         self.val_from: ValFrom = val_from
         self.val_fraction, self.standardise = val_fraction, standardise
 
@@ -118,6 +123,7 @@ class MosiUtterances(SequenceDataModule):
         """Take the utterances of one part, and say which are the steps of each sample."""
         data, own = self.utterances, self.parts[name]
         rows = context_rows(data.videos[own], data.numbers[own], self.context)
+        rows = [steps[-(self.context_steps or 0) :] for steps in rows]
         names = zip(data.videos[own], data.numbers[own])
         lengths = np.array([len(steps) for steps in rows])
         return UtteranceSplit(
@@ -132,6 +138,7 @@ class MosiUtterances(SequenceDataModule):
         """Return the options that decide the samples."""
         return {
             "context": self.context,
+            "context_steps": self.context_steps,
             "val_from": self.val_from,
             "val_fraction": self.val_fraction,
             "standardise": self.standardise,

@@ -162,8 +162,9 @@ def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float64]:
         with h5py.File(path) as file:
             array = np.asarray(file["d1"][...], dtype=np.float64)
     except (OSError, KeyError, ValueError) as error:
+        reason = f"can't be read: {error}" if path.is_file() else "is missing"
         raise UserError(
-            f"{path} can't be read: {error}.\nAccepted are {{audio,video,y}}_{{train,valid,test}}"
+            f"{path} {reason}.\nAccepted are {{audio,video,y}}_{{train,valid,test}}"
             ".h5 with the key d1,\nfrom new_data/pom of pliang279/MFN; set pom_dir."
         ) from error
     if array.shape[1:] != shape:

@@ -11,7 +11,7 @@ from snn_mm.analysis.report.charts import COLOURS, number, text
 
 WIDTH = 400.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 64.0, 6.0, 24.0
-ROW, BAR = 34.0, 11.0
+ROW, BAR = 36.0, 13.0
 
 
 def case_chart(name: str, case: Case, heads: Sequence[str], limit: float) -> str:
@@ -45,13 +45,12 @@ def head_row(head: str, place: int, score: float, label: float, scale: Scale) ->
     """Name, two bars and two numbers of one head."""
     y = TOP + ROW * place + (ROW - 2 * BAR) / 2
     end = WIDTH - RIGHT + 6
-    said, meant = f"{score:+.2f}".replace("-", "−"), f"{label:+.2f}".replace("-", "−")
     return [
         text(LEFT - 8, y + BAR + 4, head.replace("_", " "), "end"),
         bar(y, score, scale, f'class="dot c{place % COLOURS}"'),
         bar(y + BAR, label, scale, 'class="axis"'),
-        text(end, y + BAR - 1, said, "start", f'class="letter c{place % COLOURS}"'),
-        text(end, y + 2 * BAR, meant, "start"),
+        text(end, y + BAR - 2, signed(score), "start", f'class="letter c{place % COLOURS}"'),
+        text(end, y + 2 * BAR - 2, signed(label), "start"),
     ]
 
 
@@ -63,6 +62,17 @@ def bar(y: float, value: float, scale: Scale, style: str) -> str:
     return (
         f'<rect {style} x="{start:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BAR - 1.5:.1f}"/>'
     )
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A score with its sign; 0 has none, however it was rounded.
+
+    Example:
+        >>> signed(-0.001)
+        '0.00'
+    """
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def axis(scale: Scale, bottom: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from snn_mm.analysis.case_chart import case_chart
+from snn_mm.analysis.case_chart import case_chart, signed
 from snn_mm.analysis.case_study import Case, Choice, rate_heads
 from snn_mm.analysis.report.document import (
     Block,
@@ -94,15 +94,10 @@ def cases_table(choice: Choice, heads: Sequence[str], say: Texts) -> Table:
     for case in choice.cases:
         said: list[Cell | str] = [texts[case.id] or NOTHING] if has_text else []
         numbers = [
-            Cell(signed(case.score[head]), detail=f"label {signed(case.label[head])}")
+            Cell(signed(case.score[head], 3), detail=f"label {signed(case.label[head], 3)}")
             for head in heads
         ]
         opposed = ", ".join(case.opposed) or "none"
         rows.append([case.id, *said, *numbers, f"{case.error:.3f}", opposed])
-    columns = ["Clip", *(["Text"] if has_text else []), *heads, "Error", "Opposite sign"]
+    columns = ["Clip", *(["Said"] if has_text else []), *heads, "Error", "Opposite sign"]
     return Table(slug(choice.title), "The same in numbers.", columns, rows)
-
-
-def signed(value: float) -> str:
-    """A score with its sign and three decimals."""
-    return f"{value:+.3f}".replace("-", "−")

@@ -15,6 +15,9 @@ import torch
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
 from snn_mm.modules.sentiment import SentimentModule
 
+ZERO = 1e-6
+"""Labels nearer to 0 have no sign: a mean of several ratings need not be 0 to the last bit."""
+
 
 class Case(NamedTuple):
     """One clip: what each head says of it, and what it should say.
@@ -37,7 +40,12 @@ class Case(NamedTuple):
     @property
     def opposed(self) -> list[str]:
         """Heads whose score has the opposite sign of their label; a label of 0 has none."""
-        return [head for head in self.score if self.score[head] * self.label[head] < 0.0]
+        signed = (head for head in self.score if self.has_sign(head))
+        return [head for head in signed if self.score[head] * self.label[head] < 0.0]
+
+    def has_sign(self, head: str) -> bool:
+        """Whether the label of a head is not 0."""
+        return abs(self.label[head]) > ZERO
 
     @property
     def disagreement(self) -> float:
@@ -128,6 +136,6 @@ def rate_heads(cases: Sequence[Case]) -> list[HeadRecord]:
     for head in cases[0].score:
         errors = [abs(case.score[head] - case.label[head]) for case in cases]
         opposed = sum(head in case.opposed for case in cases)
-        signed = sum(case.label[head] != 0.0 for case in cases)
+        signed = sum(case.has_sign(head) for case in cases)
         records.append(HeadRecord(head, statistics.fmean(errors), opposed, signed))
     return records

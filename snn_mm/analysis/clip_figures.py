@@ -115,7 +115,8 @@ def _draw_raster(panel: Axes, record: PartRecord) -> None:
     """A mark for each spike; layers from top to bottom, each neuron a line."""
     named = neuron_layers(record)
     longest, top = max(len(spikes) for _, spikes in named), 0
-    size = float(np.clip(60 / longest, *MARK))  # a column of marks as wide as a step
+    neurons = sum(spikes.shape[1] for _, spikes in named)
+    size = float(np.clip(min(60 / longest, 260 / neurons), *MARK))  # marks touch, at most
     for colour, (_, spikes) in zip(shades(len(named)), named):
         step, neuron = np.nonzero(spikes)
         panel.plot(step + 1, top + neuron, ls="", marker="s", ms=size, mew=0, color=colour)

@@ -99,7 +99,9 @@ def modality_table(subsets: Sequence[Subset], metrics: Sequence[str]) -> Table:
         f"column is the difference in {metrics[0]} over shared seeds, p of the exact sign-flip "
         "test, not corrected for several comparisons."
     )
-    heads = ["Method", "Modalities", *metrics, f"{Metric(metrics[0]).label} against all"]
+    names = [Metric(name).label for name in metrics]
+    shown = names if len(set(names)) == len(names) else metrics
+    heads = ["Method", "Modalities", *shown, f"{Metric(metrics[0]).label} against all"]
     return Table("ablation", caption, heads, rows)
 
 

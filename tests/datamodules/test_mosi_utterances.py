@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from datamodules.mosi_utterances import MosiUtterances
 from datamodules.split_module import SPLITS
@@ -126,6 +127,14 @@ def test_every_option_changes_the_fingerprint(make: Factory) -> None:
     assert len({make(**chosen).fingerprint() for chosen in options}) == len(options)
 
 
+def test_a_long_past_is_cut_to_its_last_steps(make: Factory) -> None:
+    whole, cut = (make(context="past", context_steps=n).split("train") for n in (None, 2))
+    for row in range(len(whole)):
+        full = whole[row].inputs["text"]
+        assert torch.equal(cut[row].inputs["text"], full[-2:])
+    assert make(context="past", context_steps=2).max_lengths["text"] == 2
+
+
 def test_a_batch_pads_to_its_longest_context(make: Factory) -> None:
     dm = make(context="past")
     batch = next(iter(dm.test_dataloader()))
@@ -176,6 +185,7 @@ def test_row_numbers_from_another_start_are_refused(make: Factory, folder: Path)
     ("options", "message"),
     [
         ({"context": "future"}, "accepted are none, past, all"),
+        ({"context_steps": 0}, "context_steps is 0"),
         ({"val_from": "audio"}, "accepted are train, test"),
         ({"val_fraction": 1.0}, "below 1"),
     ],

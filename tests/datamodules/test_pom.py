@@ -136,7 +136,7 @@ def spoil(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (remove, r"audio_train\.h5 can't be read.*pliang279/MFN"),
+        (remove, r"audio_train\.h5 is missing.*pliang279/MFN"),
         (truncate, r"audio_train\.h5 can't be read"),
         (rename, r"audio_train\.h5 can't be read"),
         (narrow, r"audio_train\.h5 has the shape \(9, 20, 42\)"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -93,6 +95,48 @@ def test_a_baseline_trains_and_tests_in_sgmts_place(
     assert tested[ERROR] > 0
     own = baseline.startswith(("mlf", "mlmf", "mtfn"))
     assert ("test/mae/audio" in tested) == own
+
+
+@pytest.fixture(scope="module")
+def small_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """POM and CMU-MOSI utterances in their real layout, with few clips."""
+    root, rng = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
+    (root / "pom").mkdir()
+    for part in ("train", "valid", "test"):
+        for stem, shape in {"audio": (20, 43), "video": (20, 41), "y": (17,)}.items():
+            with h5py.File(root / "pom" / f"{stem}_{part}.h5", "w") as file:
+                file["d1"] = rng.uniform(1, 7, (6, *shape))
+    utterances = [f"video{video}_{number}" for video in range(6) for number in (1, 2, 10)]
+    write_rows(root / "mosi/transcripts.csv", [[name, "WORDS", 1, 1] for name in utterances])
+    for part, rows in {"train": range(9), "test": range(9, 18)}.items():
+        write_rows(root / f"mosi/text_{part}.csv", [[row, 0.5] for row in rows])
+        for stem, width in {"text": 100, "audio": 73, "video": 100}.items():
+            table = [[*rng.normal(size=width), 1] for _ in rows]
+            write_rows(root / f"mosi/{stem}/{stem}_{part}0.csv", table)
+    return {"pom": root, "mosi_utterances": root}
+
+
+def write_rows(path: Path, rows: list[list[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+
+
+SMALL = [f"baselines/{name}" for name in SETTINGS if name.endswith("_small")]
+SMALL_RUNS = [
+    *(("pom", (piece,)) for piece in ("sgmt/spiking", "sgmt/ann", "sgmt/audio_only", *SMALL)),
+    ("mosi_utterances", ("sgmt/text_only",)),
+    ("mosi_utterances", ("mosi_past", "sgmt/ann")),
+    ("mosi_utterances", ("mosi_past", "baselines/mult_small")),
+]
+
+
+@pytest.mark.parametrize(("data", "pieces"), SMALL_RUNS, ids=str)
+def test_rows_of_the_sweeps_train_and_test_on_small_data(
+    data: str, pieces: tuple[str, ...], small_roots: dict[str, Path], tmp_path: Path
+) -> None:
+    short = ["--model.max_lengths={text: 3, audio: 3, visual: 3}"] if "mosi_past" in pieces else []
+    assert train(data, pieces, short, small_roots[data], tmp_path)[ERROR] > 0
 
 
 def test_data_without_labels_by_modality_are_refused_where_heads_need_them(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,16 +21,15 @@ from snn_mm.cli import main
 Fails = Callable[..., str]
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """Return 2 x 2 cells of two seeds: validation prefers (0.1, 1.0), the test (0.0, 0.5)."""
+def write_runs(folder: Path) -> Path:
+    """Write 2 x 2 cells of two seeds: validation prefers (0.1, 1.0), the test (0.0, 0.5)."""
     validated = {(0.0, 0.5): 0.32, (0.0, 1.0): 0.33, (0.1, 0.5): 0.34, (0.1, 1.0): 0.30}
     tested = {(0.0, 0.5): 0.55, (0.0, 1.0): 0.50, (0.1, 0.5): 0.51, (0.1, 1.0): 0.53}
     for strength, scale in validated:
         for seed in (0, 1):
             cell = (strength, scale)
             write_sentiment_run(
-                tmp_path / "runs" / f"{strength}-{scale}-{seed}",
+                folder / "runs" / f"{strength}-{scale}-{seed}",
                 {
                     "test/accuracy_5/fused": tested[cell] + 0.02 * seed,
                     "test/mae/fused": 1.0 - tested[cell],
@@ -39,7 +41,29 @@ def runs(tmp_path: Path) -> Path:
                 strength=strength,
                 scale_1=scale,
             )
-    return tmp_path / "runs"
+    return folder / "runs"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Return runs that a test may add to."""
+    return write_runs(tmp_path)
+
+
+class Analysed(NamedTuple):
+    """What the command printed of the runs, and where it wrote."""
+
+    out: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    """Run the command once."""
+    runs = write_runs(tmp_path_factory.mktemp("grid"))
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["analyse", "grid", str(runs)]) == 0
+    return Analysed(out.getvalue(), runs / "analysis")
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -47,28 +71,21 @@ def rows_of(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_the_choice_is_that_of_the_validation(
-    runs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["analyse", "grid", str(runs)]) == 0
-    out = capsys.readouterr().out
-    assert "chosen on validation data by val/mae/fused" in out
-    folder = runs / "analysis"
-    head, *blocks = rows_of(folder / "grid.csv")
+def test_the_choice_is_that_of_the_validation(analysed: Analysed) -> None:
+    assert "chosen on validation data by val/mae/fused" in analysed.out
+    head, *blocks = rows_of(analysed.folder / "grid.csv")
     assert head == ["Metric", "strength", "scale_1=0.5", "scale_1=1"]
     assert blocks[2:4] == [
         ["test/accuracy_5/fused", "0", "56.00 ± 1.41 (2) †", "51.00 ± 1.41 (2)"],
         ["test/accuracy_5/fused", "0.1", "52.00 ± 1.41 (2)", "54.00 ± 1.41 (2) *"],
     ]
-    _, chosen, *_ = rows_of(folder / "grid_choice.csv")[0]
+    _, chosen, *_ = rows_of(analysed.folder / "grid_choice.csv")[0]
     assert chosen == "chosen: strength=0.1, scale_1=1"
-    assert (folder / "grid.png").read_bytes().startswith(b"\x89PNG")
+    assert (analysed.folder / "grid.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_scores_come_before_firing_rates_and_the_fusion_last(runs: Path) -> None:
-    main(["analyse", "grid", str(runs)])
-    shown = [row[0] for row in rows_of(runs / "analysis" / "grid_choice.csv")[1:]]
-    assert shown == [
+def test_scores_come_before_firing_rates_and_the_fusion_last(analysed: Analysed) -> None:
+    assert [row[0] for row in rows_of(analysed.folder / "grid_choice.csv")[1:]] == [
         "val/mae/fused",
         "test/accuracy_5/fused",
         "test/mae/fused",
@@ -77,17 +94,14 @@ def test_scores_come_before_firing_rates_and_the_fusion_last(runs: Path) -> None
     ]
 
 
-def test_less_is_better_where_it_is_and_no_rate_is_best(runs: Path) -> None:
-    main(["analyse", "grid", str(runs)])
-    choices = {row[0]: row[-1] for row in rows_of(runs / "analysis" / "grid_choice.csv")}
+def test_best_on_test_are_scores_alone_and_less_is_better_where_it_is(analysed: Analysed) -> None:
+    choices = {row[0]: row[-1] for row in rows_of(analysed.folder / "grid_choice.csv")}
     assert choices["test/mae/fused"] == "strength=0, scale_1=0.5"
-    assert choices["val/mae/fused"] == "strength=0.1, scale_1=1"
-    assert choices["test/firing_rate/audio"] == "—"
+    assert choices["val/mae/fused"] == choices["test/firing_rate/audio"] == "—"
 
 
-def test_numbers_are_kept_for_other_programs(runs: Path) -> None:
-    main(["analyse", "grid", str(runs)])
-    cells = rows_of(runs / "analysis" / "grid_cells.csv")
+def test_numbers_are_kept_for_other_programs(analysed: Analysed) -> None:
+    cells = rows_of(analysed.folder / "grid_cells.csv")
     assert ["0.1", "1", "test/accuracy_5/fused", "0.54", "0.0141421", "2"] in cells
 
 

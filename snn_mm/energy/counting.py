@@ -146,7 +146,7 @@ def count_operations(
 def _written_out() -> Iterator[None]:
     """Let the CPU compute by single operations: oneDNN's LSTM is one that no rule knows."""
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property in disguise
     try:
         yield
     finally:

@@ -39,6 +39,7 @@ def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirect
         *by_head(test, "accuracy", "test accuracy"),
         *fused_scores(test),
         *by_head(test, "mae", "test MAE"),
+        *task_scores(test),
         *by_head(test, "firing_rate", "mean firing rate"),
     ]
     for part in ("compute", "memory"):
@@ -67,6 +68,13 @@ def fused_scores(test: dict[str, Any]) -> Rows:
         for kind, value in values.items()
         if value is not None
     ]
+
+
+def task_scores(test: dict[str, Any]) -> Rows:
+    """AIA and AFR of a sequence of tasks."""
+    kinds = ("average_incremental_accuracy", "average_forgetting")
+    values = {kind.replace("_", " "): test.get(f"test/{kind}") for kind in kinds}
+    return [(label, f"{value:.4f}") for label, value in values.items() if value is not None]
 
 
 def print_table(rows: Rows) -> None:

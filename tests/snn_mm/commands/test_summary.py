@@ -47,6 +47,14 @@ def test_scores_of_sentiment_are_those_of_the_fused_head_and_the_error_of_every_
     ]
 
 
+def test_a_sequence_of_tasks_has_its_scores_in_the_table(tmp_path: Path) -> None:
+    test = {"test/average_forgetting": -0.0125, "test/average_incremental_accuracy": 0.9}
+    assert summary_rows(test, None, RunDirectory(tmp_path))[:-1] == [
+        ("average incremental accuracy", "0.9000"),
+        ("average forgetting", "-0.0125"),
+    ]
+
+
 def test_energy_stands_in_the_table_where_it_was_estimated(tmp_path: Path) -> None:
     energy = {"test/energy/compute_uj": 3.149, "test/energy/memory_uj": 202.3}
     rows = summary_rows(energy, None, RunDirectory(tmp_path))

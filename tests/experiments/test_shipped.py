@@ -15,8 +15,9 @@ from snn_mm.cli import main
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
-# Sentiment has a file of its own beside this one.
-ELSEWHERE = ("published", "sgmt_")
+# Sentiment, tasks and questions have files of their own beside this one.
+OWN_FILES = ("sgmt_", "iemf_lwf", "iemf_ssil", "iemf_avcil", "incremental_", "iemf_avqa", "avqa_")
+ELSEWHERE = ("published", *OWN_FILES)
 EXPERIMENTS = [
     path.stem for path in sorted(FOLDER.glob("*.yaml")) if not path.stem.startswith(ELSEWHERE)
 ]

@@ -28,11 +28,11 @@ def test_a_clip_that_ends_its_process_costs_no_other(count: int, clip: Callable[
 def test_a_clip_that_hangs_is_given_up(
     clip: Callable[..., Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(module, "TIME_LIMIT", 2.0)  # a busy machine takes one for a good clip
     monkeypatch.setattr(module, "POLL", 0.1)
     with Workers(1, folder_data.odd_decode) as workers:
         (_, hung), (_, fine) = workers.outcomes([clip("hang"), clip("7")])
-    assert hung == "decoding it took more than 0 s"
+    assert hung == "decoding it took more than 2 s"
     assert isinstance(fine, DecodedClip)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ def test_a_sweep_expands_and_its_last_run_parses(
     announced = re.search(r"(\d+) runs", sweep.read_text())
     assert announced is not None
     assert len(lines) == len(set(lines)) == int(announced[1])
-    last = [word.strip("'") for word in lines[-1].split()[1:]]
+    last = shlex.split(lines[-1])[1:]
     assert main([*last, "--print_config"]) == 0
 
 

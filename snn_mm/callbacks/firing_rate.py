@@ -11,8 +11,6 @@ from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snn_mm.neurons import is_spiking
-
 FUSION = "fusion"
 
 
@@ -124,7 +122,7 @@ def spiking_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Encoders that hold spiking neurons, with their modality, and the fusion if it does."""
     yield from spiking_encoders(module)
     fusion = getattr(module, FUSION, None)
-    if isinstance(fusion, nn.Module) and is_spiking(fusion):
+    if isinstance(fusion, nn.Module) and has_neurons(fusion):
         yield FUSION, fusion
 
 
@@ -134,5 +132,10 @@ def spiking_encoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if not isinstance(encoders, nn.ModuleDict):
         return
     for name, encoder in encoders.items():
-        if is_spiking(encoder):
+        if has_neurons(encoder):
             yield name, encoder
+
+
+def has_neurons(module: nn.Module) -> bool:
+    """Whether any layer fires; a recurrent container keeps a state without firing itself."""
+    return any(isinstance(part, BaseNode) for part in module.modules())

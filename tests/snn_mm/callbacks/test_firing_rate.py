@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from snn_mm.callbacks import FiringRateMonitor
 from snn_mm.callbacks.firing_rate import count_spikes, spiking_parts
 from snn_mm.contracts import Batch
-from snn_mm.encoders import ConvNet, Encoder
+from snn_mm.encoders import ConvNet, Encoder, RecurrentNet
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
 
@@ -107,3 +107,9 @@ def test_a_spiking_fusion_has_a_rate_of_its_own() -> None:
     module.fusion.neurons = Always(1)
     names = [name for name, _ in spiking_parts(module)]
     assert names == ["a", "fusion"]
+
+
+def test_an_ann_that_keeps_a_state_has_no_rate() -> None:
+    recurrent = RecurrentNet(bands=2, frames=4, neuron=nn.ReLU, time_steps=2, hidden=(3,))
+    module = IEMFModule({"a": recurrent}, Concat, 2)
+    assert list(spiking_parts(module)) == []

@@ -14,7 +14,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from snn_mm.callbacks.gradient_modulation import GradientModulation
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation import Modulation, epoch_of
 from snn_mm.callbacks.run_files import run_directory, writes_files
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
@@ -67,7 +67,7 @@ class FactorTracker(Callback):
             raise UserError(f"FactorTracker: every_n_steps is at least 1, got {every_n_steps}")
         self.when = when
         self.every_n_steps = every_n_steps
-        self._roles: dict[str, list[nn.Parameter]] = {}
+        self._roles: dict[str, list[nn.Parameter]] | None = None
         self._current: Step | None = None
         self._pending: list[Step] = []
         self._sums: dict[str, tuple[float, int]] = {}
@@ -88,17 +88,22 @@ class FactorTracker(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop what this run is going to record anew."""
-        self._roles = parameters_by_role(pl_module)
         self._current, self._pending, self._sums = None, [], {}
         self._drawn = time.monotonic()
         if writes_files(trainer):
             self._table(trainer).keep(lambda row: int(row["epoch"]) < trainer.current_epoch)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the parameters: a module may begin an epoch with new ones."""
+        self._roles = None
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Measure the gradients."""
         if trainer.is_global_zero and trainer.global_step % self.every_n_steps == 0:
+            if self._roles is None:
+                self._roles = parameters_by_role(pl_module)
             norms = {f"gradient_norm/{k}": gradient_norm(v) for k, v in self._roles.items()}
             self._current = Step(trainer.global_step, trainer.current_epoch, {**norms})
 
@@ -111,7 +116,7 @@ class FactorTracker(Callback):
         values = self._current.values
         if isinstance(pl_module, OffersFactors):
             values.update(pl_module.tracked_factors())
-        values.update(modulation_factors(trainer))
+        values.update(modulation_factors(trainer, pl_module))
         self._pending.append(self._current._replace(values=detached(values)))
         self._current = None
         if len(self._pending) >= FLUSH_EVERY:
@@ -187,12 +192,12 @@ def modulations(trainer: Trainer) -> Iterator[Modulation]:
     return (callback for callback in callbacks if isinstance(callback, Modulation))
 
 
-def modulation_factors(trainer: Trainer) -> dict[str, float]:
+def modulation_factors(trainer: Trainer, module: LightningModule) -> dict[str, float]:
     """Factors of all modulations that are active in this epoch, by prefixed name."""
     return {
         f"{callback.name}/{name}": value
         for callback in modulations(trainer)
-        if callback.is_active(trainer.current_epoch)
+        if callback.is_active(epoch_of(trainer, module))
         for name, value in callback.factors.items()
     }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from snn_mm.balance.lfm import BOUNDS, divergence, fitted_alpha, learned_alpha
 from snn_mm.callbacks.held_out import alpha_derivative, held_out_batch
 from snn_mm.callbacks.loss_modulation import LossModulation
-from snn_mm.callbacks.modulation import sum_over_ranks
+from snn_mm.callbacks.modulation import refuse_tasks, sum_over_ranks
 from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
 from snn_mm.errors import UserError
 
@@ -82,6 +82,8 @@ class LFM(LossModulation):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Join the module; forget the held-out batch of another fit."""
         super().setup(trainer, pl_module, stage)
+        if self.is_learnable:
+            refuse_tasks(pl_module, "LFM.schedule: learnable", "keeps one held-out batch")
         self._held_out = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -12,7 +12,7 @@ from snn_mm.balance.ogm_ge import ogm_coefficients
 from snn_mm.balance.ratio import discrepancy_ratios
 from snn_mm.callbacks.gradient_modulation import by_modality
 from snn_mm.callbacks.loss_modulation import LossModulation
-from snn_mm.callbacks.modulation import accuracies, sum_over_ranks
+from snn_mm.callbacks.modulation import accuracies, epoch_of, sum_over_ranks
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.factors import true_class_probability
@@ -104,8 +104,10 @@ class LossAdjustment(LossModulation):
         return dict(zip(scored, sums.tolist(), strict=True))
 
     def _has_ended(self) -> bool:
-        epoch = -1 if self._trainer is None else self._trainer.current_epoch
-        return self.end_epoch is not None and epoch > self.end_epoch
+        trainer, module = self._trainer, self._module
+        if trainer is None or module is None or self.end_epoch is None:
+            return False
+        return epoch_of(trainer, module) > self.end_epoch
 
     def state_dict(self) -> dict[str, Any]:
         """The last factors, and the accuracies of the last validation."""

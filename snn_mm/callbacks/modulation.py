@@ -110,6 +110,24 @@ def epoch_of(trainer: Trainer, module: object) -> int:
     return module.modulation_epoch if isinstance(module, CountsEpochs) else trainer.current_epoch
 
 
+def refuse_tasks(module: object, asked_by: str, because: str) -> None:
+    """Refuse a module that learns its classes in tasks.
+
+    Args:
+        module: any module.
+        asked_by: the modulation, and the option that cannot do with tasks.
+        because: what it needs instead, as the rest of a sentence that begins with `asked_by`.
+
+    Raises:
+        UserError: the module counts epochs within tasks.
+    """
+    if isinstance(module, CountsEpochs):
+        raise UserError(
+            f"trainer.callbacks: {asked_by} {because}, "
+            f"but {type(module).__name__} learns its classes task by task"
+        )
+
+
 def sum_over_ranks(sums: Tensor, trainer: Trainer) -> Tensor:
     """The sum over all ranks of a tensor of any shape; every rank must ask."""
     if trainer.world_size == 1:

@@ -15,7 +15,7 @@ from snn_mm.callbacks.gradient_modulation import (
     by_modality,
     modality_gradients,
 )
-from snn_mm.callbacks.modulation import accuracies
+from snn_mm.callbacks.modulation import accuracies, epoch_of
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
 
@@ -104,7 +104,7 @@ class MSLR(GradientModulation):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Settle the factors of this epoch."""
         super().on_train_epoch_start(trainer, pl_module)
-        self._settle(pl_module, trainer.current_epoch)
+        self._settle(trainer, pl_module)
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gather nothing: accuracies of whole epochs decide."""
@@ -113,9 +113,9 @@ class MSLR(GradientModulation):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Scale the gradients by the factors of this epoch."""
-        if self.is_active(trainer.current_epoch):
+        if self.is_active(epoch_of(trainer, pl_module)):
             if not self._epoch_scales:  # resumed amid an epoch
-                self._settle(pl_module, trainer.current_epoch)
+                self._settle(trainer, pl_module)
             self.apply_factors(trainer, pl_module, self.compute_factors({}))
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
@@ -150,18 +150,25 @@ class MSLR(GradientModulation):
         super().load_state_dict(state_dict)
         self.accuracies = dict(state_dict["accuracies"])
 
-    def _settle(self, pl_module: LightningModule, epoch: int) -> None:
-        names = self.modulated(pl_module).modalities
-        self._epoch_scales = {name: self._scale(name, epoch) for name in names}
+    def _settle(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        names, epoch = self.modulated(pl_module).modalities, epoch_of(trainer, pl_module)
+        begun = trainer.current_epoch - epoch  # a new task is judged by its own accuracies alone
+        known = [
+            self.accuracies[key]
+            for key in sorted(self.accuracies)
+            if begun <= key < trainer.current_epoch
+        ]
+        self._epoch_scales = {
+            name: self._scale(name, epoch, [each[name] for each in known]) for name in names
+        }
 
-    def _scale(self, name: str, epoch: int) -> float:
+    def _scale(self, name: str, epoch: int, known: list[float]) -> float:
         own = self.scales.get(name, 1.0)
         if self.strategy == "smooth":
             return smooth_scale(own, max(0, epoch - self.start_epoch), self.ramp_epochs)
         if self.strategy == "keep":
             return own
-        before = sorted(key for key in self.accuracies if key < epoch)
-        return own * accuracy_ratio([self.accuracies[key][name] for key in before], self.window)
+        return own * accuracy_ratio(known, self.window)
 
     def _keep_accuracies(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.is_dynamic:

@@ -22,7 +22,7 @@ from snn_mm.balance.pmr import (
 from snn_mm.balance.ratio import discrepancy_ratios
 from snn_mm.callbacks.gradient_modulation import by_modality
 from snn_mm.callbacks.loss_modulation import LossModulation
-from snn_mm.callbacks.modulation import sum_over_ranks
+from snn_mm.callbacks.modulation import refuse_tasks, sum_over_ranks
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.factors import true_class_probability
@@ -89,6 +89,11 @@ class PMR(LossModulation):
         self._sums: Tensors = {}
         self._counts: Tensor | None = None
         self._pending: list[Tensor] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Join the module; refuse one whose classes are not all known from the start."""
+        super().setup(trainer, pl_module, stage)
+        refuse_tasks(pl_module, "PMR", "compares the prototypes of all classes")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start to gather anew."""

@@ -66,9 +66,10 @@ class TaskSequenceModule(MultimodalModule):
 
     @property
     def modulation_epoch(self) -> int:
-        """The epoch within the current task, from 0."""
-        epoch: int = self.trainer.current_epoch - self.task * self.data.epochs_per_task
-        return epoch
+        """The epoch within its task, from 0, before and after the classifier has grown."""
+        epoch: int = self.trainer.current_epoch
+        first: int = self.data.task_of_epoch(epoch) * self.data.epochs_per_task
+        return epoch - first
 
     @property
     def tasks(self) -> tuple[range, ...]:

@@ -9,6 +9,7 @@
 #     make demo PYTHON=/opt/python3.12/bin/python3
 #     make test VENV=/path/to/environment              a venv or conda environment; installs into it
 #     make test VENV=/path/to/environment INSTALL=no   installs nothing
+#     make test JOBS=8                                 eight tests at a time instead of two
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,6 +19,7 @@ SHELL := bash
 
 VENV ?= .venv
 INSTALL ?= yes
+JOBS ?= 2
 # The first interpreter that is new enough; empty if there is none.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
@@ -27,7 +29,8 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.snn_mm-demo
 TEST_STAMP := $(VENV)/.snn_mm-test
 SOURCES := snn_mm datamodules tests benchmarks
-PYTEST := $(BIN)/python -m pytest --cov --cov-report=term
+# By file: what the tests of a file share is made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term
 # More threads than cores slow small networks down, and each test rank starts its own.
 TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} WANDB_MODE=offline
 

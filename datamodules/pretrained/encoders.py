@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from snn_mm.errors import UserError
@@ -25,16 +24,16 @@ class VideoEncoder(Protocol):
 
     facts: dict[str, object]
 
-    def frame_times(self, seconds: float) -> list[float]:
-        """Return when the frames are shown that a video of this length is encoded from."""
+    def read(self, path: Path) -> Tensor:
+        """Return what the network sees or hears of a video, `[L, ...]`; threads call it.
+
+        Raises:
+            UnreadableClipError: the video has none of it, or is damaged.
+        """
         ...
 
-    def prepare(self, image: Image.Image) -> Tensor:
-        """Return what the network sees of an RGB image, `[3, 224, 224]`."""
-        ...
-
-    def encode(self, frames: Tensor) -> NDArray[np.float32]:
-        """Return the features of the frames `[L, 3, 224, 224]` of one video."""
+    def encode(self, content: Tensor) -> NDArray[np.float32]:
+        """Return the features of one video from what `read` returned, `[L, ...]`."""
         ...
 
 
@@ -45,13 +44,16 @@ class Kind(NamedTuple):
         summary: of what, from what.
         home: module and class.
         weights: what `--weights` names.
-        file: HDF5 file that the features end up in; None for one `<video>.npy` each.
+        file: where the features end up together: an HDF5 file or, as `.npy`, a dictionary; None
+            for one `<video>.npy` each.
+        settings: what else the class takes, and the command as an option.
     """
 
     summary: str
     home: tuple[str, str]
     weights: str
     file: str | None
+    settings: tuple[str, ...] = ("frames_per_second",)
 
 
 KINDS = {
@@ -61,6 +63,13 @@ KINDS = {
         "a directory with config.json, preprocessor_config.json and *.safetensors",
         "visual_features.h5",
     ),
+    "audiomae": Kind(
+        "AudioMAE: [768] of the first 10.24 s of sound, for AVE-CI, K-S-CI and VS100-CI",
+        ("audio_mae", "AudioMAE"),
+        "model.safetensors, or a directory with it and config.json",
+        "audio_pretrained_feature_dict.npy",
+        ("front_end",),
+    ),
     "resnet18": Kind(
         "ResNet-18 maps: [60, 512, 14, 14] of a frame a second, for MUSIC-AVQA",
         ("resnet_maps", "ResNetMaps"),
@@ -69,10 +78,7 @@ KINDS = {
     ),
 }
 
-NOT_HERE = {
-    "audiomae": "AudioMAE: take audio_pretrained_feature_dict.npy of wiberg/AV-CIL_features",
-    "vggish": "VGGish: take the audio features of gewu-lab.github.io/MUSIC-AVQA",
-}
+NOT_HERE = {"vggish": "VGGish: take the audio features of gewu-lab.github.io/MUSIC-AVQA"}
 """Networks that no library which this project may depend on still maintains."""
 
 
@@ -91,8 +97,19 @@ def check_kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def check_settings(name: str, settings: Collection[str]) -> None:
+    """Refuse settings that would change nothing.
+
+    Raises:
+        UserError: the network doesn't take one of them.
+    """
+    known = check_kind(name).settings
+    if unknown := [each for each in settings if each not in known]:
+        raise UserError(f"{name} takes no --{unknown[0]}; accepted: --{', --'.join(known)}")
+
+
 def load_encoder(
-    name: str, weights: Path, device: str = "cpu", frames_per_second: float | None = None
+    name: str, weights: Path, device: str = "cpu", **settings: float | str
 ) -> VideoEncoder:
     """Load a network.
 
@@ -100,12 +117,12 @@ def load_encoder(
         name: one of `KINDS`.
         weights: where its weights lie.
         device: where to run it, such as `cuda`.
-        frames_per_second: of the frames it chooses from; None is the network's own rate.
+        settings: of the network, by the names in its `Kind`.
 
     Raises:
-        UserError: the name is unknown, or the weights are missing or do not fit.
+        UserError: the name or a setting is unknown, or the weights are missing or do not fit.
     """
+    check_settings(name, settings)
     module, cls = check_kind(name).home
     factory = getattr(import_module(f"datamodules.pretrained.{module}"), cls)
-    rate = {} if frames_per_second is None else {"frames_per_second": frames_per_second}
-    return cast(Callable[..., VideoEncoder], factory)(weights, device=device, **rate)
+    return cast(Callable[..., VideoEncoder], factory)(weights, device=device, **settings)

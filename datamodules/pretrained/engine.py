@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from datamodules.prepare.clip import Clip, UnreadableClipError
 from datamodules.prepare.engine import Watch
 from datamodules.prepare.failures import FailureList
-from datamodules.prepare.frames import convert_frames
-from datamodules.prepare.media import read_extent
 from datamodules.prepare.store import UNREADABLE
 from datamodules.pretrained.encoders import VideoEncoder
 from datamodules.pretrained.output import FeatureOutput
@@ -86,12 +83,12 @@ def encode_videos(
     present, total = len(videos) - len(to_do), len(videos)
     watch(present, total, 0)
     with FailureList(output.directory / UNREADABLE) as listing:
-        for count, (video, frames) in enumerate(_decode(to_do, encoder, workers), start=1):
-            if isinstance(frames, Tensor):
-                output.add(video.id, encoder.encode(frames).astype(np.float32, copy=False))
+        for count, (video, content) in enumerate(_decode(to_do, encoder, workers), start=1):
+            if isinstance(content, Tensor):
+                output.add(video.id, encoder.encode(content).astype(np.float32, copy=False))
             else:
-                failures[video.id] = frames
-                listing.add(video, frames)
+                failures[video.id] = content
+                listing.add(video, content)
             watch(present + count, total, len(failures))
             if len(failures) > max_unreadable * total:
                 raise UserError(_too_many(failures, total, listing.path))
@@ -102,23 +99,21 @@ def encode_videos(
 def _decode(
     videos: Iterable[Clip], encoder: VideoEncoder, workers: int
 ) -> Iterator[tuple[Clip, Tensor | str]]:
-    """Yield each video with its frames `[L, 3, 224, 224]`, or why it can't be read, in order."""
+    """Yield each video with its content `[L, ...]`, or why it can't be read, in order."""
     waiting: deque[tuple[Clip, Future[Tensor | str]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for video in videos:
-            waiting.append((video, pool.submit(read_frames, video, encoder)))
+            waiting.append((video, pool.submit(_read, video, encoder)))
             if len(waiting) > workers:
-                first, frames = waiting.popleft()
-                yield first, frames.result()
-        for video, frames in waiting:
-            yield video, frames.result()
+                first, content = waiting.popleft()
+                yield first, content.result()
+        for video, content in waiting:
+            yield video, content.result()
 
 
-def read_frames(video: Clip, encoder: VideoEncoder) -> Tensor | str:
-    """Return what a network sees of a video `[L, 3, 224, 224]`, or why it can't be read."""
+def _read(video: Clip, encoder: VideoEncoder) -> Tensor | str:
     try:
-        times = encoder.frame_times(read_extent(video.picture).picture)
-        return torch.stack(convert_frames(video.picture, times, encoder.prepare))
+        return encoder.read(video.picture)
     except UnreadableClipError as error:
         return str(error)
 
@@ -127,7 +122,7 @@ def check_facts(directory: Path, facts: dict[str, object]) -> None:
     """Write down what makes the features, or refuse to mix them with others.
 
     Raises:
-        UserError: the directory holds features of other weights or frames.
+        UserError: the directory holds features of other weights, frames or sound.
     """
     path = directory / FACTS
     if not path.exists():

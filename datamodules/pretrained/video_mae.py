@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from datamodules.pretrained.frames import FrameEncoder
+from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest
 from snn_mm.errors import UserError
 
@@ -25,7 +26,7 @@ ACCEPTED = (
 FRAMES = 16
 
 
-class VideoMAE:
+class VideoMAE(FrameEncoder):
     """The last hidden states of VideoMAE: 8 x 14 x 14 positions of 768 features for the base model.
 
     Args:
@@ -94,15 +95,7 @@ def check_directory(directory: Path) -> None:
     for pattern in ("config.json", "preprocessor_config.json", "*.safetensors"):
         if not any(directory.glob(pattern)):
             raise UserError(f"VideoMAE's weights: {directory} has no {pattern}; {ACCEPTED}.")
-    if not _is_installed():
-        raise UserError(f"VideoMAE needs {PACKAGE}: run `pip install {PACKAGE}`.")
-
-
-def _is_installed() -> bool:
-    try:
-        return find_spec(PACKAGE) is not None
-    except ValueError:  # a module without a specification, as a stub has
-        return False
+    require_package(PACKAGE, "VideoMAE")
 
 
 def _load(directory: Path) -> tuple[Any, Any]:

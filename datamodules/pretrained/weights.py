@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +29,21 @@ def read_state(path: Path, accepted: str) -> dict[str, Tensor]:
         raise UserError(f"weights {path} can't be read: {reason}") from error
     if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
         raise UserError(f"weights {path} hold no state dictionary; accepted is {accepted}.")
+    return cast("dict[str, Tensor]", state)
+
+
+def read_safetensors(path: Path, accepted: str) -> dict[str, Tensor]:
+    """Read the tensors of a `.safetensors` file.
+
+    Raises:
+        UserError: the file is damaged, or of another format.
+    """
+    damage = import_module("safetensors").SafetensorError  # is no ValueError
+    try:
+        state = import_module("safetensors.torch").load_file(path)
+    except (OSError, ValueError, damage) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"weights {path} can't be read: {reason}\n{accepted}") from error
     return cast("dict[str, Tensor]", state)
 
 

@@ -21,16 +21,23 @@ NAMES = """\
 networks:
   videomae   VideoMAE-base [1568, 768] of 16 frames, in one visual_features.h5;
              --weights: a copy of MCG-NJU/videomae-base; needs `pip install transformers`
+  audiomae   AudioMAE [768] of the sound, in one audio_pretrained_feature_dict.npy; --weights:
+             of gaunernst/vit_base_patch16_1024_128.audiomae_as2m; needs `pip install timm`
   resnet18   ResNet-18 [60, 512, 14, 14] of a frame a second, a .npy each;
              --weights: torchvision's resnet18-*.pth
 
-Weights are never downloaded. Interrupted, the same command goes on where it was. Videos that can't
-be read are left out and listed in unreadable.tsv.
+Weights are never downloaded. Interrupted, the same command goes on where it was; a file of all
+videos is written at the end. Videos that can't be read, or have no sound where sound is needed,
+are left out and listed in unreadable.tsv.
 
-  snnmm features videomae --videos AVE --weights videomae-base --output features \\
-      --frames_per_second 10
+  snnmm features videomae --videos AVE --weights videomae-base --frames_per_second 10 \\
+      --output data/AVE/visual_pretrained_feature
+  snnmm features audiomae --videos AVE --weights audiomae \\
+      --output data/AVE/audio_pretrained_feature
   snnmm features resnet18 --videos MUSIC-AVQA --weights resnet18-f37072fd.pth \\
       --output data/music_avqa/feats/res18_14x14 --device cuda"""
+SETTINGS = ("frames_per_second", "front_end")
+"""Options that only some networks take."""
 
 
 def run(argv: list[str]) -> int:
@@ -71,7 +78,7 @@ def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
     from datamodules.pretrained.output import FeatureOutput
 
     videos = find_videos(options.videos)
-    encoder = load_encoder(options.name, options.weights, options.device, options.frames_per_second)
+    encoder = load_encoder(options.name, options.weights, options.device, **_settings(options))
     print(f"{len(videos)} videos found in {options.videos}", flush=True)
     output = FeatureOutput(options.output, kind.file)
     with PrepareProgress() as progress:
@@ -80,8 +87,17 @@ def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
         )
 
 
+def _settings(options: argparse.Namespace) -> dict[str, float | str]:
+    """Return the settings that were typed."""
+    typed = {name: getattr(options, name) for name in SETTINGS}
+    return {name: value for name, value in typed.items() if value is not None}
+
+
 def _check(options: argparse.Namespace, kind: Kind) -> None:
     """Refuse what is missing or out of range, before any time is spent."""
+    from datamodules.pretrained.encoders import check_settings
+
+    check_settings(options.name, _settings(options).keys())
     for flag in ("videos", "weights", "output"):
         if getattr(options, flag) is None:
             hint = f"\naccepted for {options.name}: {kind.weights}" if flag == "weights" else ""
@@ -126,6 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, metavar="DIR", help="where the features go")
     text = "frames to choose from; default: 8 for videomae (AV-CIL's AVE: 10), 1 for resnet18"
     add("--frames_per_second", type=float, metavar="X", help=text)
+    text = (
+        "what audiomae hears: audiomae, as it was trained (default), or av_cil, as AV-CIL's scripts"
+    )
+    add("--front_end", metavar="NAME", help=text)
     add("--device", default="cpu", metavar="NAME", help="such as cuda; default: cpu")
     cores = os.cpu_count() or 1
     text = f"videos decoded at the same time; default: {cores}"

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from datamodules.av_cil.features import PickledFeatures
 from datamodules.pretrained.encoders import check_kind
 from datamodules.pretrained.engine import Outcome, encode_videos, find_videos
+from datamodules.pretrained.frames import FrameEncoder
 from datamodules.pretrained.output import FeatureOutput
 from snn_mm.errors import UserError
 
 
-class Brightness:
+class Brightness(FrameEncoder):
     """Encodes a frame as its mean level."""
 
     def __init__(self, weights: str = "0") -> None:
@@ -76,6 +78,43 @@ def test_one_file_holds_all_and_takes_new_ones(videos: Path, tmp_path: Path) -> 
     assert not (tmp_path / "visual_features.h5.parts").exists()
 
 
+class Killed(Brightness):
+    """Dies at the second video, as a process does that is interrupted."""
+
+    def encode(self, content: Tensor) -> NDArray[np.float32]:
+        if hasattr(self, "used"):
+            raise KeyboardInterrupt
+        self.used = True
+        return super().encode(content)
+
+
+def test_a_dictionary_of_an_interrupted_run_is_that_of_one_run(
+    videos: Path, tmp_path: Path
+) -> None:
+    whole, halted = (FeatureOutput(tmp_path / name, "dict.npy") for name in ("whole", "halted"))
+    encode(videos, whole)
+    with pytest.raises(KeyboardInterrupt):
+        encode_videos(find_videos(videos), Killed(), halted, lambda *_: None)
+    assert halted.names() == {"a"}
+    assert not (halted.directory / "dict.npy").exists()
+    assert encode(videos, halted).encoded == 2
+    first, second = ((each.directory / "dict.npy").read_bytes() for each in (whole, halted))
+    assert first == second
+    assert not (halted.directory / "dict.npy.parts").exists()
+
+
+def test_a_dictionary_takes_new_videos_and_keeps_what_it_has(tmp_path: Path) -> None:
+    output = FeatureOutput(tmp_path, "dict.npy")
+    for value, name in enumerate(("b", "a", "b")):
+        output.add(name, np.full(3, value, np.float32))
+        output.finish()
+    features = PickledFeatures(tmp_path / "dict.npy", (3,))
+    assert output.names() == features.ids() == {"a", "b"}
+    out = np.empty(3, np.float32)
+    features.read("b", out)
+    assert out.tolist() == [0, 0, 0]
+
+
 def test_features_of_other_weights_are_not_mixed(videos: Path, tmp_path: Path) -> None:
     encode(videos, FeatureOutput(tmp_path))
     with pytest.raises(UserError, match=r"made otherwise: weights in features\.json differ"):
@@ -107,7 +146,6 @@ def test_videos_of_one_name_or_none_at_all_are_refused(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("vggish", "no maintained library has VGGish: take the audio features of"),
-        ("audiomae", "no maintained library has AudioMAE: take audio_pretrained_feature_dict"),
         ("videoMAE2", "no network 'videoMAE2'; did you mean 'videomae'"),
     ],
 )

@@ -22,6 +22,7 @@ def test_without_a_name_it_shows_the_networks(capsys: pytest.CaptureFixture[str]
     output = capsys.readouterr().out
     assert "usage: snnmm features NAME --videos DIR --weights PATH --output DIR" in output
     assert "videomae" in output
+    assert "audiomae" in output
     assert "resnet18" in output
 
 
@@ -65,6 +66,7 @@ def test_maps_of_a_video_lie_where_music_avqa_reads_them(
             ("--videos", ".", "--weights", "w", "--output", "o", "--max_unreadable", "1"),
             "--max_unreadable 1.0: accepted are 0 to below 1",
         ),
+        (("--front_end", "av_cil"), "videomae takes no --front_end; accepted: --frames_per_second"),
     ],
 )
 def test_mistakes_end_in_one_message(

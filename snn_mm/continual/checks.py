@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
+from lightning import Trainer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from snn_mm.callbacks.best_checkpoint import BestCheckpoint
 from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.continual.methods import Method
 from snn_mm.encoders.base import Encoder
@@ -44,9 +46,10 @@ class Tasks(Protocol):
 def check_options(num_classes: int, classes_per_task: int, select: str) -> None:
     """Raise a UserError for options of a module that make no sequence of tasks."""
     if classes_per_task < 1 or num_classes % classes_per_task:
+        divisors = [str(n) for n in range(1, num_classes + 1) if num_classes % n == 0]
         raise UserError(
             f"model.classes_per_task is {classes_per_task}, which does not divide "
-            f"num_classes, {num_classes}"
+            f"num_classes, {num_classes}\naccepted: {', '.join(divisors)}"
         )
     if select not in ("best", "last"):
         raise UserError(f"model.select is {select!r}; accepted: best, last")
@@ -94,6 +97,42 @@ def check_tasks(method: Method, classes_per_task: int, data: object) -> None:
     if bool(data.memory) != method.needs_memory:
         wanted = "more than 0" if method.needs_memory else "0"
         raise UserError(f"data.memory is {data.memory}; {kind} trains with {wanted}")
+
+
+def check_epochs(trainer: Trainer, tasks: int, epochs_per_task: int) -> None:
+    """Refuse a training that ends before the last task does, or goes on after it.
+
+    Its scores would have the names of those over all tasks and be others. `fast_dev_run` and
+    `max_steps` say that a training is cut short.
+
+    Raises:
+        UserError: names the trainer's option and what is accepted.
+    """
+    wanted = tasks * epochs_per_task
+    shortened = bool(getattr(trainer, "fast_dev_run", False)) or trainer.max_steps != -1
+    if trainer.max_epochs != wanted and not shortened:
+        raise UserError(
+            f"trainer.max_epochs is {trainer.max_epochs}, but {tasks} tasks of "
+            f"{epochs_per_task} epochs (data.epochs_per_task) take {wanted}\naccepted: {wanted}"
+        )
+
+
+def check_selection(trainer: Trainer, monitor: str) -> None:
+    """Refuse a `best.ckpt` that is not of the last task.
+
+    Every other metric is measured on more classes from task to task and best in the first one: the
+    test would be of a network that has learned one task.
+
+    Raises:
+        UserError: names the option and what is accepted.
+    """
+    best = [each for each in trainer.checkpoint_callbacks if isinstance(each, BestCheckpoint)]
+    for callback in best:
+        if (callback.monitor, callback.mode) != (monitor, "max"):
+            raise UserError(
+                f"checkpoint.monitor is {callback.monitor} (mode {callback.mode}), which compares "
+                f"epochs of different tasks\naccepted: {monitor} (mode max), highest in the last"
+            )
 
 
 def branches(encoders: dict[str, Encoder] | None, trunk: nn.Module | None) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class Method(ABC):
     has_teacher: bool = False
     """Whether it needs the network of the previous task."""
 
+    starts_anew: bool = False
+    """Whether each task starts from the initial weights instead of those of the task before."""
+
     needs_memory: bool = False
     """Whether it needs exemplars of earlier tasks."""
 
@@ -78,10 +81,18 @@ class Finetune(Method):
 class Joint(Method):
     """Cross-entropy on the samples of all classes seen so far: the upper bound.
 
-    Each task goes on from the weights of the one before; AV-CIL's code begins anew each time.
+    Args:
+        start: what a task starts from: `continue`, the weights of the task before, as every method
+            does, so that the bound has trained for as many epochs as what it bounds; `anew`, the
+            initial weights, as AV-CIL's upper bound, which a task of few epochs leaves untrained.
     """
 
     protocol = "joint"
+
+    def __init__(self, start: Literal["continue", "anew"] = "continue") -> None:
+        if start not in ("continue", "anew"):
+            raise UserError(f"Joint.start is {start!r}; accepted: continue, anew")
+        self.starts_anew = start == "anew"
 
     def terms(self, step: TaskStep) -> LossTerms:
         """Cross-entropy of the fusion and of every head."""

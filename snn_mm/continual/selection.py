@@ -1,4 +1,4 @@
-"""The weights of a task's best validation, which the next task starts from."""
+"""Weights that a later moment of the training goes back to, on the CPU."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from torch import Tensor, nn
 State = dict[str, Tensor]
 
 
+def copied_weights(module: nn.Module) -> State:
+    """A copy of a module's state, as a checkpoint may hold it."""
+    state = module.state_dict()
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
 class BestOfTask:
-    """Keeps the weights of the best score on the CPU; of equal scores the first.
+    """The weights of a task's best validation, of equal ones the first; the next task's start.
 
     Attributes:
         score: the best so far; None before the first.
@@ -25,8 +31,7 @@ class BestOfTask:
         """Keep the module's weights if they are better."""
         if self.score is None or score > self.score:
             self.score = score
-            state = module.state_dict()
-            self.weights = {name: value.detach().cpu().clone() for name, value in state.items()}
+            self.weights = copied_weights(module)
 
     def restore(self, module: nn.Module) -> None:
         """Give the module the best weights, and forget them; nothing if there are none."""

@@ -101,6 +101,7 @@ class ContinualModule(TaskSequenceModule):
         self.trunk = trunk
         self.method: Method = method or Finetune()
         self.has_teacher = self.method.has_teacher
+        self.starts_anew = self.method.starts_anew
         check_attention(self.method, trunk)
         self.joint_weight = joint_weight
         self.joint_start_epoch, self.joint_end_epoch = joint_start_epoch, joint_end_epoch

@@ -12,11 +12,12 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from snn_mm.continual.checks import check_epochs, check_selection
 from snn_mm.continual.evaluation import batches_on_device, evaluating
 from snn_mm.continual.growth import resize, row_generator
 from snn_mm.continual.record import MatrixRecord
 from snn_mm.continual.renewal import check_strategy, renew_training
-from snn_mm.continual.selection import BestOfTask
+from snn_mm.continual.selection import BestOfTask, State, copied_weights
 from snn_mm.continual.teacher import Teacher, look
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
@@ -43,12 +44,14 @@ class TaskSequenceModule(MultimodalModule):
 
     trunk: nn.Module | None
     has_teacher: bool
+    starts_anew: bool
 
     def begin_sequence(self, classes_per_task: int, select: Literal["best", "last"]) -> None:
         """Cut the classifiers, built for all classes, down to those of the first task."""
         self.total_classes, self.classes_per_task = self.num_classes, classes_per_task
         self.select = select
         self.best = BestOfTask()
+        self.initial: State | None = None
         self.matrix: list[list[float]] = []
         self.row = TaskAccuracies([classes_per_task] * (self.num_classes // classes_per_task))
         self._teacher: tuple[Teacher, ...] = ()  # in no registry: not trained, nor in state_dict
@@ -91,15 +94,20 @@ class TaskSequenceModule(MultimodalModule):
         check_against_data(self.modalities, self.total_classes, self.data)
         if stage == "fit":
             check_strategy(self.trainer)
+            tasks = self.total_classes // self.classes_per_task
+            check_epochs(self.trainer, tasks, self.data.epochs_per_task)
+            check_selection(self.trainer, SELECTION)
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality."""
         return look(self.encoders, self.trunk, inputs).features
 
     def on_train_start(self) -> None:
-        """Move a teacher that a checkpoint held to where the network is."""
+        """Move a teacher that a checkpoint held to where the network is; keep initial weights."""
         if self.teacher is not None:
             self.teacher.to(self.device)
+        if self.starts_anew and self.initial is None:
+            self.initial = copied_weights(self)
 
     def on_train_epoch_start(self) -> None:
         """Begin the next task, if this is its first epoch.
@@ -111,6 +119,9 @@ class TaskSequenceModule(MultimodalModule):
         if task > self.task:
             if self.has_teacher:
                 self._teacher = (Teacher(self.encoders, self.fusion, self.trunk),)
+            if self.initial is not None:
+                self._resize(task=0)
+                self.load_state_dict(self.initial)
             seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
             self._resize(task, row_generator(seed, task))
             renew_training(self.trainer)
@@ -138,7 +149,8 @@ class TaskSequenceModule(MultimodalModule):
         metrics: Any = self.val_metrics
         accuracy = float(metrics[FUSED].compute())
         # An accuracy is at most 1: any epoch of a later task comes before those of earlier ones.
-        self.log(SELECTION, 2.0 * self.task + accuracy if self.select == "best" else epoch)
+        selection = 2.0 * self.task + accuracy if self.select == "best" else epoch
+        self.log(SELECTION, selection, sync_dist=True)  # ranks agree; Lightning asks all the same
         if self.trainer.state.fn == TrainerFn.FITTING and self.select == "best":
             self.best.offer(accuracy, self)
 
@@ -178,12 +190,12 @@ class TaskSequenceModule(MultimodalModule):
         row: list[float] = self.row.compute().tolist()
         self.matrix = [*self.matrix[: self.task], row]
         for task, accuracy in enumerate(row[: self.task + 1]):
-            self.log(f"test/accuracy/task_{task}", accuracy)
+            self.log(f"test/accuracy/task_{task}", accuracy, sync_dist=True)
         if len(self.matrix) == self.task + 1:  # else rows of earlier tasks are unknown
             known = torch.tensor(self.matrix)[:, : self.task + 1]  # [k, k]
             for name, score in continual_scores(known).items():
                 if self.task > 0 or "forgetting" not in name:
-                    self.log(f"test/{name}", float(score))
+                    self.log(f"test/{name}", float(score), sync_dist=True)
 
     def _log_step(
         self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage
@@ -193,11 +205,12 @@ class TaskSequenceModule(MultimodalModule):
         super()._log_step(loss, padded, target, stage)  # metrics know all classes from the start
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the task, the teacher, the task's best weights and the matrix."""
+        """Add the task, the teacher, the task's best and the initial weights, and the matrix."""
         checkpoint[CHECKPOINT_KEY] = {
             "task": self.task,
             "teacher": self.teacher.state_dict() if self.teacher is not None else None,
             "best": self.best.state_dict(),
+            "initial": self.initial,
             "matrix": self.matrix,
         }
 
@@ -214,6 +227,7 @@ class TaskSequenceModule(MultimodalModule):
         saved = checkpoint[CHECKPOINT_KEY]
         self.matrix = [list(row) for row in saved["matrix"]]
         self.best.load_state_dict(saved["best"])
+        self.initial = saved.get("initial")  # absent before methods could start anew
         self._teacher = ()
         if saved["teacher"] is not None:
             teacher = Teacher(self.encoders, self.fusion, self.trunk)

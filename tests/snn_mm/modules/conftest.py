@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Callback, Trainer
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import SGD
 
@@ -21,6 +22,8 @@ from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.encoders.base import Encoder
 from snn_mm.modules import ContinualModule
 from snn_mm.run.directory import RunDirectory
+
+sys.path.insert(0, str(Path(__file__).parent))  # makes task_watching importable
 
 CLASSES, PER_TASK, EPOCHS = 6, 2, 3
 
@@ -56,6 +59,17 @@ class Linear(Encoder):
         return features
 
 
+class StopAfter(Callback):
+    """Tells the trainer to stop after some epochs; None never does."""
+
+    def __init__(self, epochs: int | None) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch + 1 == self.epochs:
+            trainer.should_stop = True
+
+
 @pytest.fixture
 def make_continual() -> Callable[..., ContinualModule]:
     def make(**options: Any) -> ContinualModule:
@@ -80,12 +94,15 @@ def make_blobs() -> Callable[..., Blobs]:
 def fit_tasks(
     make_continual: Callable[..., ContinualModule], make_blobs: Callable[..., Blobs], tmp_path: Path
 ) -> Callable[..., ContinualModule]:
-    """Train over the sequence, from where the run's last checkpoint is if there is one."""
+    """Train over the sequence, from where the run's last checkpoint is if there is one.
+
+    With `epochs` the training stops after so many, in the middle of the sequence.
+    """
 
     def fit(
         *callbacks: Callback,
         run: str = "a",
-        epochs: int = CLASSES // PER_TASK * EPOCHS,
+        epochs: int | None = None,
         data: dict[str, Any] | None = None,
         trainer: dict[str, Any] | None = None,
         **options: Any,
@@ -93,16 +110,17 @@ def fit_tasks(
         directory = RunDirectory(tmp_path / "toy" / run)
         directory.create()
         module = make_continual(**options)
+        settings: dict[str, Any] = {"max_epochs": CLASSES // PER_TASK * EPOCHS, "logger": False}
+        settings["enable_checkpointing"] = False
         resumed = directory.last if directory.last.is_file() else None
         Trainer(
             accelerator="cpu",
-            max_epochs=epochs,
             reload_dataloaders_every_n_epochs=1,
             default_root_dir=directory.path,
-            callbacks=[LastCheckpoint(directory), EpochSeed(0), *callbacks],
+            callbacks=[LastCheckpoint(directory), EpochSeed(0), *callbacks, StopAfter(epochs)],
             enable_progress_bar=False,
             enable_model_summary=False,
-            **{"logger": False, "enable_checkpointing": False, **(trainer or {})},
+            **{**settings, **(trainer or {})},
         ).fit(module, make_blobs(**(data or {})), ckpt_path=resumed, weights_only=True)
         return module
 

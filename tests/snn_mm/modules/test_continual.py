@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from task_watching import Stop, Watch, known
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -22,37 +23,11 @@ MEMORY = {"memory": 12, "exemplar_batch": 4}
 METHODS: dict[str, tuple[Callable[[], Method], dict[str, Any]]] = {
     "finetune": (Finetune, {}),
     "joint": (Joint, {"protocol": "joint"}),
+    "joint_anew": (lambda: Joint(start="anew"), {"protocol": "joint"}),
     "lwf": (LwF, {}),
     "ssil": (SSIL, MEMORY),
     "avcil": (lambda: AVCIL(attention=0.0), MEMORY),
 }
-
-
-class Stop(Callback):
-    """Ends the process in the middle of an epoch, as a kill does."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.current_epoch == self.epoch:
-            raise InterruptedError
-
-
-class Watch(Callback):
-    """Notes something of the module at the end of each training step."""
-
-    def __init__(self, look: Callable[[Any], Any]) -> None:
-        self.look = look
-        self.seen: list[Any] = []
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        self.seen.append(self.look(pl_module))
-
-
-def known(module: ContinualModule) -> list[list[float]]:
-    """The matrix without what lies above its diagonal."""
-    return [row[: task + 1] for task, row in enumerate(module.matrix)]
 
 
 @pytest.mark.parametrize(

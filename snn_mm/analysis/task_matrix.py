@@ -10,7 +10,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -36,7 +35,7 @@ def draw_task_matrix(
         matrix: accuracies a in [0, 1], `[k, K]`, a row for each task learned so far; what is above
             the diagonal is not drawn.
         path: of the file, which is replaced.
-        names: of the tasks; their numbers from 1 if left out.
+        names: of the tasks; their numbers from 0, as in `matrix.csv` and `task_<j>`, if left out.
         best: the reading of forgetting, see `snn_mm.metrics.continual_scores.Best`.
         title: above the matrix, such as the method.
     """
@@ -49,16 +48,22 @@ def task_matrix_figure(
 ) -> Figure:
     """The matrix on the left, AA_k over tasks on the right; arguments as of `draw_task_matrix`."""
     tasks = matrix.shape[1]
-    names = [str(task + 1) for task in range(tasks)] if names is None else names
-    figure = Figure(figsize=(WIDTH, 1.2 + 0.3 * max(tasks, 5)), layout="constrained")
+    names = [str(task) for task in range(tasks)] if names is None else names
+    figure = Figure(figsize=(WIDTH, 1.4 + 0.3 * max(tasks, 5)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
     _draw_cells(left, _drawn(matrix), names)
     left.set_title(f"{title}: accuracy, %" if title else "Accuracy, %", loc="left")
     learned = finished_part(matrix)
     if len(learned):
         _draw_averages(right, learned, best)
-    right.set(xlabel="tasks learned", ylabel="accuracy, %", xlim=(0.7, tasks + 0.3), ylim=(0, 102))
-    right.xaxis.set_major_locator(MaxNLocator(nbins=min(tasks, 10), integer=True))
+        figure.legend(loc="outside lower right", ncols=2)  # accuracies reach every corner inside
+    right.set(
+        xlabel="number of tasks learned",
+        ylabel="accuracy, %",
+        xlim=(0.7, tasks + 0.3),
+        ylim=(0, 102),
+    )
+    right.set_xticks(range(1, tasks + 1, math.ceil(tasks / 10)))
     return figure
 
 
@@ -104,13 +109,12 @@ def _draw_averages(panel: Axes, matrix: Tensor, best: Best) -> None:
     fresh = 100 * matrix.diagonal().cpu()
     panel.plot(places, averages, "o-", ms=3.5, color=COLOURS[0], label="$AA_k$, all tasks so far")
     panel.plot(places, fresh, "s--", ms=3, color=COLOURS[1], label="the task just learned")
-    panel.legend(loc="lower left")
     scores = {name: 100 * float(value) for name, value in continual_scores(matrix, best).items()}
     panel.set_title(_headline(scores), loc="left")
 
 
 def _headline(scores: dict[str, float]) -> str:
     """AIA and, from the second task on, AFR, in percent."""
-    text = f"AIA {scores['average_incremental_accuracy']:.1f}"
+    text = f"AIA {scores['average_incremental_accuracy']:.1f} %"
     forgotten = scores["average_forgetting"]
-    return text if math.isnan(forgotten) else f"{text}, AFR {forgotten:.1f}"
+    return text if math.isnan(forgotten) else f"{text}, AFR {forgotten:.1f} points"

@@ -28,6 +28,12 @@ def test_every_number_stands_in_its_cell() -> None:
     assert found == expected
 
 
+def test_tasks_have_the_numbers_of_every_other_record() -> None:
+    panel = task_matrix_figure(FULL).axes[0]
+    for labels in (panel.get_xticklabels(), panel.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["0", "1", "2"]
+
+
 def test_what_is_above_the_diagonal_is_not_drawn() -> None:
     assert len(task_matrix_figure(torch.rand(3, 3)).axes[0].texts) == 6
 
@@ -45,7 +51,10 @@ def test_the_headline_has_the_scores_of_the_named_reading() -> None:
         best: task_matrix_figure(improving, best=best).axes[1].get_title(loc="left")
         for best in ("released", "ever")
     }
-    assert titles == {"released": "AIA 67.5, AFR -30.0", "ever": "AIA 67.5, AFR 0.0"}
+    assert titles == {
+        "released": "AIA 67.5 %, AFR -30.0 points",
+        "ever": "AIA 67.5 %, AFR 0.0 points",
+    }
 
 
 @pytest.mark.parametrize("matrix", [HALF, HALF[:2]])
@@ -53,7 +62,7 @@ def test_a_run_that_goes_on_is_drawn_as_far_as_it_is(matrix: torch.Tensor) -> No
     figure = task_matrix_figure(matrix)
     assert figure.axes[0].images[0].get_array().shape == (3, 3)
     assert len(figure.axes[0].texts) == 3
-    assert figure.axes[1].get_title(loc="left") == "AIA 82.5, AFR 20.0"
+    assert figure.axes[1].get_title(loc="left") == "AIA 82.5 %, AFR 20.0 points"
     assert figure.axes[1].get_xlim()[1] > 3
 
 
@@ -64,6 +73,19 @@ def test_before_the_first_task_is_done_no_curve_is_drawn() -> None:
 @pytest.mark.parametrize(("matrix", "tasks"), [(FULL, 3), (HALF, 2), (torch.zeros(4, 4), 4)])
 def test_the_finished_part_ends_with_the_last_tested_task(matrix: torch.Tensor, tasks: int) -> None:
     assert torch.equal(finished_part(matrix).nan_to_num(), matrix[:tasks, :tasks].nan_to_num())
+
+
+@pytest.mark.parametrize(("tasks", "ticks"), [(1, [1]), (3, [1, 2, 3]), (25, [*range(1, 26, 3)])])
+def test_tasks_learned_are_whole_numbers(tasks: int, ticks: list[int]) -> None:
+    figure = task_matrix_figure(torch.full((tasks, tasks), 0.5))
+    assert figure.axes[1].get_xticks().tolist() == ticks
+
+
+def test_the_legend_covers_no_curve() -> None:
+    figure = task_matrix_figure(torch.zeros(10, 10))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 < figure.axes[1].get_window_extent().y0
 
 
 def test_the_file_is_a_picture(tmp_path: Path) -> None:

@@ -14,9 +14,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from snn_mm.avqa.encoders import FrameEncoder, GroundedFrames
+from snn_mm.avqa.encoders import GroundedFrames
 from snn_mm.avqa.fusion import QUESTION, QuestionFusion
 from snn_mm.avqa.grounding import match_loss
+from snn_mm.avqa.inputs import (
+    AUDIO,
+    NEGATIVE,
+    VISUAL,
+    check_encoders,
+    check_task,
+    question_kinds,
+)
 from snn_mm.avqa.question import QuestionEncoder
 from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, StepOutput
 from snn_mm.encoders.base import Encoder
@@ -34,10 +42,6 @@ from snn_mm.modules.optimizers import (
     paper_sgd,
 )
 from snn_mm.modules.task import STAGES, Stage
-
-AUDIO, VISUAL = "audio", "visual"
-NEGATIVE = "negative"
-"""Frames of other videos among the inputs."""
 
 
 class AVQAModule(MultimodalModule):
@@ -83,7 +87,10 @@ class AVQAModule(MultimodalModule):
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
     ) -> None:
-        check_parts(encoders, joint_weight, match_weight)
+        check_encoders(encoders)
+        for key, weight in (("joint_weight", joint_weight), ("match_weight", match_weight)):
+            if weight < 0:
+                raise UserError(f"model.{key} must not be negative, got {weight}")
         super().__init__(
             encoders,
             fusion,
@@ -200,8 +207,9 @@ class AVQAModule(MultimodalModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
-        super().setup(stage)
         data = getattr(self.trainer, "datamodule", None)
+        check_task(data, grounding=False)
+        super().setup(stage)
         words = getattr(data, "num_words", self.question.vocabulary)
         if words != self.question.vocabulary:
             raise UserError(
@@ -227,35 +235,3 @@ class AVQAModule(MultimodalModule):
             if name != OVERALL and not value.isnan():
                 self.log(f"{stage}/{name}/{FUSED}", value.float())
         metric.reset()
-
-
-def check_parts(encoders: dict[str, Encoder], joint_weight: float, match_weight: float) -> None:
-    """Refuse parts and weights that no network for questions can be made of.
-
-    Raises:
-        UserError: names the key and what is accepted.
-    """
-    unknown = [name for name in encoders if name not in (AUDIO, VISUAL)]
-    if unknown or (VISUAL in encoders and not isinstance(encoders[VISUAL], FrameEncoder)):
-        found = ", ".join(f"{name}: {type(part).__name__}" for name, part in encoders.items())
-        raise UserError(
-            f"model.encoders: {found}\n"
-            "accepted: audio, and visual with PooledFrames or GroundedFrames"
-        )
-    for key, weight in (("joint_weight", joint_weight), ("match_weight", match_weight)):
-        if weight < 0:
-            raise UserError(f"model.{key} must not be negative, got {weight}")
-
-
-def question_kinds(batch: Batch) -> Tensor:
-    """The kind of each question of a batch, `[N]`.
-
-    Raises:
-        UserError: the data do not say.
-    """
-    if "kind" not in batch:
-        raise UserError(
-            "AVQAModule rates answers by kind of question, and the batch has no `kind` [N]\n"
-            "accepted: data such as MusicAVQA, whose batches index QUESTION_KINDS"
-        )
-    return cast("Tensor", batch["kind"])  # type: ignore[typeddict-item]  # of QuestionBatch

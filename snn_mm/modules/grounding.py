@@ -15,10 +15,10 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from snn_mm.avqa.encoders import GroundedFrames
 from snn_mm.avqa.grounding import MATCHED, MISMATCHED, match_loss
+from snn_mm.avqa.inputs import AUDIO, NEGATIVE, VISUAL, check_task
 from snn_mm.contracts import FUSED, Batch, Scope
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.modules.avqa import AUDIO, NEGATIVE, VISUAL
 from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
@@ -84,7 +84,7 @@ class GroundingModule(TaskModule):
         if NEGATIVE not in inputs:
             raise UserError(
                 "GroundingModule needs frames of other videos, which the data do not give\n"
-                "accepted: MusicAVQA with grounding: true or negatives: true"
+                "accepted: MusicAVQA with data.grounding: true"
             )
         own = self(inputs[AUDIO], inputs[VISUAL])
         other = self(inputs[AUDIO], inputs[NEGATIVE])
@@ -105,7 +105,9 @@ class GroundingModule(TaskModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
-        check_against_data(self.modalities, CLASSES, getattr(self.trainer, "datamodule", None))
+        data = getattr(self.trainer, "datamodule", None)
+        check_task(data, grounding=True)
+        check_against_data(self.modalities, CLASSES, data)
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters of one modality's encoder; the match head is part of the visual one."""

@@ -13,7 +13,13 @@ import torch
 
 from snn_mm.analysis.report.document import Block, Cell, Document, Section, Table, Text
 from snn_mm.analysis.report.wording import NOTHING
-from snn_mm.metrics.avqa import ACCURACIES, OVERALL, QUESTION_KINDS, accuracies_by_kind
+from snn_mm.metrics.avqa import (
+    ACCURACIES,
+    OVERALL,
+    QUESTION_KINDS,
+    accuracies_by_kind,
+    kind_masks,
+)
 
 
 @dataclass(frozen=True)
@@ -59,31 +65,39 @@ def answer_page(answered: Sequence[Answered], runs: Sequence[str], per_kind: int
         ]
         if tables:
             sections.append(Section(f"{group} questions", tables))
-    summary = f"{len(answered)} questions, runs: {len(runs)}. Bold answers are right."
+    summary = f"{len(answered)} test questions, asked of {', '.join(runs)}. Bold answers are right."
     return Document("Sample answers", summary, sections)
 
 
 def accuracy_table(answered: Sequence[Answered], runs: Sequence[str]) -> Table:
-    """Accuracy in percent by kind, by group and over all, one column a run, the best in bold."""
+    """Accuracy in percent by kind, by group and over all, one column a run, the best in bold.
+
+    The second column counts the questions: of few, an accuracy says little.
+    """
     asked = torch.zeros(len(QUESTION_KINDS))
     right = torch.zeros(len(runs), len(QUESTION_KINDS))
     for question in answered:
         asked[question.kind] += 1
         right[:, question.kind] += torch.tensor(question.is_right)
     shares = [accuracies_by_kind(row, asked) for row in right]
+    masks = kind_masks()
     rows: list[list[Cell | str]] = [
-        [readable(name), *best_in_bold([float(share[name]) for share in shares])]
+        [
+            readable(name),
+            f"{int(asked[masks[name]].sum())}",
+            *best_in_bold([float(share[name]) for share in shares]),
+        ]
         for name in ACCURACIES
     ]
-    caption = "Accuracy in percent; groups and overall count every question once."
-    return Table("answers", caption, ["Questions", *runs], rows)
+    caption = "Accuracy in percent, the best in bold; groups and All count every question once."
+    return Table("answers", caption, ["Questions", "asked", *runs], rows)
 
 
 def best_in_bold(shares: Sequence[float]) -> list[Cell]:
-    """Shares as cells in percent; a dash where nothing was asked (NaN)."""
+    """Shares as cells in percent; a dash where nothing was asked (NaN), no bold where all agree."""
     texts = [NOTHING if share != share else f"{100 * share:.2f}" for share in shares]
     return [
-        Cell(text, bold=len(shares) > 1 and share == max(shares))
+        Cell(text, bold=share == max(shares) != min(shares))
         for text, share in zip(texts, shares, strict=True)
     ]
 

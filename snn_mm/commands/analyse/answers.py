@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from datamodules import MusicAVQA
-from snn_mm.analysis.answer_page import Answered, answer_page
-from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.html import to_html
 from snn_mm.analysis.report.run_files import find_runs, read_run
-from snn_mm.analysis.restore import Restored, restore
+from snn_mm.commands.analyse.landscape import choose_device, name_runs
 from snn_mm.commands.analyse.runs import add_runs, make_parser, output_folder, write_analysis
-from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError
-from snn_mm.modules.avqa import AVQAModule
 from snn_mm.run.directory import write_text
+
+SAMPLES = 6
 
 DESCRIPTION = """\
 Asks the best checkpoint of every run all test questions: accuracies by kind, by group and over all,
 and answers.html, which shows questions with the truth and each run's answer, those on which runs
-disagree first."""
+disagree first. Runs stand in the order in which they are given."""
 
 EXAMPLE = "snnmm analyse answers runs/iemf_avqa/joint runs/iemf_avqa/iemf"
-
-
-class Replies(NamedTuple):
-    """What one run answered.
-
-    Attributes:
-        ids: of the samples.
-        classes: answers `[N]`.
-        targets: right answers `[N]`.
-        kinds: indices into `QUESTION_KINDS`, `[N]`.
-        texts: the questions.
-        names: of the K answers.
-    """
-
-    ids: list[str]
-    classes: Tensor
-    targets: Tensor
-    kinds: Tensor
-    texts: list[str]
-    names: Sequence[str]
 
 
 def run(argv: list[str]) -> int:
@@ -62,79 +35,65 @@ def run(argv: list[str]) -> int:
         UserError: no finished run, one that answers no questions, or runs that were asked others.
     """
     options = _parser().parse_args(argv[1:])
-    runs = [found for found in map(read_run, find_runs(options.runs)) if found.is_finished]
-    if not runs:
-        raise UserError(f"answers: no finished run in {options.runs[0]}")
+    if options.samples < 1:
+        raise UserError(f"--samples {options.samples}: accepted are numbers from 1 on")
+    runs = named_runs(finished_runs(options.runs), options.labels)
+    from snn_mm.analysis.answer_page import accuracy_table, answer_page
+    from snn_mm.analysis.answer_replies import ask, side_by_side
+    from snn_mm.analysis.report.html import to_html
+    from snn_mm.analysis.restore import restore
+
+    device = choose_device(options.device)
     replies = {
-        found.name: ask(
-            restore(found.path, options.device, options.data_root, stages=("test",)), options.device
-        )
-        for found in runs
+        name: ask(restore(path, device, options.data_root, stages=("test",)), device)
+        for name, path in runs.items()
     }
-    page = answer_page(list(side_by_side(replies)), list(replies), options.samples)
+    answered = list(side_by_side(replies))
     folder = output_folder(options.out, options.runs)
-    accuracies = page.sections[0].blocks[0]
-    assert isinstance(accuracies, Table)  # noqa: S101 what `answer_page` begins with
-    write_analysis(folder, "answers", [accuracies])
-    write_text(folder / "answers.html", to_html(page))
+    write_analysis(folder, "answers", [accuracy_table(answered, list(runs))])
+    write_text(folder / "answers.html", to_html(answer_page(answered, list(runs), options.samples)))
     print(folder / "answers.html")
     return 0
 
 
-@torch.no_grad()
-def ask(restored: Restored, device: str) -> Replies:
-    """Ask a run the questions of its test split.
-
-    Args:
-        restored: the run.
-        device: where its module is.
+def named_runs(paths: list[Path], labels: list[str] | None) -> dict[str, Path]:
+    """Runs by what the page calls them: labels, else ids, with the experiment where it differs.
 
     Raises:
-        UserError: it was not trained to answer questions.
+        UserError: two have one name, or there are not as many labels as runs.
     """
-    module, data = restored.module, restored.data
-    if not isinstance(module, AVQAModule) or not isinstance(data, MusicAVQA):
+    runs = name_runs(paths, labels)
+    if len(runs) < len(paths):
         raise UserError(
-            f"answers: {restored.run.path} trained {type(module).__name__} on "
-            f"{type(data).__name__}; accepted are runs of AVQAModule on MusicAVQA"
+            f"answers: {len(paths)} runs have {len(runs)} names, {', '.join(list(runs)[:3])}\n"
+            "accepted: --labels NAME... with one for each"
         )
-    ids: list[str] = []
-    found: list[Tensor] = []
-    for batch in data.test_dataloader():
-        inputs = {name: value.to(device) for name, value in batch["inputs"].items()}
-        logits = module.readout(module(inputs))[FUSED]
-        ids += batch["id"]
-        answers = logits.argmax(dim=-1).cpu()
-        found.append(torch.stack([answers, batch["target"], batch["kind"]]))  # [3, N]
-    classes, targets, kinds = torch.cat(found, dim=1)
-    texts = [question.text for question in data.questions("test")]
-    return Replies(ids, classes, targets, kinds, texts, data.class_names)
+    return runs
 
 
-def side_by_side(replies: dict[str, Replies]) -> Iterator[Answered]:
-    """The questions with the answers of all runs.
+def finished_runs(paths: Sequence[Path]) -> list[Path]:
+    """The finished runs at or below each path, in the order of the paths.
 
     Raises:
-        UserError: two runs were asked different questions.
+        UserError: there is none.
     """
-    first_name, first = next(iter(replies.items()))
-    for name, other in replies.items():
-        if other.ids != first.ids:
-            raise UserError(
-                f"answers: {first_name} and {name} were asked different questions\n"
-                "accepted are runs with the same release and videos of MusicAVQA"
-            )
-    for index, (sample, text) in enumerate(zip(first.ids, first.texts, strict=True)):
-        given = tuple(reply.names[int(reply.classes[index])] for reply in replies.values())
-        truth = first.names[int(first.targets[index])]
-        yield Answered(sample, int(first.kinds[index]), text, truth, given)
+    found = dict.fromkeys(run for path in paths for run in find_runs([path]))
+    finished = [path for path in found if read_run(path).is_finished]
+    if not finished:
+        raise UserError(
+            f"answers: none of the {len(found)} runs in {paths[0]} is finished\n"
+            "accepted: runs that were trained and tested; go on with snnmm fit --resume RUN"
+        )
+    return finished
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("answers", DESCRIPTION, EXAMPLE)
     add_runs(parser)
     add = parser.add_argument
-    add("--samples", type=int, default=6, metavar="N", help="questions shown of each kind (6)")
-    add("--device", default="cpu", help="where the models run (cpu)")
+    add("--samples", type=int, default=SAMPLES, metavar="N",
+        help=f"questions shown of each kind ({SAMPLES})")  # fmt: skip
+    add("--labels", nargs="+", metavar="NAME", help="what the page calls the runs")
+    add("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="where models run (cpu)")
     add("--data.root", dest="data_root", metavar="DIR", help="where data lie now")
     return parser

@@ -1,0 +1,85 @@
+"""What trained runs answer to the questions of their test split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from datamodules.music_avqa.module import MusicAVQA
+from snn_mm.analysis.answer_page import Answered
+from snn_mm.analysis.restore import Restored
+from snn_mm.contracts import FUSED
+from snn_mm.errors import UserError
+from snn_mm.modules.avqa import AVQAModule
+
+
+class Replies(NamedTuple):
+    """What one run answered.
+
+    Attributes:
+        ids: of the samples.
+        classes: answers `[N]`.
+        targets: right answers `[N]`.
+        kinds: indices into `QUESTION_KINDS`, `[N]`.
+        texts: the questions.
+        names: of the K answers.
+    """
+
+    ids: list[str]
+    classes: Tensor
+    targets: Tensor
+    kinds: Tensor
+    texts: list[str]
+    names: Sequence[str]
+
+
+@torch.no_grad()
+def ask(restored: Restored, device: str) -> Replies:
+    """Ask a run the questions of its test split.
+
+    Args:
+        restored: the run.
+        device: where its module is.
+
+    Raises:
+        UserError: it was not trained to answer questions.
+    """
+    module, data = restored.module, restored.data
+    if not isinstance(module, AVQAModule) or not isinstance(data, MusicAVQA):
+        raise UserError(
+            f"answers: {restored.run.path} trained {type(module).__name__} on "
+            f"{type(data).__name__}\naccepted: runs of AVQAModule on MusicAVQA"
+        )
+    ids: list[str] = []
+    found: list[Tensor] = []
+    for batch in data.test_dataloader():
+        inputs = {name: value.to(device) for name, value in batch["inputs"].items()}
+        logits = module.readout(module(inputs))[FUSED]
+        ids += batch["id"]
+        answers = logits.argmax(dim=-1).cpu()
+        found.append(torch.stack([answers, batch["target"], batch["kind"]]))  # [3, N]
+    classes, targets, kinds = torch.cat(found, dim=1)
+    texts = [question.text for question in data.questions("test")]
+    return Replies(ids, classes, targets, kinds, texts, data.class_names)
+
+
+def side_by_side(replies: dict[str, Replies]) -> Iterator[Answered]:
+    """The questions with the answers of all runs.
+
+    Raises:
+        UserError: two runs were asked different questions.
+    """
+    first_name, first = next(iter(replies.items()))
+    for name, other in replies.items():
+        if other.ids != first.ids:
+            raise UserError(
+                f"answers: {first_name} and {name} were asked different questions\n"
+                "accepted: runs with the same data.release and data.videos"
+            )
+    for index, (sample, text) in enumerate(zip(first.ids, first.texts, strict=True)):
+        given = tuple(reply.names[int(reply.classes[index])] for reply in replies.values())
+        truth = first.names[int(first.targets[index])]
+        yield Answered(sample, int(first.kinds[index]), text, truth, given)

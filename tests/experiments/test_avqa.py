@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from snn_mm.cli import main
+from snn_mm.sweep.cells import Sweep
+from snn_mm.sweep.grid import make_axes
+from snn_mm.sweep.request import read_request
 from tests.datamodules import avqa_files
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -76,6 +80,19 @@ def test_the_spiking_twin_answers(root: Path, tmp_path: Path) -> None:
     check_answers(fit("iemf_avqa", ("snn",), [GROUNDED], root, tmp_path), ("snn",))
 
 
+@pytest.mark.parametrize("twin", ["", "_snn"])
+def test_sweeps_start_from_the_runs_that_the_sweeps_of_the_grounding_leave(twin: str) -> None:
+    request = read_request(FOLDER / f"sweeps/avqa_grounding{twin}.yaml")
+    axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys))
+    made = Sweep(request.name, Path("runs"), request.experiments, axes).cells()
+    piece = yaml.safe_load((FOLDER / f"_base/avqa/pretrained{twin}.yaml").read_text())
+    wanted = piece["trainer"]["callbacks+"][0]["init_args"]["run"]
+    expected = [Path(wanted.replace("{seed}", str(seed))) for seed in range(3)]
+    assert [cell.run.path for cell in made] == expected
+    *_, last = read_request(FOLDER / f"sweeps/avqa{twin}.yaml").flags  # after those of the update
+    assert last.endswith(f"_base/avqa/pretrained{twin}.yaml")
+
+
 @pytest.mark.slow
 def test_answers_of_a_run_become_a_page(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -83,7 +100,7 @@ def test_answers_of_a_run_become_a_page(
     tested = fit("iemf_avqa_baseline", (), [POOLED], root, tmp_path)
     assert main(["analyse", "answers", str(tmp_path), "--samples=1"]) == 0
     table = (tmp_path / "analysis" / "answers.csv").read_text().splitlines()
-    assert table[-1] == f"All,{100 * tested[FUSED]:.2f}"
+    assert table[-1] == f"All,9,{100 * tested[FUSED]:.2f}"
     page = (tmp_path / "analysis" / "answers.html").read_text()
     assert "Audio-Visual Temporal: 1 of 1 questions" in page
     assert "analysis/answers.html" in capsys.readouterr().out
@@ -94,9 +111,9 @@ def test_the_grounding_starts_the_encoders_of_the_questions(root: Path, tmp_path
     tested = fit("avqa_grounding", (), [GROUNDED, "--data.videos=all"], root, tmp_path)
     assert 0 <= tested[FUSED] <= 1
     run = tmp_path / "avqa_grounding" / "s0"
-    warm = ["--trainer.callbacks+=WarmStart", f"--trainer.callbacks.run={run}"]
     still = ["--model.optimizer.lr=0", "--model.optimizer.weight_decay=0"]
-    fit("iemf_avqa", (), [GROUNDED, *warm, *still], root, tmp_path)
+    flags = [GROUNDED, f"--trainer.callbacks.run={run}", *still]
+    fit("iemf_avqa", ("vanilla", "pretrained"), flags, root, tmp_path)
     before, after = (
         torch.load(tmp_path / name / "s0" / "checkpoints" / "best.ckpt")["state_dict"]
         for name in ("avqa_grounding", "iemf_avqa")

@@ -47,7 +47,8 @@ class FeatureFolder:
                 f"<video_id>.h5, each {list(self.shape)}."
             )
         files = sorted(self.directory.iterdir())
-        return {path.stem: path for path in files if path.suffix in SUFFIXES}
+        # A link whose target is gone is no file, and named as missing.
+        return {path.stem: path for path in files if path.suffix in SUFFIXES and path.is_file()}
 
     def require(self, videos: Iterable[str]) -> None:
         """Refuse videos without features.
@@ -59,8 +60,9 @@ class FeatureFolder:
         missing = [video for video in wanted if video not in self._paths]
         if missing:
             raise UserError(
-                f"{self.directory / missing[0]}.npy (or .h5) is missing, "
-                f"as are features of {len(missing) - 1} others of {len(wanted)} videos."
+                f"{self.directory / missing[0]}.npy (or .h5) is missing\n"
+                f"features are there of {len(wanted) - len(missing)} of {len(wanted)} videos; "
+                f"accepted: {list(self.shape)} of every video that is asked about"
             )
 
     def steps(self, video: str, stride: int) -> Tensor:
@@ -109,11 +111,13 @@ class FeatureFolder:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if path.suffix == ".npy":
-        yield np.load(path, mmap_mode="r", allow_pickle=False)
+        # Unlike `np.load` it takes whatever is no array for damaged, never for a pickle.
+        yield np.lib.format.open_memmap(path, mode="r")
         return
     with h5py.File(path, "r") as file:
         if KEY not in file:
-            raise UserError(f"{path} has no data set '{KEY}'; it has {', '.join(file) or 'none'}.")
+            found = ", ".join(file) or "none"
+            raise UserError(f"{path} has no data set '{KEY}'; it has {found}\naccepted: {KEY}")
         yield file[KEY]
 
 

@@ -35,6 +35,7 @@ _FIELDS = {
     "templ_values": str,
     "anser": str,  # so spelt in every official file
 }
+_FORMS = {str: "a text", int: "a whole number"}
 _QUESTION_MARKS = "?？"
 
 
@@ -136,13 +137,14 @@ def fill_template(template: str, values: list[str], place: str) -> tuple[str, ..
 def _read_list(path: Path) -> list[object]:
     if not path.is_file():
         raise UserError(
-            f"{path} is missing; accepted are the question files of MUSIC-AVQA, "
-            "avqa-train.json, avqa-val.json and avqa-test.json."
+            f"{path} is missing\n"
+            "accepted: data.root with music_avqa/json/avqa-{train,val,test}.json below it, or "
+            "data.avqa_dir with json/"
         )
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from error
+        raise UserError(f"{path} is no valid JSON: {error}") from error
     if not isinstance(entries, list):
         raise UserError(f"{path} holds {type(entries).__name__}; accepted is a list of questions.")
     return entries
@@ -160,7 +162,7 @@ def _checked_fields(entry: object, path: Path) -> Mapping[str, Any]:
     for name, kind in _FIELDS.items():
         if not isinstance(entry.get(name), kind):
             found = repr(entry[name])[:80] if name in entry else "missing"
-            raise UserError(f"{place}: {name} is {found}; accepted is {kind.__name__}.")
+            raise UserError(f"{place}: {name} is {found}; accepted is {_FORMS[kind]}.")
     return entry
 
 

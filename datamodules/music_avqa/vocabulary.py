@@ -77,8 +77,8 @@ class Vocabulary:
 
 def _unknown(what: str, value: str, question: Question, path: Path) -> str:
     return (
-        f"question {question.question_id} of {path}: the {what} '{value}' is not in the training "
-        f"questions; accepted are the {what}s of avqa-train.json."
+        f"question {question.question_id} of {path}: the {what} '{value}' is in no training "
+        f"question\naccepted: the {what}s of avqa-train.json beside it"
     )
 
 
@@ -117,17 +117,21 @@ def check_counts(
         answers: expected number of answers; None accepts any.
 
     Raises:
-        UserError: names the file, both numbers and the key that says so.
+        UserError: names the file, all numbers, and what accepts other questions.
     """
-    for key, found, wanted in (
-        ("expected_words", len(vocabulary.words), words),
-        ("expected_answers", len(vocabulary.answers), answers),
+    differences, options = [], []
+    for what, found, wanted, size in (
+        ("words", len(vocabulary.words), words, "vocabulary"),
+        ("answers", len(vocabulary.answers), answers, "num_classes"),
     ):
         if wanted is not None and found != wanted:
-            raise UserError(
-                f"{path} makes {found} {key.removeprefix('expected_')}, {key} is {wanted}; "
-                "null accepts any number of other questions than the official ones."
-            )
+            differences.append(f"{found} {what} where data.expected_{what} is {wanted}")
+            options.append(f"--data.expected_{what} null --model.{size} {found}")
+    if differences:
+        raise UserError(
+            f"{path} has {' and '.join(differences)}\n"
+            "accepted: the official training file, or for other questions\n  " + " ".join(options)
+        )
 
 
 def _in_released_order(answers: Sequence[str]) -> tuple[str, ...]:

@@ -50,8 +50,20 @@ def test_files_of_the_real_shape_are_read_in_part(tmp_path: Path) -> None:
 
 def test_missing_features_are_named_and_counted(folder: FeatureFolder) -> None:
     write_array(folder.directory / "b.npy", ramp())
-    with pytest.raises(UserError, match=r"a\.npy \(or \.h5\) is missing.* 1 others of 3 videos"):
+    with pytest.raises(UserError, match=r"a\.npy \(or \.h5\) is missing\n.*1 of 3 videos"):
         folder.require(["c", "b", "a", "a"])
+
+
+def test_a_link_to_nothing_is_a_missing_file(folder: FeatureFolder) -> None:
+    (folder.directory / "a.npy").symlink_to(folder.directory / "gone.npy")
+    with pytest.raises(UserError, match=r"a\.npy \(or \.h5\) is missing"):
+        folder.require(["a"])
+
+
+def test_bytes_that_are_no_array_are_not_called_a_pickle(folder: FeatureFolder) -> None:
+    (folder.directory / "a.npy").write_bytes(b"garbage, and longer than a magic string")
+    with pytest.raises(UserError, match=r"a\.npy can't be read: the magic string"):
+        folder.steps("a", 6)
 
 
 def test_a_missing_folder_is_named_with_what_it_should_hold(tmp_path: Path) -> None:
@@ -88,7 +100,9 @@ def test_a_file_that_was_cut_off_is_named(folder: FeatureFolder, suffix: str, ke
 def test_an_hdf5_file_without_the_data_set_is_named(folder: FeatureFolder) -> None:
     with h5py.File(folder.directory / "a.h5", "w") as file:
         file["maps"] = ramp()
-    with pytest.raises(UserError, match=r"a\.h5 has no data set 'features'; it has maps"):
+    with pytest.raises(
+        UserError, match=r"a\.h5 has no data set 'features'; it has maps\naccepted: features"
+    ):
         folder.step("a", 0)
 
 

@@ -76,7 +76,7 @@ def test_deleted_questions_are_left_out(tmp_path: Path) -> None:
         ({"templ_values": '["left"]'}, "has 2 slots, but templ_values 1 values"),
         ({"templ_values": "[1, 2]"}, "accepted is a list of strings"),
         ({"templ_values": "[" * 3000}, "accepted is a list of strings"),
-        ({"question_id": "11"}, "question_id is '11'; accepted is int"),
+        ({"question_id": "11"}, "question_id is '11'; accepted is a whole number"),
         ({"question_content": " ? ", "templ_values": "[]"}, "has 0 words; accepted are 1 to 14"),
         ({"question_content": "a " * 15, "templ_values": "[]"}, "has 15 words"),
     ],
@@ -97,7 +97,7 @@ def test_a_missing_answer_is_named_as_the_files_spell_it() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1", "is no JSON"),
+        ("[1", "is no valid JSON"),
         ("{}", "holds dict; accepted is a list"),
         ("[]", "holds no question"),
         ("[3]", "'3' is no question"),
@@ -111,7 +111,7 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, text: str, message: str
 
 
 def test_a_missing_file_is_named_with_those_that_are_accepted(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"avqa-train\.json is missing; accepted are"):
+    with pytest.raises(UserError, match=r"avqa-train\.json is missing\naccepted: data\.root"):
         read_questions(tmp_path / "avqa-train.json")
 
 

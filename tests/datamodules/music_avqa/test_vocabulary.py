@@ -52,12 +52,14 @@ def test_an_answer_that_was_never_released_is_refused_in_that_order() -> None:
 
 
 def test_an_unknown_word_is_named_with_question_and_file() -> None:
-    with pytest.raises(UserError, match=r"question 7 of avqa-test\.json: the word 'gong' is not"):
+    with pytest.raises(UserError, match=r"question 7 of avqa-test\.json: the word 'gong' is in no"):
         build_vocabulary(TRAIN).tokens(question("Is the gong louder"), FILE)
 
 
 def test_an_unknown_answer_is_named_with_question_and_file() -> None:
-    with pytest.raises(UserError, match=r"question 7 of avqa-test\.json: the answer 'gong' is not"):
+    with pytest.raises(
+        UserError, match=r"question 7 of avqa-test\.json: the answer 'gong' is in no"
+    ):
         build_vocabulary(TRAIN).target(question("Is the tuba first", "gong"), FILE)
 
 
@@ -68,12 +70,16 @@ def test_an_unknown_order_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("words", "answers", "message"),
-    [(93, None, "makes 3 words, expected_words is 93"), (3, 42, "makes 1 answers, expected_ans")],
+    [
+        (93, None, r"3 words where data\.expected_words is 93\n.*\n.* null --model\.vocabulary 3$"),
+        (3, 42, r"1 answers where data\.expected_answers is 42\n.*\n.* --model\.num_classes 1$"),
+        (93, 42, r"3 words where .* and 1 answers where .*\n.*\n.*vocabulary 3 .*num_classes 1$"),
+    ],
 )
-def test_other_counts_than_expected_are_refused(
+def test_other_counts_than_expected_are_refused_with_the_flags_that_accept_them(
     words: int, answers: int | None, message: str
 ) -> None:
-    with pytest.raises(UserError, match=rf"avqa-test\.json {message}"):
+    with pytest.raises(UserError, match=rf"avqa-test\.json has {message}"):
         check_counts(Vocabulary((PAD, "a", "b"), ("yes",)), FILE, words, answers)
 
 

@@ -19,8 +19,8 @@ from datamodules.protocols import (
     Protocol,
     ProtocolFields,
     ProtocolName,
-    check_name,
 )
+from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {"pmr": replace(PMR, seconds=10.0)}
 
@@ -71,9 +71,9 @@ class AVE(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        check_name("split", split, ("listed", "random"))
-        check_name("repeats", repeats, ("first", "last", "all"))
-        check_name("class_order", class_order, ("listed", "alphabetical"))
+        check_choice("split", split, ("listed", "random"))
+        check_choice("repeats", repeats, ("first", "last", "all"))
+        check_choice("class_order", class_order, ("listed", "alphabetical"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

@@ -13,7 +13,7 @@ from datamodules.av_cil.split import FeatureSplit, collate
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, SplitName
 from datamodules.incremental import IncrementalDataModule, Protocol
 from snn_mm.contracts import Batch
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Dataset = Literal["ave", "ks", "vs100"]
 
@@ -94,8 +94,7 @@ class ClassIncremental(IncrementalDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        if dataset not in BENCHMARKS:
-            raise UserError(f"dataset is {dataset!r}; accepted are {', '.join(BENCHMARKS)}.")
+        check_choice("dataset", dataset, tuple(BENCHMARKS))
         benchmark = BENCHMARKS[dataset]
         if memory is None:
             memory = benchmark.memory if protocol == "incremental" else 0

@@ -16,7 +16,8 @@ from datamodules.clip_split import ClipSplit
 from datamodules.division import cut_groups, listed
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.prepare.store import ClipStore
-from datamodules.protocols import Protocol, ProtocolFields, ProtocolName, check_name
+from datamodules.protocols import Protocol, ProtocolFields, ProtocolName
+from snn_mm.errors import check_choice
 
 Select = Literal["val", "test"]
 
@@ -57,8 +58,8 @@ class ClipDataModule(MultimodalDataModule):
         super().__init__(root, seed, loader)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
-        check_name("protocol", protocol, tuple(self.protocols))
-        check_name("select", select, ("val", "test"))
+        check_choice("protocol", protocol, tuple(self.protocols))
+        check_choice("select", select, ("val", "test"))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction

@@ -15,8 +15,8 @@ from datamodules.protocols import (
     Protocol,
     ProtocolFields,
     ProtocolName,
-    check_name,
 )
+from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": IEMF,
@@ -62,7 +62,7 @@ class CremaD(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        check_name("split", split, ("random", "listed", "actors"))
+        check_choice("split", split, ("random", "listed", "actors"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

@@ -15,8 +15,8 @@ from datamodules.protocols import (
     Protocol,
     ProtocolFields,
     ProtocolName,
-    check_name,
 )
+from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": replace(IEMF, frames=3),
@@ -64,7 +64,7 @@ class KineticsSounds(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        check_name("split", split, ("listed", "random"))
+        check_choice("split", split, ("listed", "random"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

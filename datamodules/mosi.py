@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from datamodules.feature_file_module import Distributed, FeatureFileModule
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 
 Alignment = Literal["aligned", "unaligned"]
 
@@ -39,8 +39,7 @@ class AlignedFileModule(FeatureFileModule):
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         super().__init__(root, seed, file, standardise, clip_lengths, verify, loader)
-        if alignment not in self.files:
-            raise UserError(f"alignment is {alignment!r}; accepted are {', '.join(self.files)}.")
+        check_choice("alignment", alignment, tuple(self.files))
         self.alignment = alignment
 
     @property

@@ -15,10 +15,9 @@ from datamodules.division import cut_groups
 from datamodules.feature_scale import FeatureScale
 from datamodules.mosi_files import Utterances, read_utterances
 from datamodules.pairing import Rows, check_fractions, stream
-from datamodules.protocols import check_name
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Context = Literal["none", "past", "all"]
 ValFrom = Literal["train", "test"]
@@ -89,8 +88,8 @@ class MosiUtterances(SequenceDataModule):
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         super().__init__(root, seed, loader)
-        check_name("context", context, get_args(Context))
-        check_name("val_from", val_from, get_args(ValFrom))
+        check_choice("context", context, get_args(Context))
+        check_choice("val_from", val_from, get_args(ValFrom))
         check_fractions(val_fraction=val_fraction)
         if context_steps is not None and context_steps < 1:
             raise UserError(f"context_steps is {context_steps}; accepted are 1 or more, or null.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datamodules.feature_scale import FeatureScale
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 STEPS = 20
 FILE_PARTS: dict[SplitName, str] = {"train": "train", "val": "valid", "test": "test"}
@@ -78,8 +78,7 @@ class POM(SequenceDataModule):
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         super().__init__(root, seed, loader)
-        if label not in LABEL_CENTRES:
-            raise UserError(f"label is {label!r}; accepted are {', '.join(LABEL_CENTRES)}.")
+        check_choice("label", label, tuple(LABEL_CENTRES))
         self.pom_dir = Path(pom_dir or Path(root) / "pom")
         self.label, self.standardise = label, standardise
 

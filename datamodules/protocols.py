@@ -6,11 +6,10 @@ so that numbers compare only within one protocol. It is named, and every run rec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypedDict, get_args
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 ProtocolName = Literal["iemf", "ogm_ge", "pmr"]
 Spectrogram = Literal["log_stft", "log_mel", "log_power", "fbank"]
@@ -35,16 +34,6 @@ class ProtocolFields(TypedDict, total=False):
 
 
 NO_OVERRIDE: ProtocolFields = {}
-
-
-def check_name(key: str, name: str, accepted: Sequence[str]) -> None:
-    """Refuse a name that is not accepted.
-
-    Raises:
-        UserError: names the key and what is accepted.
-    """
-    if name not in accepted:
-        raise UserError(f"{key} is '{name}'; accepted are {', '.join(accepted)}.")
 
 
 @dataclass(frozen=True)
@@ -87,8 +76,8 @@ class Protocol:
         for name, value in asdict(self).items():
             if isinstance(value, int | float) and value <= 0 and name != "standardise":
                 raise UserError(f"protocol: {name} is {value}; accepted is more than 0.")
-        check_name("protocol: spectrogram", self.spectrogram, get_args(Spectrogram))
-        check_name("protocol: frame_draw", self.frame_draw, get_args(FrameDraw))
+        check_choice("protocol: spectrogram", self.spectrogram, get_args(Spectrogram))
+        check_choice("protocol: frame_draw", self.frame_draw, get_args(FrameDraw))
         if self.resize is not None and self.resize < self.image_size:
             raise UserError(
                 f"protocol: resize is {self.resize}; accepted is at least image_size, "

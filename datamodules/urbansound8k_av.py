@@ -15,8 +15,8 @@ from datamodules.protocols import (
     Protocol,
     ProtocolFields,
     ProtocolName,
-    check_name,
 )
+from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "iemf": replace(IEMF, seconds=None, audio_size=128, image_size=128, resize=256),
@@ -61,7 +61,7 @@ class UrbanSound8KAV(ClipDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
-        check_name("split", split, ("random", "groups"))
+        check_choice("split", split, ("random", "groups"))
         super().__init__(
             root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
         )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_mm.contracts import Evidence
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Kappa = Literal["tanh", "softsign", "arctan", "algebraic", "hardtanh"]
 
@@ -102,8 +102,7 @@ def check_iemf_options(gamma: float, kappa: str) -> None:
     """Raise a UserError unless γ is positive and κ is known."""
     if not gamma > 0:
         raise UserError(f"IEMF: gamma must be positive, got {gamma}")
-    if kappa not in KAPPAS:
-        raise UserError(f"IEMF: unknown kappa {kappa!r}; accepted: {', '.join(get_args(Kappa))}")
+    check_choice("IEMF: kappa", kappa, get_args(Kappa))
 
 
 def generalisation_noise(gradient: Tensor, generator: torch.Generator) -> Tensor:

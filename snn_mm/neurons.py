@@ -12,7 +12,7 @@ from spikingjelly.activation_based import surrogate
 from spikingjelly.activation_based.base import MemoryModule
 from torch import nn
 
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 from snn_mm.lif import LIF, Implementation
 
 __all__ = ["IEMFLIF", "LIF", "SGMTLIF", "TAAFLIF", "is_spiking", "reset_neurons"]
@@ -41,8 +41,7 @@ class IEMFLIF(LIF):
         surrogate_function: surrogate.SurrogateFunctionBase | None = None,
         implementation: Implementation = "auto",
     ) -> None:
-        if form not in ("released", "paper"):
-            raise UserError(f"IEMFLIF: form must be 'released' or 'paper', not {form!r}")
+        check_choice("IEMFLIF: form", form, ("released", "paper"))
         super().__init__(
             tau=tau,
             decay_input=form == "released",

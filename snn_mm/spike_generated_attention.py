@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, distributed, nn
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Scale = Literal["theorem", "sqrt_d"]
 """`theorem` divides by the scale_2 of SGMT, `sqrt_d` by √d as Vaswani et al. do (an ANN has no
@@ -238,8 +238,7 @@ class SpikeGeneratedAttention(nn.Module):
 
 
 def _check(width: int, heads: int, rate_floor: float, scale: str) -> None:
-    if scale not in get_args(Scale):
-        raise UserError(f"attention: scale={scale!r}; accepted: {', '.join(get_args(Scale))}")
+    check_choice("attention: scale", scale, get_args(Scale))
     if heads < 1 or width % heads:
         raise UserError(f"attention: {heads} heads do not divide a width of {width}")
     if not rate_floor > 0.0:

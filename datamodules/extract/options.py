@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Variant = Literal["paper", "released"]
 """Audio features as the paper of SGMT words them, or as the released extractor makes them."""
@@ -47,10 +47,10 @@ class ExtractOptions:
     max_tokens: int = 50
 
     def __post_init__(self) -> None:
-        _check("variant", self.variant, get_args(Variant))
-        _check("pitch", self.pitch, get_args(PitchTracker))
+        check_choice("variant", self.variant, get_args(Variant))
+        check_choice("pitch", self.pitch, get_args(PitchTracker))
         for group in self.groups:
-            _check("groups", group, tuple(GROUPS))
+            check_choice("groups", group, tuple(GROUPS))
         if not self.groups:
             raise UserError(f"groups: none given; accepted are {', '.join(GROUPS)}.")
         if self.frames_per_step < 1 or self.max_tokens < 3:
@@ -58,8 +58,3 @@ class ExtractOptions:
                 f"frames_per_step is {self.frames_per_step} and max_tokens {self.max_tokens}; "
                 "accepted are at least 1 and at least 3."
             )
-
-
-def _check(key: str, value: str, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise UserError(f"{key}: '{value}' is unknown; accepted are {', '.join(accepted)}.")

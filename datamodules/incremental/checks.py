@@ -10,7 +10,7 @@ import numpy as np
 from datamodules.incremental.sampler import ReplaySampler
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.split import SampleSource
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 
 def check_options(protocol: str, memory: int, exemplar_batch: int) -> None:
@@ -19,8 +19,7 @@ def check_options(protocol: str, memory: int, exemplar_batch: int) -> None:
     Raises:
         UserError: names the option and what is accepted.
     """
-    if protocol not in ("incremental", "joint"):
-        raise UserError(f"protocol is {protocol!r}; accepted are incremental and joint.")
+    check_choice("protocol", protocol, ("incremental", "joint"))
     if memory < 0 or exemplar_batch < 1:
         raise UserError(
             f"memory is {memory} and exemplar_batch {exemplar_batch}; "

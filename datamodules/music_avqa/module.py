@@ -28,7 +28,7 @@ from datamodules.music_avqa.vocabulary import (
 )
 from datamodules.split import SampleSource, collate
 from snn_mm.contracts import Batch
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Videos = Literal["all", "real", "synthetic"]
 
@@ -121,8 +121,7 @@ class MusicAVQA(MultimodalDataModule):
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         super().__init__(root, seed, loader)
-        if videos not in get_args(Videos):
-            raise UserError(f"videos is '{videos}'; accepted are {', '.join(get_args(Videos))}.")
+        check_choice("videos", videos, get_args(Videos))
         self.avqa_dir = Path(avqa_dir or Path(root) / "music_avqa")
         self.release, self.videos, self.features = release, videos, features
         self.negatives, self.answer_order = negatives, answer_order

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from datamodules.music_avqa.questions import MAX_WORDS, Question
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 PAD = "<pad>"
 """What fills a question up to `MAX_WORDS`; always token 0."""
@@ -95,9 +95,7 @@ def build_vocabulary(
     Raises:
         UserError: the order is unknown, or an answer is not among the released ones.
     """
-    if answer_order not in get_args(AnswerOrder):
-        known = ", ".join(get_args(AnswerOrder))
-        raise UserError(f"answer_order is '{answer_order}'; accepted are {known}.")
+    check_choice("answer_order", answer_order, get_args(AnswerOrder))
     words = _unique([PAD, *(word for question in questions for word in question.words)])
     answers = _unique(question.answer for question in questions)
     if answer_order == "released":

@@ -26,7 +26,7 @@ from datamodules.pretrained.front_ends import (
 )
 from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest, read_safetensors
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 PACKAGE = "timm"
 ARCHITECTURE = "vit_base_patch16_224"
@@ -58,9 +58,7 @@ class AudioMAE:
     """
 
     def __init__(self, weights: Path, front_end: str = "audiomae", device: str = "cpu") -> None:
-        if front_end not in FRONT_ENDS:
-            known = ", ".join(FRONT_ENDS)
-            raise UserError(f"front_end '{front_end}' is unknown; accepted are {known}.")
+        check_choice("front_end", front_end, tuple(FRONT_ENDS))
         file = find_weights(weights)
         require_package(PACKAGE, "AudioMAE")
         architecture = ARCHITECTURE if file == weights else read_architecture(weights)

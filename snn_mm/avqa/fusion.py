@@ -13,7 +13,7 @@ from snn_mm.avqa.activation import activation
 from snn_mm.avqa.temporal import TemporalGrounding
 from snn_mm.contracts import FusionOutput, Scope
 from snn_mm.encoders.base import NeuronFactory
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Fusion, UnimodalLogits, apply
 from snn_mm.neurons import is_spiking, reset_neurons
 
@@ -153,8 +153,7 @@ def check_options(feature_dims: dict[str, int], form: str) -> None:
     Raises:
         UserError: names what is accepted.
     """
-    if form not in get_args(Form):
-        raise UserError(f"QuestionFusion: form is {form!r}; accepted: {', '.join(get_args(Form))}")
+    check_choice("QuestionFusion: form", form, get_args(Form))
     if len(set(feature_dims.values())) != 1:
         listed = ", ".join(f"{name}: {dim}" for name, dim in feature_dims.items())
         raise UserError(

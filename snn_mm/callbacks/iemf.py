@@ -15,7 +15,7 @@ from snn_mm.callbacks.gradient_modulation import (
 from snn_mm.callbacks.learning_rate import ScaledRate
 from snn_mm.callbacks.modulation import epoch_of
 from snn_mm.contracts import FUSED, Modulated, Scope
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.factors import Kappa, check_iemf_options, generalisation_noise, iemf_coefficient
 
 Update = Literal["gradient", "learning_rate"]
@@ -119,11 +119,8 @@ class IEMF(GradientModulation):
 
 def check_update(update: str, after_window: str, grad_noise: str) -> None:
     """Raise a UserError for options that are unknown or have no effect together."""
-    if update not in get_args(Update) or after_window not in ("restore", "keep"):
-        raise UserError(
-            f"IEMF: update is {update!r} and after_window {after_window!r}; accepted: "
-            f"{', '.join(get_args(Update))}, and restore, keep"
-        )
+    check_choice("IEMF: update", update, get_args(Update))
+    check_choice("IEMF: after_window", after_window, ("restore", "keep"))
     if update == "learning_rate" and grad_noise != "none":
         raise UserError("IEMF: update: learning_rate leaves gradients alone; set grad_noise: none")
     if update == "gradient" and after_window == "keep":

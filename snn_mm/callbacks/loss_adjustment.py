@@ -14,7 +14,7 @@ from snn_mm.callbacks.gradient_modulation import by_modality
 from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import accuracies, epoch_of, sum_over_ranks
 from snn_mm.contracts import LossTerms, StepOutput
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.factors import true_class_probability
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
@@ -57,11 +57,9 @@ class LossAdjustment(LossModulation):
         end_epoch: int | None = None,
     ) -> None:
         super().__init__(start_epoch, end_epoch)
-        for value, accepted in ((level, Level), (scored, Scored), (after_end, AfterEnd)):
-            if value not in get_args(accepted):
-                raise UserError(
-                    f"LossAdjustment: {value!r} is not one of {', '.join(get_args(accepted))}"
-                )
+        check_choice("LossAdjustment: level", level, get_args(Level))
+        check_choice("LossAdjustment: scored", scored, get_args(Scored))
+        check_choice("LossAdjustment: after_end", after_end, get_args(AfterEnd))
         if alpha < 0:
             raise UserError(f"LossAdjustment: alpha must not be negative, got {alpha}")
         self.alpha, self.level, self.scored, self.after_end = alpha, level, scored, after_end

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 
 Averaging = Literal["released", "paper"]
 """What a row of the class contrast is divided by: `released`, the batch size N, or `paper`, the
@@ -73,9 +73,7 @@ def class_contrast(
     Raises:
         UserError: the averaging is unknown.
     """
-    if averaging not in get_args(Averaging):
-        accepted = ", ".join(get_args(Averaging))
-        raise UserError(f"class contrast: averaging is {averaging!r}; accepted: {accepted}")
+    check_choice("class contrast: averaging", averaging, get_args(Averaging))
     log_share = similarities(query, key, temperature).log_softmax(dim=1)  # [N, N]
     partners = (target.unsqueeze(1) == target).to(log_share.dtype)  # [N, N]
     counts = partners.sum(dim=1) if averaging == "paper" else float(len(target))  # [N]

@@ -22,7 +22,7 @@ from snn_mm.continual.distillation import (
 )
 from snn_mm.continual.step import TaskStep
 from snn_mm.contracts import FUSED, LossTerms, StepOutput
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 DISTILLATION = "distillation"
 """Name of the fused distillation term; those of modalities are `distillation_<modality>`."""
@@ -69,8 +69,7 @@ class Finetune(Method):
     """
 
     def __init__(self, softmax: Literal["all", "block"] = "all") -> None:
-        if softmax not in ("all", "block"):
-            raise UserError(f"Finetune.softmax is {softmax!r}; accepted: all, block")
+        check_choice("Finetune.softmax", softmax, ("all", "block"))
         self.softmax = softmax
 
     def terms(self, step: TaskStep) -> LossTerms:
@@ -90,8 +89,7 @@ class Joint(Method):
     protocol = "joint"
 
     def __init__(self, start: Literal["continue", "anew"] = "continue") -> None:
-        if start not in ("continue", "anew"):
-            raise UserError(f"Joint.start is {start!r}; accepted: continue, anew")
+        check_choice("Joint.start", start, ("continue", "anew"))
         self.starts_anew = start == "anew"
 
     def terms(self, step: TaskStep) -> LossTerms:

@@ -10,7 +10,7 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.neurons import is_spiking, reset_neurons
 
 NeuronFactory = Callable[[], nn.Module]
@@ -79,9 +79,7 @@ class ImageEncoder(Encoder):
 
     def finish(self) -> None:
         """Set step mode and memory format of all layers; a subclass calls it when all are built."""
-        if self.input_kind not in get_args(InputKind):
-            kinds = ", ".join(get_args(InputKind))
-            raise UserError(f"{self._name}: input_kind {self.input_kind!r} is not one of {kinds}")
+        check_choice(f"{self._name}: input_kind", self.input_kind, get_args(InputKind))
         if self.time_steps < 1:
             raise UserError(f"{self._name}: time_steps must be at least 1, not {self.time_steps}")
         if self.time_steps > 1 and not is_spiking(self):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 from snn_mm.neurons import IEMFLIF, reset_neurons
 
 Form = Literal["preactivation", "postactivation"]
@@ -49,8 +49,7 @@ class ResNet18(ImageEncoder):
         checkpoint_blocks: bool = False,
     ) -> None:
         super().__init__()
-        if form not in get_args(Form):
-            raise UserError(f"ResNet18: form {form!r} is not one of {', '.join(get_args(Form))}")
+        check_choice("ResNet18: form", form, get_args(Form))
         self.in_channels, self.time_steps, self.input_kind = in_channels, time_steps, input_kind
         self.channels_last, self.checkpoint_blocks = channels_last, checkpoint_blocks
         self.feature_dim = 8 * width

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 
 Best = Literal["released", "printed", "ever"]
 """Which accuracies a_{l,j} the best one of an old task is taken over, at task k.
@@ -67,9 +67,7 @@ def forgetting(matrix: Tensor, best: Best = "released") -> Tensor:
         UserError: the reading is unknown.
         ValueError: as for `average_accuracy`.
     """
-    if best not in get_args(Best):
-        accepted = ", ".join(get_args(Best))
-        raise UserError(f"forgetting: best is {best!r}; accepted: {accepted}")
+    check_choice("forgetting: best", best, get_args(Best))
     known = _learned(matrix)  # its zeros never are the highest: no accuracy is below 0
     counted = torch.nan_to_num(matrix) if best == "printed" else known
     highest = counted.cummax(dim=0).values  # [K, K], over l <= k

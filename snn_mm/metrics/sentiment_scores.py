@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_f1_score
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 Protocol = Literal["sims", "mosei"]
 
@@ -169,8 +169,7 @@ def rate(score: Tensor, target: Tensor, protocol: Protocol) -> dict[str, Tensor]
     Raises:
         UserError: a score or target is NaN or infinite, or the protocol is unknown.
     """
-    if protocol not in RATINGS:
-        raise UserError(f"protocol is {protocol!r}; accepted: {', '.join(get_args(Protocol))}")
+    check_choice("protocol", protocol, get_args(Protocol))
     for name, values in (("predicted scores", score), ("targets", target)):
         broken = int((~torch.isfinite(values)).sum())
         if broken:

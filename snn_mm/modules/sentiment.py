@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from snn_mm.contracts import Batch, LossTerms, Scope
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_absolute_errors
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.data_check import check_sequences
@@ -222,9 +222,3 @@ def head_weights(weights: dict[str, float] | None, heads: tuple[str, ...]) -> di
     if not any(weights[head] for head in heads):
         raise UserError(f"model.loss_weights: 0 for every head: {', '.join(heads)}")
     return {head: weights[head] for head in heads}
-
-
-def check_choice(key: str, value: str, accepted: tuple[str, ...]) -> None:
-    """Refuse a value that is not accepted."""
-    if value not in accepted:
-        raise UserError(f"{key} is {value!r}; accepted: {', '.join(accepted)}")

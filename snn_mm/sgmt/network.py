@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.neurons import reset_neurons
 from snn_mm.sentiment.network import SentimentNetwork
 from snn_mm.sequences import Padding, align_steps, last_valid, masked_mean, zero_padding
@@ -148,5 +148,4 @@ def check_options(
         ("padding", padding, get_args(Padding)),
         ("merge", merge, get_args(Merge)),
     ):
-        if value not in accepted:
-            raise UserError(f"model.{key} is {value!r}; accepted: {', '.join(accepted)}")
+        check_choice(f"model.{key}", value, accepted)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Fusion, UnimodalLogits, apply
 from snn_mm.neurons import reset_neurons
 
@@ -118,8 +118,7 @@ class MixingFusion(SpikingFusion, ABC):
 
     def _check_join(self, join: str, dims: dict[str, int]) -> None:
         name = type(self).__name__
-        if join not in get_args(Join):
-            raise UserError(f"{name}: join={join!r}; accepted: {', '.join(get_args(Join))}")
+        check_choice(f"{name}: join", join, get_args(Join))
         if join == "add" and len(set(dims.values())) > 1:
             listed = ", ".join(f"{key}: {dim}" for key, dim in dims.items())
             raise UserError(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from snn_mm.alignment import SpikingProjection
 from snn_mm.encoders.base import NeuronFactory
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.neurons import TAAFLIF
 
 Tokens = Literal["groups", "time"]
@@ -102,8 +102,7 @@ class SpikingCrossAttention(nn.Module):
 
 def check_tokens(dim: int, tokens: str, groups: int, heads: int) -> None:
     """Refuse what can't be split into tokens and heads."""
-    if tokens not in get_args(Tokens):
-        raise UserError(f"fusion: tokens={tokens!r}; accepted: {', '.join(get_args(Tokens))}")
+    check_choice("fusion: tokens", tokens, get_args(Tokens))
     if min(groups, heads) < 1 or dim % (groups * heads):
         raise UserError(
             f"fusion: {dim} features can't be split into {groups} groups of {heads} heads.\n"

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snn_mm.errors import UserError
+from snn_mm.errors import check_choice
 from snn_mm.fusion import UnimodalLogits
 from snn_mm.spiking_fusion.base import Join, MixingFusion
 
@@ -41,9 +41,7 @@ class WeightAttention(MixingFusion):
         weights: Weights = "linear",
     ) -> None:
         super().__init__(feature_dims, num_classes, unimodal, join)
-        if weights not in get_args(Weights):
-            accepted = ", ".join(get_args(Weights))
-            raise UserError(f"WeightAttention: weights={weights!r}; accepted: {accepted}")
+        check_choice("WeightAttention: weights", weights, get_args(Weights))
         self.weights = weights
         total = sum(feature_dims.values())
         self.scorers = nn.ModuleDict(

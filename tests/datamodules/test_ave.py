@@ -105,10 +105,10 @@ def test_no_video_is_in_two_parts_of_a_random_split(ave_root: str) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"protocol": "iemf"}, "protocol is 'iemf'; accepted are pmr"),
-        ({"split": "official"}, "split is 'official'; accepted are listed, random"),
-        ({"repeats": "none"}, "repeats is 'none'; accepted are first, last, all"),
-        ({"class_order": "pmr"}, "class_order is 'pmr'; accepted are listed, alphabetical"),
+        ({"protocol": "iemf"}, "protocol is 'iemf'; accepted: pmr"),
+        ({"split": "official"}, "split is 'official'; accepted: listed, random"),
+        ({"repeats": "none"}, "repeats is 'none'; accepted: first, last, all"),
+        ({"class_order": "pmr"}, "class_order is 'pmr'; accepted: listed, alphabetical"),
     ],
 )
 def test_what_is_not_accepted_is_refused(options: dict[str, Any], says: str) -> None:

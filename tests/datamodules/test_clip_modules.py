@@ -242,9 +242,9 @@ def test_a_listed_split_of_clips_without_list_is_refused_with_the_command(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"protocol": "mine"}, "protocol is 'mine'; accepted are iemf, ogm_ge, pmr"),
-        ({"split": "groups"}, "split is 'groups'; accepted are random, listed, actors"),
-        ({"select": "train"}, "select is 'train'; accepted are val, test"),
+        ({"protocol": "mine"}, "protocol is 'mine'; accepted: iemf, ogm_ge, pmr"),
+        ({"split": "groups"}, "split is 'groups'; accepted: random, listed, actors"),
+        ({"select": "train"}, "select is 'train'; accepted: val, test"),
         ({"val_fraction": 1.0}, r"val_fraction=1.0"),
         ({"override": {"fps": 3}}, "unknown fps; accepted are sample_rate, "),
     ],

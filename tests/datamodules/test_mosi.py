@@ -29,5 +29,5 @@ def test_both_files_lie_side_by_side(tmp_path: Path) -> None:
 
 
 def test_another_alignment_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="alignment is 'both'; accepted are aligned, unaligned"):
+    with pytest.raises(UserError, match="alignment is 'both'; accepted: aligned, unaligned"):
         Mosi(str(tmp_path), alignment="both")  # type: ignore[arg-type]

@@ -184,9 +184,9 @@ def test_row_numbers_from_another_start_are_refused(make: Factory, folder: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"context": "future"}, "accepted are none, past, all"),
+        ({"context": "future"}, "accepted: none, past, all"),
         ({"context_steps": 0}, "context_steps is 0"),
-        ({"val_from": "audio"}, "accepted are train, test"),
+        ({"val_from": "audio"}, "accepted: train, test"),
         ({"val_fraction": 1.0}, "below 1"),
     ],
 )

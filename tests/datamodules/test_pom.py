@@ -160,7 +160,7 @@ def test_labels_of_another_number_are_refused(make: Factory, folder: Path) -> No
 
 
 def test_an_unknown_label_is_refused(make: Factory) -> None:
-    with pytest.raises(UserError, match=r"label is 'happy'; accepted are confident, .* humorous"):
+    with pytest.raises(UserError, match=r"label is 'happy'; accepted: confident, .* humorous"):
         make(label="happy")
 
 

@@ -31,8 +31,8 @@ def test_an_override_changes_its_fields_alone() -> None:
         ({"audio_size": 0}, "audio_size is 0"),
         ({"resize": 100}, "resize is 100; accepted is at least image_size, 224"),
         ({"fps": 1}, "unknown fps; accepted are sample_rate, seconds"),
-        ({"spectrogram": "mfcc"}, "spectrogram is 'mfcc'; accepted are log_stft, log_mel"),
-        ({"frame_draw": "never"}, "frame_draw is 'never'; accepted are epoch, once"),
+        ({"spectrogram": "mfcc"}, "spectrogram is 'mfcc'; accepted: log_stft, log_mel"),
+        ({"frame_draw": "never"}, "frame_draw is 'never'; accepted: epoch, once"),
     ],
 )
 def test_what_cannot_be_is_refused(override: Any, says: str) -> None:

@@ -87,7 +87,7 @@ def test_defaults_are_those_of_the_released_code() -> None:
         data = ClassIncremental(dataset=name)
         assert (data.classes_per_task, data.memory) == (benchmark.classes_per_task, benchmark[2])
         assert ClassIncremental(dataset=name, protocol="joint").memory == 0
-    with pytest.raises(UserError, match="dataset is 'us8k'; accepted are ave, ks, vs100"):
+    with pytest.raises(UserError, match="dataset is 'us8k'; accepted: ave, ks, vs100"):
         ClassIncremental(dataset="us8k")
 
 

@@ -153,7 +153,7 @@ def test_a_trainer_that_would_miss_a_task_is_refused(tmp_path: Path, every: int)
     ("options", "message"),
     [
         ({"labels": [0, 1, 2, 4, 5]}, r"Class 3 \('d'\) has no sample in the 'train' split"),
-        ({"protocol": "replay"}, "protocol is 'replay'; accepted are incremental and joint"),
+        ({"protocol": "replay"}, "protocol is 'replay'; accepted: incremental, joint"),
         ({"protocol": "joint", "memory": 8}, "memory is 8, but protocol joint"),
         ({"memory": -1}, "memory is -1"),
         ({"exemplar_batch": 0}, "exemplar_batch 0"),

@@ -156,7 +156,7 @@ def test_fewer_training_questions_than_the_official_ones_are_refused(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"videos": "few"}, "videos is 'few'; accepted are all, real, synthetic"),
+        ({"videos": "few"}, "videos is 'few'; accepted: all, real, synthetic"),
         ({"grounding": True, "grounding_seconds": 61}, "grounding_seconds is 61; accepted are 1"),
     ],
 )

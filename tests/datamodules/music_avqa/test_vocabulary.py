@@ -64,7 +64,7 @@ def test_an_unknown_answer_is_named_with_question_and_file() -> None:
 
 
 def test_an_unknown_order_is_refused() -> None:
-    with pytest.raises(UserError, match="answer_order is 'alphabetical'; accepted are first_app"):
+    with pytest.raises(UserError, match="answer_order is 'alphabetical'; accepted: first_app"):
         build_vocabulary(TRAIN, "alphabetical")  # type: ignore[arg-type]
 
 

@@ -162,7 +162,5 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_front_end_is_named(weights: Path) -> None:
-    with pytest.raises(
-        UserError, match="front_end 'mp3' is unknown; accepted are audiomae, av_cil"
-    ):
+    with pytest.raises(UserError, match="front_end is 'mp3'; accepted: audiomae, av_cil"):
         AudioMAE(weights, "mp3")

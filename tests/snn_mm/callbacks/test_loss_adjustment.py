@@ -111,7 +111,7 @@ def test_validation_level_uses_the_accuracies_of_the_epoch_before(
 
 
 def test_unknown_option_is_refused() -> None:
-    with pytest.raises(UserError, match="'epoch' is not one of batch, validation"):
+    with pytest.raises(UserError, match="level is 'epoch'; accepted: batch, validation"):
         LossAdjustment(level="epoch")  # type: ignore[arg-type]
 
 

@@ -118,4 +118,5 @@ class KillAt(Callback):
 def run_and_die(argv: list[str], kill: str) -> None:
     """What a process does that is going to be killed (see `KillAt`)."""
     os.environ["TOY_KILL"] = kill
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `nohup` and `&` hand down SIG_IGN
     sys.exit(main(argv))

@@ -24,6 +24,11 @@ IRRELEVANT = re.compile(
 )
 """Keys that change neither what is trained nor how: places, hardware, display, seeds."""
 
+OF_TASKS = "data.memory"
+"""A key that only data have which come in tasks."""
+TRAINED_ON = frozenset({OF_TASKS, "data.exemplar_batch", "data.protocol"})
+"""What a task trains on besides its own samples; a test is the same whatever these say."""
+
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)*\.[A-Z]\w*")
 
 
@@ -80,8 +85,13 @@ def role(key: str, observers: Iterable[str]) -> Role | None:
 
 
 def select(facts: Facts, wanted: Role, observers: Iterable[str]) -> Facts:
-    """The facts of one role."""
-    return {key: value for key, value in facts.items() if role(key, observers) == wanted}
+    """The facts of one role; what a task trains on is part of the method."""
+    learned = TRAINED_ON if OF_TASKS in facts else frozenset()
+    return {
+        key: value
+        for key, value in facts.items()
+        if ("method" if key in learned else role(key, observers)) == wanted
+    }
 
 
 def differing(many: Sequence[Facts]) -> list[str]:

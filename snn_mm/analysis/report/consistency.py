@@ -31,11 +31,17 @@ def circumstances(run: Run, observers: Iterable[str]) -> dict[str, str]:
 def differences(runs: Sequence[Run], observers: Iterable[str]) -> dict[str, Counter[str]]:
     """What differs between runs: how many runs have each value, by a readable name."""
     many = [circumstances(run, observers) for run in runs]
-    keys = [key for key in differing(many) if key != FINGERPRINT or not drawn_by_seed(runs, many)]
+    keys = [key for key in differing(many) if key != FINGERPRINT or not drawn_as_told(runs, many)]
     return {key: Counter(facts.get(key, "?") for facts in many) for key in keys}
 
 
-def drawn_by_seed(runs: Sequence[Run], many: Sequence[dict[str, str]]) -> bool:
-    """Whether the data differ just as `data.seed` says: one fingerprint for each seed."""
-    pairs = {(run.facts.get("data.seed"), facts[FINGERPRINT]) for run, facts in zip(runs, many)}
-    return len(pairs) == len({seed for seed, _ in pairs})
+def drawn_as_told(runs: Sequence[Run], many: Sequence[dict[str, str]]) -> bool:
+    """Whether the data differ just as `data.seed` and the method say: one fingerprint for each."""
+    pairs = {(data_of_method(run), facts[FINGERPRINT]) for run, facts in zip(runs, many)}
+    return len(pairs) == len({told for told, _ in pairs})
+
+
+def data_of_method(run: Run) -> tuple[str, ...]:
+    """What a config says of the data beyond the data set: the seed, what a task trains on."""
+    told = {"data.seed": run.facts.get("data.seed"), **select(run.facts, "method", ())}
+    return tuple(f"{key}={as_text(told[key])}" for key in sorted(told) if key.startswith("data."))

@@ -11,6 +11,9 @@ from snn_mm.analysis.report.config_facts import CALLBACKS, Facts, as_text, diffe
 ACTIVATIONS = frozenset({"ReLU", "LeakyReLU", "GELU", "SiLU", "ELU", "Tanh", "Sigmoid", "Identity"})
 """Neurons that do not spike: an encoder that has them is an ANN."""
 
+WHOLE = ("model.network", "model.trunk")
+"""Where a network for all modalities stands in a config."""
+
 LIGHTNING_OBSERVERS = frozenset(
     {
         "DeviceStatsMonitor",
@@ -40,7 +43,7 @@ class Library:
 
 
 def method_name(facts: Facts, library: Library) -> str:
-    """Name a method by its module, fusion, modulations and kind of network.
+    """Name a method by its module, what it minimises, fusion, modulations and kind of network.
 
     Example:
         >>> method_name({"model": "IEMFModule", "model.fusion": "Concat"}, Library())
@@ -49,6 +52,7 @@ def method_name(facts: Facts, library: Library) -> str:
     profile = facts.get("run.profile")
     parts = [
         with_options(facts, "model", library, nested=False),
+        with_options(facts, "model.method", library),
         with_options(facts, "model.fusion", library),
         with_options(facts, "model.network", library),
         " + ".join(
@@ -82,14 +86,14 @@ def encoders(facts: Facts) -> list[str]:
 def network(facts: Facts) -> str:
     """Whether the encoders spike, over how many steps, and which it is if there is only one.
 
-    Models for sequences have one neuron for all their parts, or a network that has none.
+    Models without encoders have one neuron for all their parts, or one network that has none.
     """
     names = encoders(facts)
-    prefixes = [f"model.encoders.{name}" for name in names] or ["model", "model.network"]
-    neurons = [facts[f"{p}.neuron"] for p in prefixes if f"{p}.neuron" in facts]
+    prefixes = [f"model.encoders.{name}" for name in names] or ["model", *WHOLE]
+    neurons = [facts[f"{p}.neuron"] for p in prefixes if facts.get(f"{p}.neuron") is not None]
     steps = {facts.get(f"{p}.time_steps") for p in prefixes} - {None}
     single = [f"{names[0]} only"] if len(names) == 1 else []
-    if "model.network" in facts and not neurons:
+    if any(facts.get(whole) for whole in WHOLE) and not neurons:
         return "ANN"
     return " · ".join([*single, kind(neurons, steps)] if neurons else single)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snn_mm.analysis.report.config_facts import differing, flatten, role
+from snn_mm.analysis.report.config_facts import differing, flatten, role, select
 
 
 def test_classes_go_by_short_names_and_init_args_vanish() -> None:
@@ -50,6 +50,18 @@ def test_what_is_no_class_stays_as_it_is(value: object) -> None:
 )
 def test_role_of_a_key(key: str, expected: str | None) -> None:
     assert role(key, {"FiringRateMonitor"}) == expected
+
+
+def test_what_a_task_trains_on_is_the_method_and_a_way_of_reading_clips_is_the_data() -> None:
+    tasks = {"data": "AVE", "data.memory": 80, "data.exemplar_batch": 32, "data.protocol": "joint"}
+    assert list(select(tasks, "method", ())) == [
+        "data.memory",
+        "data.exemplar_batch",
+        "data.protocol",
+    ]
+    assert list(select(tasks, "data", ())) == ["data"]
+    clips = {"data": "AVE", "data.protocol": "iemf"}
+    assert select(clips, "data", ()) == clips
 
 
 def test_a_class_that_differs_hides_its_options() -> None:

@@ -49,3 +49,16 @@ def test_data_drawn_by_their_own_seed_do_not_differ_unless_a_seed_gives_two(
     runs = [run("1", 0, "d0"), run("2", 1, "d1"), run("3", 1, "d1")]
     assert differences(runs, frozenset()) == {}
     assert list(differences([*runs, run("4", 1, "d9")], frozenset())) == ["data fingerprint"]
+
+
+def test_what_tasks_train_on_is_the_method_and_no_difference_of_the_data(
+    make_run: MakeRun,
+) -> None:
+    def run(name: str, protocol: str, fingerprint: str) -> Any:
+        own = {"memory": 0, "protocol": protocol, "seed": 0}
+        data = {"class_path": "datamodules.IncrementalDigits", "init_args": own}
+        return read_run(make_run(f"a/{name}", data=data, environment={"data": fingerprint}))
+
+    runs = [run("1", "incremental", "d1"), run("2", "joint", "d2")]
+    assert differences(runs, frozenset()) == {}
+    assert list(differences([*runs, run("3", "joint", "d9")], frozenset())) == ["data fingerprint"]

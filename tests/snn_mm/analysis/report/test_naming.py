@@ -36,6 +36,16 @@ def name(
     return method_name(flatten(config), LIBRARY)
 
 
+def tasks(method: str, trunk: dict[str, Any]) -> dict[str, Any]:
+    """The config of a model that learns in tasks, with one network for all modalities."""
+    parts = {
+        "encoders": None,
+        "method": {"class_path": f"c.{method}"},
+        "trunk": {"class_path": "c.DualAttention", "init_args": trunk},
+    }
+    return {"class_path": "m.ContinualModule", "init_args": parts}
+
+
 def callback(class_name: str, **options: Any) -> dict[str, Any]:
     return {"class_path": f"snn_mm.callbacks.{class_name}", "init_args": options}
 
@@ -100,6 +110,11 @@ def test_equal_configs_have_no_suffix() -> None:
         (
             {"class_path": "m.SGMTModule", "init_args": {"neuron": "snn_mm.neurons.SGMTLIF"}},
             "SGMTModule · SNN",
+        ),
+        (tasks("LwF", {"neuron": None, "time_steps": 1}), "ContinualModule · LwF · ANN"),
+        (
+            tasks("SSIL", {"neuron": "snn_mm.neurons.IEMFLIF", "time_steps": 4}),
+            "ContinualModule · SSIL · SNN T=4",
         ),
         (
             {"class_path": "m.SGMTModule", "init_args": {"neuron": "torch.nn.ReLU"}},

@@ -46,7 +46,7 @@ def run(argv: list[str]) -> int:
     if options.baseline is not None and comparison.methods:
         find_baseline(comparison, options.baseline)
     published = published_numbers(options.published)
-    metric = options.metric or main_metric({name for run in runs for name in run.metrics})
+    metric = options.metric or main_metric(*(run.metrics for run in runs))
     results = Results(comparison, Metric(metric), published, options.baseline)
     document = build_document(results, options.output, options.date or today())
     for page in write_report(document, options.output, formats):
@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--format", default="md,html,latex", help="any of md,html,latex (all of them)")
     add(
-        "--metric", help=f"what is compared (the first that runs have of {', '.join(MAIN_METRICS)})"
+        "--metric",
+        help=f"what is compared (the one that most runs have of {', '.join(MAIN_METRICS)})",
     )
     add("--baseline", metavar="NAME", help="row to test against: letter or name (the first)")
     add("--by", default="", metavar="KEYS", help="config keys that make the rows, or `experiment`")

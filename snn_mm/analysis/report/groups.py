@@ -99,6 +99,16 @@ class Comparison:
         """Columns."""
         return sorted({group.dataset for group in self.groups})
 
+    def metrics(self, dataset: str) -> set[str]:
+        """Names of the final metrics that any counted run on a data set has."""
+        members = (member for group in self.ordered(dataset) for member in group.counted)
+        return {name for member in members for name in member.run.metrics}
+
+    @property
+    def all_metrics(self) -> set[str]:
+        """Names of the final metrics that any counted run has."""
+        return {name for dataset in self.datasets for name in self.metrics(dataset)}
+
     def group(self, method: str, dataset: str) -> Group | None:
         """The runs of one cell, None if there are none."""
         return self._cells.get((method, dataset))

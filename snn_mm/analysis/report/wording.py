@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -26,13 +28,26 @@ LABELS = {
 }
 """Scores of sentiment as papers write them, in the order in which tables show them."""
 
+TASK_LABELS = {
+    "average_incremental_accuracy": "AIA",
+    "average_forgetting": "AFR",
+    "average_accuracy": "AA",
+    "forgetting": "F",
+}
+"""Scores of class-incremental learning, likewise; they are of all heads and tasks together."""
+
+OF_TASK = re.compile(r"test/accuracy/task_(\d+)")
+
+FUSED_ACCURACY = "test/accuracy/fused"
+
 MAIN_METRICS = (
-    "test/accuracy/fused",
+    "test/average_incremental_accuracy",
+    FUSED_ACCURACY,
     "test/accuracy_2/fused",
     "test/accuracy_2_has0/fused",
     "test/mae/fused",
 )
-"""What runs are compared by if nobody says so: the first of them that any run has."""
+"""What runs are compared by if nobody says so: the one that most runs have, or the first such."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +65,19 @@ class Metric:
     @property
     def label(self) -> str:
         """The kind as a paper writes it: `Acc-2`, `MAE`."""
-        return LABELS.get(self.kind, self.kind)
+        return {**LABELS, **TASK_LABELS}.get(self.kind, self.kind)
+
+    @property
+    def task(self) -> int | None:
+        """The number of the task that it was measured on alone; None if it is of no single one."""
+        found = OF_TASK.fullmatch(self.name)
+        return int(found[1]) if found else None
 
     @property
     def is_share(self) -> bool:
         """Whether it is logged as a share and shown in percent."""
-        return "accuracy" in self.kind or self.kind.split("_")[0] == "f1"
+        known = ("accuracy" in self.kind, "forgetting" in self.kind)
+        return any(known) or self.kind.split("_")[0] == "f1"
 
     @property
     def lower_is_better(self) -> bool:
@@ -81,16 +103,26 @@ class Metric:
         """Mean, deviation and number as a table shows them."""
         return mean_text(summary, self.scale, self.digits)
 
+    def by_head(self, available: Collection[str]) -> Metric:
+        """What tells heads apart: the metric, if it is of one head, else their main metric.
 
-def main_metric(available: Collection[str]) -> str:
-    """The metric to compare by: the first of `MAIN_METRICS`, else any of the test.
+        Args:
+            available: names of metrics that runs have.
+        """
+        if self.name.count("/") > 1:
+            return self
+        return Metric(main_metric([name for name in available if name.count("/") > 1]))
+
+
+def main_metric(*runs: Collection[str]) -> str:
+    """The metric to compare by: that of `MAIN_METRICS` which most runs have, else any of the test.
 
     Args:
-        available: names of metrics that runs have.
+        runs: names of the metrics that each run has.
     """
-    tested = sorted(name for name in available if name.startswith("test/"))
-    known = [name for name in MAIN_METRICS if name in available]
-    return next(iter([*known, *tested]), MAIN_METRICS[0])
+    tested = Counter(name for run in runs for name in run if name.startswith("test/"))
+    known = [name for name in MAIN_METRICS if name in tested]
+    return max(known or sorted(tested) or [FUSED_ACCURACY], key=tested.__getitem__)
 
 
 def mean_text(

@@ -90,6 +90,25 @@ def test_runs_without_accuracies_are_compared_by_their_error(tmp_path: Path) -> 
     assert "| 0.2500 |" in text.split("## Runs")[1]
 
 
+def test_runs_that_learned_in_tasks_are_compared_by_their_incremental_accuracy(
+    tmp_path: Path,
+) -> None:
+    scores = {
+        "average_incremental_accuracy": 0.5,
+        "average_forgetting": 0.25,
+        "accuracy/fused": 0.1,
+    }
+    for seed in range(2):
+        path = make_run(tmp_path / "runs", seed)
+        test = {f"test/{name}": value for name, value in scores.items()}
+        (path / "results.json").write_text(json.dumps({"status": "finished", "test": test}) + "\n")
+    report(tmp_path / "runs", tmp_path / "out", "--format", "md")
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "test/average\\_incremental\\_accuracy in percent: mean" in text
+    assert "| A. IEMFModule · Concat · IEMF | 50.00 ± 0.00 (2) | 25.00 ± 0.00 (2) |" in text
+    assert "accuracy in percent over epochs" in text
+
+
 def test_a_metric_that_is_asked_for_wins(runs: Path, tmp_path: Path) -> None:
     report(runs, tmp_path / "out", "--format", "md", "--metric", "test/mae/fused")
     assert "test/mae/fused, less is better" in (tmp_path / "out" / "report.md").read_text()

@@ -10,7 +10,9 @@ from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.published import PublishedNumber, find_number
 from snn_mm.analysis.report.sections.rows import best_method, method_cell
-from snn_mm.analysis.report.sections.scores import scores_table
+from snn_mm.analysis.report.sections.scores import SCORES, scores_table
+from snn_mm.analysis.report.sections.tasks import task_table
+from snn_mm.analysis.report.sections.unimodal import unimodal_table
 from snn_mm.analysis.report.statistics import paired_test
 from snn_mm.analysis.report.wording import NOTHING, Metric, signed
 from snn_mm.errors import UserError
@@ -39,11 +41,12 @@ def results_section(results: Results) -> Section:
     """All tables of results."""
     if not results.comparison.groups:
         return Section("Results", [Text("No finished run; --all counts unfinished ones too.")])
-    blocks: list[Block] = [main_table(results)]
-    if scores := scores_table(results.comparison):
-        blocks.append(scores)
-    if unimodal := unimodal_table(results):
-        blocks.append(unimodal)
+    more = [
+        *(scores_table(results.comparison, scores) for scores in SCORES),
+        unimodal_table(results.comparison, results.metric),
+        task_table(results.comparison),
+    ]
+    blocks: list[Block] = [main_table(results), *(table for table in more if table)]
     if len(results.comparison.methods) > 1:
         blocks += [comparison_table(results), Text(TEST_NOTE)]
     return Section("Results", blocks)
@@ -93,39 +96,6 @@ def published_text(number: PublishedNumber, metric: Metric) -> str:
     """What a paper prints, where, and what has to be known of it."""
     value = f"{number.value:.2f}" if metric.is_share else f"{number.value:g}"
     return f"{number.place}: {value}{f' ({number.note})' if number.note else ''}"
-
-
-def unimodal_table(results: Results) -> Table | None:
-    """The same kind of metric for each modality alone; None if nothing was logged."""
-    comparison, metric = results.comparison, results.metric
-    family = metric.name.rpartition("/")[0] + "/"
-    columns = [
-        (dataset, name)
-        for dataset in comparison.datasets
-        for name in sibling_metrics(comparison.ordered(dataset), family, metric.name)
-    ]
-    if not columns:
-        return None
-    rows = []
-    for method in comparison.methods:
-        groups = [comparison.group(method, dataset) for dataset, _ in columns]
-        cells = [
-            Cell(metric.write(group.summary(name) if group else None))
-            for group, (_, name) in zip(groups, columns)
-        ]
-        rows.append([method_cell(comparison, method), *cells])
-    several = len(comparison.datasets) > 1
-    heads = [
-        f"{d}: {n.removeprefix(family)}" if several else n.removeprefix(family) for d, n in columns
-    ]
-    caption = f"{family}* of each modality alone{metric.unit}, mean ± standard deviation (seeds)."
-    return Table("unimodal", caption, ["Method", *heads], rows)
-
-
-def sibling_metrics(groups: Sequence[Group], family: str, without: str) -> list[str]:
-    """Final metrics of a family that any run has, but one."""
-    names = {n for group in groups for member in group.counted for n in member.run.metrics}
-    return sorted(name for name in names if name.startswith(family) and name != without)
 
 
 def comparison_table(results: Results) -> Table:

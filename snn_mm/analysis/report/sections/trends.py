@@ -22,18 +22,19 @@ FREE = (-math.inf, math.inf)
 def learning_section(comparison: Comparison, metric: Metric) -> Section:
     """Validation and training curves, a chart per modality."""
     blocks: list[Block] = []
+    shown = metric.by_head(comparison.all_metrics)
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
-        names = curve_names(groups, f"val/{metric.kind}/", f"train/{metric.kind}/")
+        names = curve_names(groups, f"val/{shown.kind}/", f"train/{shown.kind}/")
         modalities = sorted(names, key=lambda name: (name != FUSED, name))
-        panels = [learning_panel(comparison, groups, metric, dataset, m) for m in modalities]
+        panels = [learning_panel(comparison, groups, shown, dataset, m) for m in modalities]
         if panels:
             caption = (
-                f"{dataset}: {metric.label}{metric.unit} over epochs, solid on the validation set, "
+                f"{dataset}: {shown.label}{shown.unit} over epochs, solid on the validation set, "
                 "dotted on the training set; the band is one standard deviation over seeds."
             ) + left_out(comparison, dataset)
             blocks.append(Figure(caption, panels, legend(comparison, groups)))
-    nothing = f"No counted run logged val/{metric.kind}/*."
+    nothing = f"No counted run logged val/{shown.kind}/*."
     return Section("Learning curves", blocks or [Text(nothing)])
 
 

@@ -18,6 +18,8 @@ from snn_mm.analysis.report.wording import (
 )
 from snn_mm.metrics.sentiment import SCORES, Protocol
 
+AIA = "test/average_incremental_accuracy"
+
 
 @pytest.mark.parametrize(
     ("summary", "expected"),
@@ -55,6 +57,9 @@ def test_durations_are_said_as_a_person_does(seconds: float, expected: str) -> N
         ("test/f1/fused", True, False),
         ("test/f1_non0/fused", True, False),
         ("test/corr/fused", False, False),
+        ("test/average_incremental_accuracy", True, False),
+        ("test/average_forgetting", True, True),
+        ("test/accuracy/task_3", True, False),
     ],
 )
 def test_what_a_metric_is(name: str, share: bool, lower: bool) -> None:
@@ -68,6 +73,8 @@ def test_what_a_metric_is(name: str, share: bool, lower: bool) -> None:
         ("test/accuracy_2_non0/text", "Acc-2 non-zero"),
         ("val/mae/fused", "MAE"),
         ("test/accuracy/fused", "accuracy"),
+        ("test/average_incremental_accuracy", "AIA"),
+        ("test/average_forgetting", "AFR"),
     ],
 )
 def test_scores_are_labelled_as_papers_write_them(name: str, label: str) -> None:
@@ -83,6 +90,7 @@ def test_every_score_of_sentiment_has_a_label(protocol: Protocol) -> None:
     ("available", "chosen"),
     [
         (["test/mae/fused", "test/accuracy/fused"], "test/accuracy/fused"),
+        (["test/accuracy/fused", "test/average_incremental_accuracy"], AIA),
         (["test/mae/fused", "test/accuracy_2/fused"], "test/accuracy_2/fused"),
         (["test/accuracy_2_non0/fused", "test/mae/fused"], "test/mae/fused"),
         (["val/mae/fused", "test/loss", "test/corr"], "test/corr"),
@@ -93,6 +101,33 @@ def test_runs_are_compared_by_the_first_main_metric_that_is_there(
     available: list[str], chosen: str
 ) -> None:
     assert main_metric(available) == chosen
+
+
+def test_runs_of_several_kinds_are_compared_by_what_most_of_them_have() -> None:
+    tasks, plain = ["test/accuracy/fused", AIA], ["test/accuracy/fused"]
+    assert main_metric(tasks, plain, ["val/loss"]) == "test/accuracy/fused"
+    assert main_metric(tasks, tasks, ["val/loss"]) == AIA
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("test/accuracy/task_12", 12), ("test/accuracy/task_x", None), ("test/accuracy/fused", None)],
+)
+def test_a_metric_of_a_task_says_which(name: str, task: int | None) -> None:
+    assert Metric(name).task == task
+
+
+@pytest.mark.parametrize(
+    ("name", "by_head"),
+    [
+        ("test/mae/text", "test/mae/text"),
+        (AIA, "test/accuracy/fused"),
+        ("test/loss", "test/accuracy/fused"),
+    ],
+)
+def test_what_is_known_of_single_heads(name: str, by_head: str) -> None:
+    available = [AIA, "test/loss", "test/accuracy/fused", "test/mae/text"]
+    assert Metric(name).by_head(available) == Metric(by_head)
 
 
 def test_differences_keep_their_sign() -> None:

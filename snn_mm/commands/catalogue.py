@@ -21,11 +21,13 @@ BASE_CLASSES = {
     "encoders": "Encoder",
     "fusions": "Fusion",
     "networks": "SentimentNetwork",
+    "methods": "Method",
+    "trunks": "DualAttention",
     "modulations": "Modulation",
     "callbacks": "Callback",
     "datamodules": "SplitDataModule",
 }
-"""The base class that makes a class a member of a group; the first that fits wins."""
+"""The base class whose concrete kin, itself included, make up a group; the first that fits wins."""
 
 GROUPS = (
     EXPERIMENTS,
@@ -34,6 +36,8 @@ GROUPS = (
     "neurons",
     "fusions",
     "networks",
+    "methods",
+    "trunks",
     "modulations",
     "callbacks",
     "datamodules",
@@ -144,7 +148,8 @@ def _group(index: SourceIndex, cls: SourceClass) -> str | None:
     # Presets subclass spikingjelly's nodes, whose source is not read: the name has to tell.
     if cls.module == NEURON_MODULE and any(name.endswith("Node") for name in ancestors):
         return "neurons"
-    return next((group for group, base in BASE_CLASSES.items() if base in ancestors), None)
+    kin = {cls.name, *ancestors}
+    return next((group for group, base in BASE_CLASSES.items() if base in kin), None)
 
 
 def _source_files() -> Iterator[tuple[str, Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import typing
@@ -15,6 +16,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from snn_mm.continual.methods import Method
+
 OWN_PACKAGES = ("snn_mm.", "datamodules.")
 ROOTS: dict[tuple[str, ...], type] = {
     ("model",): LightningModule,
@@ -23,13 +26,20 @@ ROOTS: dict[tuple[str, ...], type] = {
     ("trainer", "logger"): Logger,
 }
 """What kind of class a key of the config holds."""
-BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Optimizer, LRScheduler)
+BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Method, Optimizer, LRScheduler)
 
 
-def nearest(word: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """The names that look most like a word, best first."""
+def nearest(word: str, names: Iterable[str], count: int = 3, cutoff: float = 0.5) -> list[str]:
+    """The names that look most like a word, best first.
+
+    Args:
+        word: what was typed.
+        names: what it may have meant.
+        count: how many at most.
+        cutoff: how alike they must be, from 0 to 1, as `difflib` counts it.
+    """
     by_lower = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=0.5)
+    found = difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=cutoff)
     return [by_lower[name] for name in found]
 
 
@@ -42,15 +52,31 @@ def subclasses(bases: Iterable[type]) -> Iterator[type]:
 
 
 def class_choices(bases: Iterable[type]) -> list[str]:
-    """Short names of the public, concrete classes below the bases, this project's first."""
-    found = {kind for kind in subclasses(bases) if is_choice(kind)}
+    """Short names of the public, concrete classes below the bases, this project's first.
+
+    A base is one itself if it is of this project: those of others, such as `Module`, do nothing.
+    """
+    bases = list(bases)
+    kinds = [*(base for base in bases if is_own(base)), *subclasses(bases)]
+    found = {kind for kind in kinds if is_choice(kind)}
     ordered = sorted(found, key=lambda kind: (not is_own(kind), kind.__name__))
     return list(dict.fromkeys(kind.__name__ for kind in ordered))
 
 
 def is_choice(kind: type) -> bool:
     """Whether a config may name a class."""
-    return not kind.__name__.startswith("_") and not inspect.isabstract(kind)
+    hidden = kind.__name__.startswith("_") or inspect.isabstract(kind)
+    return not hidden and not leaves_open(kind)
+
+
+def leaves_open(kind: type) -> bool:
+    """Whether a class of this project declares a `ClassVar` whose value a subclass has to give."""
+    return any(
+        "ClassVar" in str(hint) and not hasattr(kind, name)
+        for parent in inspect.getmro(kind)
+        if is_own(parent)
+        for name, hint in vars(parent).get("__annotations__", {}).items()
+    )
 
 
 def is_own(kind: type) -> bool:
@@ -111,10 +137,15 @@ def classes_in(hint: Any) -> Iterator[type]:
 
 
 def mapping_keys(kind: Any, parameter: str) -> list[str]:
-    """The keys that a parameter annotated with a TypedDict accepts; none for any other."""
+    """The keys of a parameter annotated with a TypedDict or a dataclass; none for any other."""
     for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
-        hints = typing.get_type_hints(getattr(parent, "__init__", parent))
+        try:
+            hints = typing.get_type_hints(getattr(parent, "__init__", parent))
+        except (NameError, TypeError):
+            continue
         for hint in (hints.get(parameter), *typing.get_args(hints.get(parameter))):
             if typing.is_typeddict(hint):
                 return list(hint.__annotations__)
+            if inspect.isclass(hint) and dataclasses.is_dataclass(hint):
+                return [field.name for field in dataclasses.fields(hint)]
     return []

@@ -24,6 +24,10 @@ give an experiment: snnmm fit --config experiments/quickstart.yaml
 what there is: snnmm list experiments"""
 
 
+ELSEWHERE = 0.75
+"""How much a key of another section must look like what was typed, from 0 to 1."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a user set, and what the parser knows.
@@ -46,6 +50,9 @@ class Settings:
         kind = self.class_at(path)
         if kind is not None:
             return list(parameters(kind))
+        above, owner = self.owner(path)
+        if owner is not None and len(path) == len(above) + 1:
+            return mapping_keys(owner, path[-1])
         prefix = "".join(f"{word}." for word in path)
         below = {key[len(prefix) :].split(".")[0] for key in self.keys if key.startswith(prefix)}
         return sorted(below)
@@ -179,6 +186,9 @@ def innermost(message: str) -> str:
 def suggest(word: str, accepted: list[str], elsewhere: list[str] | None = None) -> str:
     """A line with the nearest names, or with the first ones where none is near.
 
+    A key of another section is meant by one who typed nearly its name: there must be more of a
+    likeness than to the few that could stand in its place.
+
     Args:
         word: what was typed.
         accepted: names that could stand in its place.
@@ -187,7 +197,7 @@ def suggest(word: str, accepted: list[str], elsewhere: list[str] | None = None) 
     near = nearest(word, accepted)
     if not near and elsewhere:
         leaves = {key.rpartition(".")[2]: key for key in elsewhere}
-        near = [leaves[leaf] for leaf in nearest(word, leaves)]
+        near = [leaves[leaf] for leaf in nearest(word, leaves, cutoff=ELSEWHERE)]
     if near:
         return f"\nnearest: {', '.join(near)}"
     more = ", ..." if len(accepted) > 8 else ""

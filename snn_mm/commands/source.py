@@ -56,10 +56,26 @@ class SourceClass:
 
     @property
     def assigned(self) -> set[str]:
-        """Names the class body defines in any way; they implement an abstract method."""
-        targets = [item.targets for item in self.node.body if isinstance(item, ast.Assign)]
-        names = {target.id for group in targets for target in group if isinstance(target, ast.Name)}
-        return names | set(self.methods)
+        """Names the class body defines in any way; they implement what a base class left open."""
+        names = set(self.methods)
+        for item in self.node.body:
+            if isinstance(item, ast.Assign):
+                names |= {target.id for target in item.targets if isinstance(target, ast.Name)}
+            elif isinstance(item, ast.AnnAssign) and item.value is not None:
+                names.add(ast.unparse(item.target))
+        return names
+
+    @property
+    def left_open(self) -> set[str]:
+        """Names that a subclass has to define: abstract methods, `ClassVar`s without a value."""
+        abstract = {name for name, method in self.methods.items() if _is_abstract(method)}
+        return abstract | {
+            ast.unparse(item.target)
+            for item in self.node.body
+            if isinstance(item, ast.AnnAssign)
+            and item.value is None
+            and _last_name(item.annotation) == "ClassVar"
+        }
 
 
 @dataclass(frozen=True)
@@ -93,13 +109,12 @@ class SourceIndex:
         return {name for member in self.lineage(cls) for name in member.bases}
 
     def is_concrete(self, cls: SourceClass) -> bool:
-        """Say whether a config can name the class: public, and nothing abstract left in it."""
+        """Say whether a config can name the class: public, and nothing left open in it."""
         if cls.name.startswith("_") or {"ABC", "Protocol"} & set(cls.bases):
             return False
         missing: set[str] = set()
         for member in reversed(self.lineage(cls)):
-            missing -= member.assigned
-            missing |= {name for name, method in member.methods.items() if _is_abstract(method)}
+            missing = (missing - member.assigned) | member.left_open
         return not missing
 
     def parameters(self, cls: SourceClass) -> tuple[Parameter, ...]:

@@ -25,6 +25,7 @@ from snn_mm.callbacks.wandb_record import WandbRecord
 from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
+from snn_mm.commands.trainer_options import built, check_trainer
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import RunDirectory, find_run
@@ -87,6 +88,7 @@ class TrainCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle the run directory, before any logger or callback is made."""
         options = self.settings
+        check_trainer(options.trainer)
         self.saved_config = self._dump_for_saving()
         self.run_directory = self._choose_run(options.run, options.seed_everything)
         os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)
@@ -119,7 +121,8 @@ class TrainCLI(LightningCLI):
         plugins = as_list(trainer.plugins)
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer.plugins = [*plugins, AtomicCheckpointIO()]
-        return super().instantiate_trainer(**kwargs)
+        make = super().instantiate_trainer
+        return built(lambda: make(**kwargs))
 
     def _gather_callbacks(self, given: list[Callback]) -> list[Callback]:
         trainer = self._get(self.config_init, "trainer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from snn_mm.commands.catalogue import GROUPS, Entry, catalogue, components, expe
 from snn_mm.errors import UserError
 
 COMPONENTS = components()
+CLASS_PATH = re.compile(r"class_path: *([A-Za-z0-9]+)(?=[ ,}\n])")
 
 
 @pytest.fixture
@@ -61,6 +63,10 @@ def test_every_class_and_parameter_is_described(entry: Entry) -> None:
         ("fusions", "FiLM"),
         ("modules", "SGMTModule"),
         ("networks", "LMF"),
+        ("methods", "AVCIL"),
+        ("methods", "Finetune"),
+        ("trunks", "DualAttention"),
+        ("fusions", "QuestionFusion"),
         ("datamodules", "CHSimsV2"),
         ("modulations", "IEMF"),
         ("datamodules", "DigitsAV"),
@@ -81,7 +87,19 @@ def test_base_classes_are_not_offered() -> None:
         "SplitDataModule",
         "TaskModule",
         "SentimentNetwork",
+        "Method",
+        "AlignedFileModule",
+        "ClipDataModule",
+        "FeatureFileModule",
     }
+
+
+def test_every_class_that_an_experiment_names_is_listed() -> None:
+    """Short names are those of this project, or of torch and Lightning with a dot."""
+    files = Path(__file__).parents[3].joinpath("experiments").rglob("*.yaml")
+    named = {name for file in files for name in CLASS_PATH.findall(file.read_text())}
+    assert len(named) > 50
+    assert named <= {entry.name for entry in COMPONENTS}
 
 
 def test_entries_come_in_the_order_of_groups() -> None:

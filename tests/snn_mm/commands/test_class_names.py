@@ -1,19 +1,23 @@
 from collections.abc import Callable
 
-from lightning import Callback
+from lightning import Callback, LightningDataModule
 from torch import nn
 from torch.optim import SGD
 
+import datamodules
 import snn_mm.callbacks  # noqa: F401 - makes its classes choices
 from snn_mm.commands.class_names import (
     class_choices,
     find_class,
+    mapping_keys,
     nearest,
     parameter_bases,
     parameters,
 )
+from snn_mm.continual.dual_attention import DualAttention
+from snn_mm.continual.methods import AVCIL, Method
 from snn_mm.encoders.base import Encoder
-from snn_mm.modules import IEMFModule
+from snn_mm.modules import ContinualModule, IEMFModule
 
 
 class Parent(nn.Module):
@@ -46,6 +50,30 @@ def test_choices_leave_out_what_can_not_be_made() -> None:
     choices = class_choices([Callback])
     assert "IEMF" in choices
     assert "Modulation" not in choices
+
+
+def test_choices_leave_out_bases_whose_class_variables_a_subclass_gives() -> None:
+    datamodules.import_all()
+    choices = class_choices([LightningDataModule])
+    assert {"CremaD", "Mosi"} < set(choices)
+    assert not {"ClipDataModule", "AlignedFileModule"} & set(choices)
+
+
+def test_methods_of_class_incremental_learning_are_choices() -> None:
+    assert find_class("AVCIL") is AVCIL
+    assert parameter_bases(ContinualModule, "method") == [Method]
+    assert nearest("LWF", class_choices([Method])) == ["LwF"]
+
+
+def test_a_base_of_this_project_is_a_choice_itself() -> None:
+    assert class_choices([DualAttention]) == ["DualAttention"]
+    assert "Module" not in class_choices([nn.Module])
+
+
+def test_a_parameter_of_fields_says_which() -> None:
+    assert "batch_size" in mapping_keys(datamodules.DigitsAV, "loader")
+    assert "frames" in mapping_keys(datamodules.CremaD, "override")
+    assert mapping_keys(datamodules.DigitsAV, "root") == []
 
 
 def test_nearest_ignores_case() -> None:

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+import datamodules
+import snn_mm.modules  # noqa: F401 - makes its classes choices
 from snn_mm.commands.errors import bare_message, user_message
+from snn_mm.commands.explain import explain
 from snn_mm.errors import UserError
 
 Fails = Callable[..., str]
+
+datamodules.import_all()
 
 IN_THE_FILE = {
     "top level": ("trainer:", "trainr:", ["'trainr'", "nearest: trainer"]),
@@ -43,7 +48,8 @@ ON_THE_COMMAND_LINE = {
     "class": (["--model.optimizer", "Adm"], ["model.optimizer: no class 'Adm'", "nearest: Adam"]),
     "choice": (["--checkpoint.mode", "up"], ["checkpoint.mode: expected min or max, got 'up'"]),
     "metric": (["--checkpoint.monitor", "val/acc"], ["checkpoint.monitor", "val/accuracy/"]),
-    "trainer value": (["--trainer.devices", "0"], ["devices"]),
+    "trainer value": (["--trainer.strategy", "gloo"], ["trainer.strategy is 'gloo'", "auto, ddp"]),
+    "trainer's own": (["--trainer.profiler", "wrong"], ["trainer: ", "profiler", "simple"]),
     "data directory": (["--data.root", "missing"], ["data.root: no directory 'missing'"]),
     "corrupt clip": (["--data.bad", "true"], ["clip 'three.wav' is corrupt"]),
     "corrupt clip in a worker": (
@@ -91,6 +97,32 @@ def test_an_unknown_key_of_a_mapping_with_fixed_keys_is_named_with_the_nearest(
     message = fails("fit", "--config", str(config))
     assert "unknown key 'data.override.frame'" in message
     assert "nearest: frames" in message
+
+
+KEYS = ("model", "data", "trainer.max_time", "trainer.max_epochs")
+
+
+def explained(key: str, *entries: tuple[str, str]) -> str:
+    """What is said of an unknown key, after flags that set other keys."""
+    arguments = [f"--{name}={value}" for name, value in [*entries, (key, "1")]]
+    return explain(f"Option '{key}' is not accepted", list(KEYS), [], arguments)
+
+
+def test_an_unknown_option_of_a_method_is_told_the_options_of_its_class() -> None:
+    model = [("model", "ContinualModule"), ("model.method", "AVCIL")]
+    message = explained("model.method.lambda_i", *model)
+    assert "'model.method.lambda_i' of AVCIL" in message
+    assert "accepted: instance, class_contrast, attention" in message
+
+
+def test_a_key_of_another_section_is_shown_only_if_it_is_nearly_what_was_typed() -> None:
+    assert "nearest: trainer.max_epochs" in explained("max_epoch")
+    assert "max" not in explained("lambda_i")
+
+
+def test_an_unknown_key_of_a_dataclass_is_told_its_fields() -> None:
+    message = explained("data.loader.batchsize", ("data", "DigitsAV"))
+    assert "nearest: batch_size" in message
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def known_library() -> Library:
     defaults = {
         entry.name: {p.name: literal(p.default) for p in entry.parameters if p.default is not None}
         for entry in entries
-        if entry.group in ("modules", "fusions", "modulations")
+        if entry.group in ("modules", "methods", "fusions", "modulations")
     }
     own = {entry.name for entry in entries if entry.group == "callbacks"} - TAKE_PART
     return Library(defaults, LIGHTNING_OBSERVERS | own)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from snn_mm.analysis.report.naming import method_name
 from snn_mm.commands.report import known_library, run
 from snn_mm.errors import UserError
 
@@ -197,3 +198,8 @@ def test_a_warm_start_is_part_of_the_method_and_a_monitor_is_not() -> None:
     observers = known_library().observers
     assert "WarmStart" not in observers
     assert "FiringRateMonitor" in observers
+
+
+def test_methods_of_learning_in_tasks_are_named_by_what_is_not_default() -> None:
+    facts = {"model": "ContinualModule", "model.method": "AVCIL", "model.method.attention": 0.0}
+    assert method_name(facts, known_library()) == "ContinualModule · AVCIL(attention=0)"

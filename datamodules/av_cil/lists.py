@@ -40,6 +40,7 @@ def read_lists(folder: Path) -> Lists:
     Raises:
         UserError: a file is missing or damaged, or they contradict each other; names file and id.
     """
+    _check_there(folder)
     names = _class_names(folder / ENCODE)
     by_class, by_id = _splits(folder / BY_CLASS), _splits(folder / BY_ID)
     labelled: dict[SplitName, dict[str, int]] = {}
@@ -49,6 +50,17 @@ def read_lists(folder: Path) -> Lists:
         _check_agreement(folder / BY_ID, name, named, by_id[name])
     _check_disjoint(folder / BY_CLASS, labelled)
     return Lists(names, labelled)
+
+
+def _check_there(folder: Path) -> None:
+    """Refuse a folder without the three files, and say where they come from."""
+    missing = [name for name in (ENCODE, BY_CLASS, BY_ID) if not (folder / name).exists()]
+    if missing:
+        raise UserError(
+            f"data.data_dir (without it: a folder of data.root): {folder} has no "
+            f"{', '.join(missing)}\naccepted: a folder such as data/AVE, data/kinetics-sounds and "
+            "data/VGGSound_100 of github.com/weiguoPian/AV-CIL_ICCV2023"
+        )
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

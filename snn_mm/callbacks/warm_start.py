@@ -90,9 +90,20 @@ class WarmStart(Callback):
         if run is None or not run.best.is_file():
             raise UserError(
                 f"WarmStart.run: {path} is no run with a best checkpoint\n"
-                "accepted: a directory such as runs/quickstart/<run id>"
+                f"train it first: {training_command(path, seed)}\n"
+                "or name one that is there: a directory such as runs/quickstart/<run id>"
             )
         return run.best
+
+
+def training_command(path: Path, seed: str | None) -> str:
+    """What trains a run into a directory, which is `<root>/<name>/<run id>`, with a seed."""
+    root, name, run_id = path.parent.parent, path.parent.name or "NAME", path.name
+    seeded = f" --seed_everything {seed}" if seed else ""
+    return (
+        f"snnmm fit --config EXPERIMENT.yaml --run.root {root} --run.name {name} "
+        f"--run.id {run_id}{seeded}"
+    )
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
@@ -126,5 +137,7 @@ def load_encoder(encoder: nn.Module, state: dict[str, Tensor], modality: str, so
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserError(
-            f"WarmStart: the {modality} encoder of {source} is another: {first}"
+            f"WarmStart: the {modality} encoder of {source} is another: {first}\n"
+            f"accepted: a run whose model.encoders.{modality} has the class and sizes of this "
+            "module's; its config.yaml says them"
         ) from error

@@ -98,7 +98,7 @@ def test_missing_files_are_named(folder: Path) -> None:
     (folder / AUDIO).unlink()
     with pytest.raises(UserError, match=r"audio_pretrained_feature_dict.npy is missing"):
         make(folder).setup("fit")
-    with pytest.raises(UserError, match=r"category_encode_dict.npy is missing"):
+    with pytest.raises(UserError, match=r"elsewhere has no category_encode_dict.npy"):
         make(folder / "elsewhere").setup("fit")
 
 

@@ -57,3 +57,11 @@ def test_an_id_in_two_splits_is_named(folder: Path) -> None:
     av_cil_data.save(folder / BY_ID, by_id)
     with pytest.raises(UserError, match="'a' is in 'train' and in 'val'"):
         read_lists(folder)
+
+
+def test_of_a_missing_file_key_and_origin_are_named(folder: Path) -> None:
+    (folder / ENCODE).unlink()
+    (folder / BY_ID).unlink()
+    wanted = rf"data.data_dir .*data.root.* has no {ENCODE}, {BY_ID}\naccepted: .*github.com/weiguo"
+    with pytest.raises(UserError, match=wanted):
+        read_lists(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,15 @@ def test_a_run_that_does_not_exist_is_named(tmp_path: Path) -> None:
         WarmStart(str(tmp_path / "nowhere")).checkpoint()
 
 
+def test_for_a_run_that_does_not_exist_the_command_that_trains_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "3")
+    wanted = f"--run.root {tmp_path} --run.name base --run.id seed=3 --seed_everything 3\n"
+    with pytest.raises(UserError, match=re.escape(wanted)):
+        WarmStart(f"{tmp_path}/base/seed={{seed}}").checkpoint()
+
+
 def test_a_modality_that_the_module_lacks_is_named(
     run: Path, make_trainer: MakeTrainer, loader: DataLoader[Batch]
 ) -> None:
@@ -118,7 +128,7 @@ def test_a_modality_that_the_run_lacks_is_named(
 def test_another_encoder_is_refused_by_its_first_difference(
     run: Path, make_trainer: MakeTrainer, loader: DataLoader[Batch]
 ) -> None:
-    with pytest.raises(UserError, match=r"the a encoder of .* is another: size mismatch"):
+    with pytest.raises(UserError, match=r"a encoder of .* size mismatch.*\naccepted: .*class"):
         make_trainer(WarmStart(str(run))).fit(twin(channels=6), loader)
 
 

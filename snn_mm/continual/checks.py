@@ -13,7 +13,7 @@ from snn_mm.callbacks.best_checkpoint import BestCheckpoint
 from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.continual.methods import Method
 from snn_mm.encoders.base import Encoder
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 
 @runtime_checkable
@@ -51,8 +51,7 @@ def check_options(num_classes: int, classes_per_task: int, select: str) -> None:
             f"model.classes_per_task is {classes_per_task}, which does not divide "
             f"num_classes, {num_classes}\naccepted: {', '.join(divisors)}"
         )
-    if select not in ("best", "last"):
-        raise UserError(f"model.select is {select!r}; accepted: best, last")
+    check_choice("model.select", select, ("best", "last"))
 
 
 def check_joint(weight: float, start_epoch: int, end_epoch: int | None) -> None:
@@ -114,6 +113,22 @@ def check_epochs(trainer: Trainer, tasks: int, epochs_per_task: int) -> None:
         raise UserError(
             f"trainer.max_epochs is {trainer.max_epochs}, but {tasks} tasks of "
             f"{epochs_per_task} epochs (data.epochs_per_task) take {wanted}\naccepted: {wanted}"
+        )
+
+
+def check_stopping(trainer: Trainer) -> None:
+    """Refuse what ends a training when a metric no longer gets better.
+
+    From task to task there are more classes and every metric gets worse: the training would end in
+    the middle of the sequence without a word.
+
+    Raises:
+        UserError: names the callback and what is accepted.
+    """
+    if trainer.early_stopping_callbacks:
+        raise UserError(
+            "trainer.callbacks: EarlyStopping would end the sequence of tasks before its last one\n"
+            "accepted: none of them; model.select: best goes on from each task's best epoch"
         )
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from snn_mm.continual.checks import check_epochs, check_selection
+from snn_mm.continual.checks import check_epochs, check_selection, check_stopping
 from snn_mm.continual.evaluation import batches_on_device, evaluating
 from snn_mm.continual.growth import resize, row_generator
 from snn_mm.continual.record import MatrixRecord
@@ -96,6 +96,7 @@ class TaskSequenceModule(MultimodalModule):
             check_strategy(self.trainer)
             tasks = self.total_classes // self.classes_per_task
             check_epochs(self.trainer, tasks, self.data.epochs_per_task)
+            check_stopping(self.trainer)
             check_selection(self.trainer, SELECTION)
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from task_watching import Stop, Watch, known
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -214,3 +214,8 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         fit_tasks(data=data, **options)
+
+
+def test_early_stopping_is_refused(fit_tasks: Fit) -> None:
+    with pytest.raises(UserError, match=r"trainer\.callbacks: EarlyStopping .*\naccepted: none"):
+        fit_tasks(EarlyStopping("val/loss"))

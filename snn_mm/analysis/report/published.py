@@ -26,7 +26,9 @@ class PublishedNumber:
         value: as printed: accuracies in percent.
         module: our class of module; `fusion` our class of fusion.
         modulations: our callbacks, by class name.
-        options: further values that a config must have, by dotted key below model or callbacks.
+        data: our data module, where its name is not that of the data set.
+        options: further values that a config must have, by dotted key: below model or callbacks, or
+            whole.
         note: what a reader has to know, such as a misprint.
     """
 
@@ -40,6 +42,7 @@ class PublishedNumber:
     module: str = ""
     fusion: str = ""
     modulations: Sequence[str] = ()
+    data: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     note: str = ""
 
@@ -87,7 +90,7 @@ def describes(number: PublishedNumber, facts: Facts, metric: str, library: Libra
     """
     used = {plain(name) for name in modulations(facts, library)}
     return (
-        plain(number.dataset) == plain(facts.get("data"))
+        plain(number.data or number.dataset) == plain(facts.get("data"))
         and number.metric in metric.split("/")
         and network(facts).split(" ")[0] == number.network
         and plain(number.module) == plain(facts.get("model"))
@@ -103,4 +106,5 @@ def plain(name: object) -> str:
 
 
 def _option(facts: Facts, key: str) -> Any:
-    return facts.get(f"model.{key}", facts.get(f"{CALLBACKS}{key}"))
+    places = (f"model.{key}", f"{CALLBACKS}{key}", key)
+    return next((facts[place] for place in places if place in facts), None)

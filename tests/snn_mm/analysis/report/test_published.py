@@ -72,6 +72,48 @@ def test_no_number_stands_beside_another_method(
     assert find_number(numbers, config, METRIC, Library()) is None
 
 
+def in_tasks(method: str, dataset: str, *callbacks: str, **changes: Any) -> dict[str, Any]:
+    config = facts("ReLU", *callbacks, model="ContinualModule", data="ClassIncremental")
+    own = {"model.fusion": "Added", "model.method": method, "data.dataset": dataset}
+    return {**config, **own, **changes}
+
+
+@pytest.mark.parametrize(
+    ("config", "metric", "value"),
+    [
+        (in_tasks("LwF", "ave"), "average_incremental_accuracy", 54.06),
+        (in_tasks("SSIL", "ks", "IEMF"), "average_forgetting", 5.45),
+        (in_tasks("AVCIL", "vs100", "IEMF"), "average_incremental_accuracy", 70.76),
+        (in_tasks("AVCIL", "ave", "IEMF"), "accuracy/fused", None),
+        (in_tasks("Finetune", "ave"), "average_incremental_accuracy", None),
+    ],
+)
+def test_methods_of_learning_in_tasks_are_told_apart(
+    numbers: list[PublishedNumber], config: dict[str, Any], metric: str, value: float | None
+) -> None:
+    found = find_number(numbers, config, f"test/{metric}", Library())
+    assert (found and found.value) == value
+
+
+@pytest.mark.parametrize(
+    ("encoder", "callbacks", "joint_weight", "value"),
+    [("PooledFrames", (), 0.0, 70.24), ("GroundedFrames", ("IEMF",), 1.0, 71.36)],
+)
+def test_question_answering_has_its_overall_accuracy(
+    numbers: list[PublishedNumber],
+    encoder: str,
+    callbacks: tuple[str, ...],
+    joint_weight: float,
+    value: float,
+) -> None:
+    own = {"model.fusion": "QuestionFusion", "model.encoders.visual": encoder}
+    config = facts("ReLU", *callbacks, model="AVQAModule", data="MusicAVQA", **own)
+    config["model.joint_weight"] = joint_weight
+    found = find_number(numbers, config, METRIC, Library())
+    assert found is not None
+    assert found.value == value
+
+
 def test_a_number_of_another_metric_does_not_count(numbers: list[PublishedNumber]) -> None:
     assert find_number(numbers, facts("IEMFLIF", "IEMF"), "test/loss", Library()) is None
 

@@ -1,13 +1,14 @@
-"""The training order, and the epoch that each sample is drawn in."""
+"""The training order with the epoch of each draw, and what a rank evaluates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Sized
+from typing import Any, cast
 
 from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.split import Draw, Sample
+from snn_mm.errors import UserError
 
 
 class EpochSampler(DistributedSampler[Sample]):
@@ -21,3 +22,38 @@ class EpochSampler(DistributedSampler[Sample]):
     def __iter__(self) -> Iterator[Draw]:  # type: ignore[override]
         order = cast("Iterator[int]", super().__iter__())
         return (Draw(self.epoch, index) for index in order)
+
+
+class ShareSampler(DistributedSampler[Any]):
+    """Every R-th sample from this rank's on, in the order of the split: all ranks, each once.
+
+    Other than with torch's `DistributedSampler`, which Lightning would put in, no sample is
+    repeated to fill the last batch, so that a metric added over the ranks is that of one process.
+    Ranks may differ by one batch: between two of them no rank may wait for another, which holds
+    under DDP (only the first forward pass of an evaluation sends buffers) and not for strategies
+    that spread the weights. A subclass, for Lightning replaces any other sampler.
+
+    Args:
+        samples: the split.
+        num_replicas: R.
+        rank: which of the R.
+
+    Raises:
+        UserError: a rank would get nothing, and all others would wait for it.
+    """
+
+    def __init__(self, samples: Sized, num_replicas: int, rank: int) -> None:
+        super().__init__(samples, num_replicas, rank, shuffle=False)  # type: ignore[arg-type]
+        if len(samples) < num_replicas:
+            raise UserError(
+                f"trainer.devices: {num_replicas} ranks can't share {len(samples)} samples to "
+                f"evaluate\naccepted: up to {len(samples)} ranks"
+            )
+        self.share = range(rank, len(samples), num_replicas)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.share)
+
+    def __len__(self) -> int:
+        """Number of samples of this rank."""
+        return len(self.share)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
+from lightning.pytorch.strategies import DDPStrategy
+from torch.utils.data import DataLoader, Sampler
 
-from datamodules.sampler import EpochSampler
+from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
@@ -66,7 +67,8 @@ class SplitDataModule(LightningDataModule, ABC):
     """Base of every data module: load a split, say what a batch of it is.
 
     The training order depends on `(seed, epoch)` alone, so that a run resumed at the start of an
-    epoch sees what the uninterrupted run saw; validation and test keep the order of the split.
+    epoch sees what the uninterrupted run saw; validation and test keep the order of the split, and
+    under DDP each rank has its share of them, every sample once over all ranks.
     It also works without a trainer: `dm.setup("fit"); next(iter(dm.train_dataloader()))`.
 
     Args:
@@ -139,20 +141,28 @@ class SplitDataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return validation batches in fixed order."""
-        return self._loader(self.split("val"))
+        return self._evaluation_loader(self.split("val"))
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return test batches in fixed order."""
-        return self._loader(self.split("test"))
+        return self._evaluation_loader(self.split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the test batches: what `predict` writes can be compared with the labels."""
         return self.test_dataloader()
 
+    def _evaluation_loader(self, split: Source) -> DataLoader[Any]:
+        """Wrap a split in its own order: under DDP this rank's share, otherwise all of it."""
+        trainer = self.trainer
+        # Strategies that spread the weights need equally many batches: Lightning repeats samples.
+        if trainer is None or not isinstance(trainer.strategy, DDPStrategy):
+            return self._loader(split)
+        return self._loader(split, ShareSampler(split, trainer.world_size, trainer.global_rank))
+
     def _loader(
         self,
         split: Source,
-        sampler: EpochSampler | None = None,
+        sampler: Sampler[Any] | None = None,
         drop_last: bool = False,
     ) -> DataLoader[Any]:
         """Wrap a split; without a sampler the order is that of the split."""

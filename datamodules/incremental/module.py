@@ -149,11 +149,11 @@ class IncrementalDataModule(MultimodalDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation samples of all classes seen so far."""
-        return self.task_dataloader("val", range(self.task + 1))
+        return self._evaluation_loader(self._of_tasks("val", range(self.task + 1)))
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return the test samples of all classes seen so far."""
-        return self.task_dataloader("test", range(self.task + 1))
+        return self._evaluation_loader(self._of_tasks("test", range(self.task + 1)))
 
     def task_dataloader(self, split: SplitName, tasks: Iterable[int]) -> DataLoader[Any]:
         """Return the samples of some tasks, in the order of the split; each rank gets all of them.
@@ -162,10 +162,7 @@ class IncrementalDataModule(MultimodalDataModule):
             split: `train`, `val` or `test`.
             tasks: numbers of the tasks.
         """
-        source = self._labelled(split)
-        classes = [label for task in tasks for label in self.task_classes(task)]
-        rows = np.flatnonzero(np.isin(source.labels, classes))
-        return self._loader(Selection(source, rows))
+        return self._loader(self._of_tasks(split, tasks))
 
     def exemplars(self, task: int) -> Rows:
         """Return the rows of the training split that the memory holds during a task."""
@@ -194,6 +191,12 @@ class IncrementalDataModule(MultimodalDataModule):
     def resume_options(self) -> dict[str, object]:
         """Return the options that a checkpoint is tied to."""
         return {**IncrementalDataModule.content_options(self), "seed": self.seed}
+
+    def _of_tasks(self, split: SplitName, tasks: Iterable[int]) -> Selection:
+        """Pick the samples of some tasks, in the order of the split."""
+        source = self._labelled(split)
+        classes = [label for task in tasks for label in self.task_classes(task)]
+        return Selection(source, np.flatnonzero(np.isin(source.labels, classes)))
 
     def _labelled(self, name: SplitName) -> SampleSource:
         return cast("SampleSource", self.split(name))

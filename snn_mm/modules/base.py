@@ -195,4 +195,4 @@ class MultimodalModule(TaskModule):
         for name in logits:
             shown = (stage, name) == ("val", FUSED)
             self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=shown, **options)
-        self.log(f"{stage}/loss", loss, sync_dist=True, **options)
+        self.log_mean(f"{stage}/loss", loss, len(target))

@@ -95,7 +95,7 @@ class GroundingModule(TaskModule):
             flat = logits.detach().reshape(-1, CLASSES)  # [L, N, 2] -> [L * N, 2]
             accuracy.update(flat, torch.full((len(flat),), truth, device=flat.device))
         self.log(f"{stage}/accuracy/{FUSED}", accuracy, prog_bar=stage == "val", **options)
-        self.log(f"{stage}/loss", loss, sync_dist=True, **options)
+        self.log_mean(f"{stage}/loss", loss, size)
         return loss * self.share_of_union(size) if stage == "train" else loss
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:

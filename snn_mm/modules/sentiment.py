@@ -143,9 +143,7 @@ class SentimentModule(TaskModule):
         for head, metric in self.metrics(stage).items():
             metric.update(scores[head].detach().float(), targets[head])
         loss = reduce(add, terms.values())
-        self.log(
-            f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True
-        )
+        self.log_mean(f"{stage}/loss", loss, size)
         return loss * self.share_of_union(size) if stage == "train" else loss
 
     def on_train_epoch_end(self) -> None:

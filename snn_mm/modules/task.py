@@ -129,5 +129,14 @@ class TaskModule(LightningModule, ABC):
 
     def log_terms(self, terms: LossTerms, samples: int) -> None:
         """Log the summands as they are before modulations weigh them."""
-        named = {f"train/loss/{name}": term.detach() for name, term in terms.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=samples, sync_dist=True)
+        for name, term in terms.items():
+            self.log_mean(f"train/loss/{name}", term.detach(), samples)
+
+    def log_mean(self, name: str, value: Tensor, samples: int) -> None:
+        """Log a mean over the samples of a batch, in the end over those of all batches and ranks.
+
+        Lightning averages the count of samples over the ranks too, and rounds that of an integer
+        down: of two ranks with three and two samples the mean would be 5/4 of what it is.
+        """
+        count: Any = float(samples)
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)

@@ -1,0 +1,109 @@
+"""Validate in a training, then test, on DEVICES ranks; write the metrics of each rank.
+
+Called by test_evaluation_ddp.py: `python ddp_evaluation.py DEVICES DIRECTORY`. Five samples in
+batches of one: of two ranks one has three batches and the other two. The encoders give DDP buffers
+to send; nothing is learned, so that any number of ranks has the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torch.optim import SGD
+
+from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.split import Split
+from snn_mm.callbacks import IEMF, CoefficientMonitor, FiringRateMonitor
+from snn_mm.encoders.base import Encoder
+from snn_mm.fusion import Concat
+from snn_mm.modules import IEMFModule
+
+SIZES = {"train": 8, "val": 5, "test": 5}
+
+
+class Points(MultimodalDataModule):
+    """Noise of three classes."""
+
+    modalities = ("audio", "visual")
+    class_names = ("a", "b", "c")
+
+    def load_split(self, name: SplitName) -> Split:
+        size, generator = SIZES[name], torch.Generator().manual_seed(len(name))
+        arrays = {m: torch.randn(size, 4, generator=generator).numpy() for m in self.modalities}
+        labels = (torch.arange(size) % 3).numpy()
+        return Split.aligned(arrays, labels, [f"{name}{index}" for index in range(size)])
+
+
+class Scaled(Encoder):
+    """`[N, C]` to `[1, N, D]`, with a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feature_dim, self.time_steps = 4, 1
+        self.scale: Tensor
+        self.register_buffer("scale", torch.full((4,), 2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = (x * self.scale).unsqueeze(0)  # [1, N, D]
+        return features
+
+
+class Seen(Callback):
+    """The metrics of the validations in training, and how many batches this rank had in all."""
+
+    def __init__(self) -> None:
+        self.metrics: list[dict[str, float]] = []
+        self.batches = 0
+
+    def on_validation_batch_end(self, *given: object) -> None:
+        self.batches += 1
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.metrics.append(plain(trainer))
+
+
+def plain(trainer: Trainer) -> dict[str, float]:
+    return {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+
+
+def main(devices: int, directory: Path) -> None:
+    torch.manual_seed(0)
+    encoders: dict[str, Encoder] = {"audio": Scaled(), "visual": Scaled()}
+    module = IEMFModule(encoders, Concat, 3, optimizer=partial(SGD, lr=0.0))
+    seen = Seen()
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        max_epochs=2,
+        num_sanity_val_steps=0,
+        logger=False,
+        callbacks=[IEMF(), CoefficientMonitor(), FiringRateMonitor(), seen],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=directory,
+    )
+    data = Points(loader=LoaderOptions(batch_size=1))
+    trainer.fit(module, data)
+    trainer.test(module, data, verbose=False)
+    tested = {name: value for name, value in plain(trainer).items() if name.startswith("test/")}
+    validated = [{k: v for k, v in each.items() if k.startswith("val/")} for each in seen.metrics]
+    record = {"validated": validated, "tested": tested, "batches": seen.batches}
+    name = f"{devices}-{trainer.global_rank}.json"
+    (directory / name).write_text(json.dumps(record))
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,31 @@
+"""Two ranks of unequal shares against one process: each sample is evaluated once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ddp_evaluation
+import pytest
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return metrics and number of batches by `<ranks>-<rank>`."""
+    folder = tmp_path_factory.mktemp("ddp")
+    script = Path(__file__).with_name("ddp_evaluation.py")
+    command = [sys.executable, str(script), "2", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    ddp_evaluation.main(1, folder)
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+@pytest.mark.slow
+def test_metrics_of_two_ranks_are_those_of_one_process(records: dict[str, dict[str, Any]]) -> None:
+    one = records["1-0"]
+    assert [records[rank]["batches"] for rank in ("1-0", "2-0", "2-1")] == [10, 6, 4]
+    for rank in ("2-0", "2-1"):
+        assert records[rank]["tested"] == pytest.approx(one["tested"], rel=1e-6)
+        for own, expected in zip(records[rank]["validated"], one["validated"], strict=True):
+            assert own == pytest.approx(expected, rel=1e-6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -15,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.balance.lfm import divergence, hyper_gradient
 from snn_mm.contracts import FUSED, Batch, FusionOutput
 from snn_mm.errors import UserError
+from snn_mm.modes import evaluating
 
 Gradients = tuple[Tensor, ...]
 
@@ -100,15 +99,3 @@ def gradients_of(loss: Tensor, parameters: list[nn.Parameter]) -> Gradients:
     return torch.autograd.grad(
         loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
     )
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation mode, and each of its parts back into its own mode after."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training

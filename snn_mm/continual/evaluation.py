@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from lightning import Trainer
-from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from snn_mm.contracts import Batch
@@ -31,15 +29,3 @@ def batches_on_device(loader: DataLoader[Any], trainer: Trainer) -> Iterator[Bat
     for batch in share_of_rank(loader, trainer.global_rank, trainer.world_size):
         converted = trainer.precision_plugin.convert_input(batch)
         yield trainer.strategy.batch_to_device(converted)
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation mode, and each of its parts back into its own mode after."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from snn_mm.continual.checks import check_epochs, check_selection, check_stopping
-from snn_mm.continual.evaluation import batches_on_device, evaluating
+from snn_mm.continual.evaluation import batches_on_device
 from snn_mm.continual.growth import resize, row_generator
 from snn_mm.continual.record import MatrixRecord
 from snn_mm.continual.renewal import check_strategy, renew_training
@@ -22,6 +22,7 @@ from snn_mm.continual.teacher import Teacher, look
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
 from snn_mm.metrics.continual import TaskAccuracies, continual_scores
+from snn_mm.modes import evaluating
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.task import Stage

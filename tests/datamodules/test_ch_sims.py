@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
 from pathlib import Path
@@ -69,9 +70,8 @@ def test_the_fingerprint_follows_content_and_options(root: Path, content: Conten
 
 def test_a_pickled_split_maps_its_arrays_anew(root: Path) -> None:
     split = CHSimsV2(str(root), standardise=True).split("train")
-    data = pickle.dumps(split)
-    assert len(data) < 1000
-    again = pickle.loads(data)  # noqa: S301
+    assert len(pickle.dumps(split)) < 1000
+    again = copy.deepcopy(split)  # made by the methods that unpickling calls
     assert torch.equal(again[3].inputs["audio"], split[3].inputs["audio"])
     assert isinstance(again.arrays["text"], np.memmap)
 

@@ -68,7 +68,13 @@ def settle_definition(sweep: Sweep, facts: Facts, extend: bool) -> None:
 
 
 def has_grown(key: str, before: Facts, now: Facts) -> bool:
-    """Whether a fact is an axis that kept its values and got more."""
+    """Whether a fact is an axis that kept its values and got more, or of a file that is new.
+
+    A new file can only be a new value of an axis: flags that differ are a fact of their own.
+    """
+    file, is_of_file, _ = key.partition(": ")
+    if is_of_file:
+        return not any(other.startswith(f"{file}: ") for other in before)
     return key.startswith("--") and set(before.get(key) or ["none"]) < set(now.get(key, []))
 
 

@@ -76,3 +76,20 @@ def test_files_of_the_grid_count_too(make_sweep: Callable[..., Sweep]) -> None:
     assert describe(make_sweep("config=b.yaml"))["b.yaml: model.fusion"] == "Gated"
     with pytest.raises(UserError, match=r"missing\.yaml: no such file"):
         describe(make_sweep("config=missing.yaml"))
+
+
+def test_a_new_file_of_the_grid_is_growth_and_a_changed_one_is_not(
+    make_sweep: Callable[..., Sweep],
+) -> None:
+    Path("b.yaml").write_text("model: {fusion: Gated}\n")
+    Path("c.yaml").write_text("model: {fusion: FiLM}\n")
+    sweep, more = make_sweep("config=b.yaml"), make_sweep("config=b.yaml,c.yaml")
+    settle(sweep)
+    sweep.cells()[0].run.create()
+    sweep.cells()[0].run.results.write_text('{"status": "running"}')
+    with pytest.raises(UserError, match="--extend adds"):
+        settle(more)
+    settle(more, extend=True)
+    Path("b.yaml").write_text("model: {fusion: Sum}\n")
+    with pytest.raises(UserError, match=r"b\.yaml: model\.fusion: Gated -> Sum"):
+        settle(more, extend=True)

@@ -107,3 +107,19 @@ def test_wrong_options_are_named() -> None:
         AVCIL(instance=-1.0)
     with pytest.raises(UserError, match="accepted: all, block"):
         Finetune(softmax="none")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("last", [[0, 0], [2, 3]], ids=["one old class missing", "no exemplar"])
+def test_a_batch_may_lack_exemplars_of_old_classes(last: list[int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    spatial = torch.rand(2, 4, 2, 3, 5, generator=generator, dtype=torch.float64).softmax(3)
+    temporal = torch.rand(2, 4, 2, 5, generator=generator, dtype=torch.float64).softmax(2)
+    maps = [AttentionMaps(*pair) for pair in zip(spatial, temporal, strict=True)]
+    step = make_step(joint=1.0, attention=maps[0], taught_attention=maps[1])
+    step = step._replace(target=torch.tensor([3, 2, *last]))
+    terms = AVCIL().terms(step)
+    assert all(bool(term.isfinite()) for term in terms.values())
+    if last == [2, 3]:
+        assert float(terms["attention"]) == 0.0
+        expected = cross_entropy(step.logits[FUSED][:, 2:], step.target - 2)
+        torch.testing.assert_close(terms[FUSED], expected)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from datamodules.extract.options import PitchTracker, Variant
 from datamodules.prepare.media import read_extent
 from datamodules.prepare.sound import read_sound
-from datamodules.prepare.store import FULL_SCALE
+from datamodules.prepare.store import to_wave
 
 Features = NDArray[np.float32]
 
@@ -110,6 +110,6 @@ def read_wave(path: Path) -> NDArray[np.float32]:
     """
     read_extent(path)
     rate, samples = read_sound(path, 0.0, None)
-    wave = samples.astype(np.float32) / np.float32(FULL_SCALE)
+    wave = to_wave(samples)
     resampled: NDArray[np.float32] = librosa.resample(wave, orig_sr=rate, target_sr=SAMPLE_RATE)
     return resampled

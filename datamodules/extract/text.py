@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from datamodules.packages import is_installed
 from snn_mm.errors import UserError
 
 PACKAGE = "transformers"
@@ -68,7 +68,7 @@ def check_encoder(directory: Path) -> None:
         pickled = ", ".join(sorted(path.name for path in directory.glob("*.bin")))
         why = f"only {pickled}, a pickle, which is never loaded" if pickled else "no weights"
         raise UserError(f"text encoder {directory} has {why}; {ACCEPTED}.")
-    if not _is_installed():
+    if not is_installed(PACKAGE):
         raise UserError('text features need transformers: run `pip install "snn_mm[text]"`.')
 
 
@@ -98,13 +98,6 @@ def _load(directory: Path) -> tuple[Any, Any, dict[str, Any]]:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"text encoder {directory}: {reason}\n{ACCEPTED}") from error
     return tokenizer, model, loading
-
-
-def _is_installed() -> bool:
-    try:
-        return importlib.util.find_spec(PACKAGE) is not None
-    except ValueError:  # a module without a specification, as a stub has
-        return False
 
 
 def _refuse_missing(directory: Path, loading: dict[str, Any]) -> None:

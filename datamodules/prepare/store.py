@@ -101,7 +101,7 @@ class ClipStore:
         clip = self._clips[row]
         size = int(clip["samples"]) * SOUND_TYPE.itemsize
         data = _read(self._sound_file, int(clip["sound_at"]), size)
-        return np.frombuffer(data, SOUND_TYPE).astype(np.float32) / np.float32(FULL_SCALE)
+        return to_wave(np.frombuffer(data, SOUND_TYPE))
 
     def frame_count(self, row: int) -> int:
         """Return the number of frames of a clip."""
@@ -163,6 +163,11 @@ class ClipStore:
             and int(sound_end.max()) <= (self.directory / SOUND_DATA).stat().st_size
             and int(frames_end.max()) <= (self.directory / FRAME_DATA).stat().st_size
         )
+
+
+def to_wave(sound: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Return stored sound `[samples]` as a wave between -1 and 1."""
+    return sound.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def _open_array(path: Path) -> NDArray[Any]:

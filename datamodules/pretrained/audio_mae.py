@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from datamodules.prepare.clip import UnreadableClipError
 from datamodules.prepare.media import read_extent
 from datamodules.prepare.sound import read_sound
-from datamodules.prepare.store import FULL_SCALE
+from datamodules.prepare.store import to_wave
 from datamodules.pretrained.front_ends import (
     FRAMES,
     FRONT_ENDS,
@@ -77,8 +77,7 @@ class AudioMAE:
         rate, sound = read_sound(path, 0.0, SECONDS)
         if len(sound) < 2 * WINDOW * rate:  # one window may be too short once it is resampled
             raise UnreadableClipError(f"{path.name} has only {len(sound) / rate:.3f} s of sound")
-        wave = sound.astype(np.float32) / np.float32(FULL_SCALE)
-        return log_mel(wave, rate, self._front_end)
+        return log_mel(to_wave(sound), rate, self._front_end)
 
     @torch.inference_mode()
     def encode(self, content: Tensor) -> NDArray[np.float32]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
+from datamodules.packages import is_installed
 from snn_mm.errors import UserError
 
 
@@ -13,9 +12,5 @@ def require_package(package: str, network: str) -> None:
     Raises:
         UserError: it is not installed; says how to install it.
     """
-    try:
-        found = find_spec(package) is not None
-    except ValueError:  # a module without a specification, as a stub has
-        found = False
-    if not found:
+    if not is_installed(package):
         raise UserError(f"{network} needs {package}: run `pip install {package}`.")

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.balance.lfm import divergence, hyper_gradient
 from snn_mm.contracts import FUSED, Batch, FusionOutput
 from snn_mm.errors import UserError
-from snn_mm.modes import evaluating
+from snn_mm.evaluation import evaluating, on_device
 
 Gradients = tuple[Tensor, ...]
 
@@ -52,8 +52,7 @@ def held_out_batch(trainer: Trainer, samples: int, asked_by: str) -> Batch:
         )
     loader = loaders[0] if isinstance(loaders, list | tuple) else loaders
     with isolate_rng():
-        batch = trainer.precision_plugin.convert_input(next(iter(loader)))
-    batch = trainer.strategy.batch_to_device(batch)
+        batch = on_device(next(iter(loader)), trainer)
     count = min(samples, len(batch["target"])) // 2 * 2
     if not count:
         raise UserError(f"{asked_by}: a validation batch needs at least two samples, got one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 from lightning import Trainer
@@ -38,8 +37,8 @@ class Tasks(Protocol):
         """The task that an epoch belongs to."""
         ...
 
-    def task_dataloader(self, split: Any, tasks: Iterable[int]) -> DataLoader[Any]:
-        """The samples of some tasks."""
+    def test_dataloader(self) -> DataLoader[Any]:
+        """The test samples of all classes seen so far; under DDP a rank's share of them."""
         ...
 
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from snn_mm.continual.checks import check_epochs, check_selection, check_stopping
-from snn_mm.continual.evaluation import batches_on_device
 from snn_mm.continual.growth import resize, row_generator
 from snn_mm.continual.record import MatrixRecord
 from snn_mm.continual.renewal import check_strategy, renew_training
@@ -21,8 +20,8 @@ from snn_mm.continual.selection import BestOfTask, State, copied_weights
 from snn_mm.continual.teacher import Teacher, look
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
+from snn_mm.evaluation import evaluating, on_device
 from snn_mm.metrics.continual import TaskAccuracies, continual_scores
-from snn_mm.modes import evaluating
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.task import Stage
@@ -165,11 +164,11 @@ class TaskSequenceModule(MultimodalModule):
 
     @torch.no_grad()
     def test_tasks(self) -> None:
-        """Count the right predictions on the test samples of all classes seen."""
+        """Count the right predictions on this rank's share of the test samples of classes seen."""
         self.row.reset()
-        loader = self.data.task_dataloader("test", range(self.task + 1))
         with evaluating(self), isolate_rng(), self.trainer.precision_plugin.forward_context():
-            for batch in batches_on_device(loader, self.trainer):
+            for given in self.data.test_dataloader():
+                batch = on_device(given, self.trainer)
                 logits = self.readout(self(batch["inputs"]))
                 self.row.update(logits[FUSED].argmax(dim=-1), batch["target"])
 

@@ -1,11 +1,14 @@
-"""Training and evaluation mode of modules."""
+"""Evaluating a module in the middle of a training, which goes on as if nothing had been."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lightning import Trainer
 from torch import nn
+
+from snn_mm.contracts import Batch
 
 
 @contextmanager
@@ -18,3 +21,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes.items():
             part.training = training
+
+
+def on_device(batch: Batch, trainer: Trainer) -> Batch:
+    """A batch in the precision and on the device of a training."""
+    moved: Batch = trainer.strategy.batch_to_device(trainer.precision_plugin.convert_input(batch))
+    return moved

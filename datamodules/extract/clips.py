@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import ExtractOptions
-from datamodules.prepare.clip import Clip
+from datamodules.prepare.clip import Clip, UnreadableClipError
 
 
 def extract_clip(clip: Clip, options: ExtractOptions, cache: FeatureCache) -> None:
     """Put what is not yet in the cache there.
 
     Raises:
-        UnreadableClipError: the clip or OpenFace's table of it is missing or damaged.
+        UnreadableClipError: the clip or OpenFace's table of it is missing or damaged, or
+            features are not finite.
     """
     for modality, key in clip_keys(clip, options).items():
         if not cache.has(modality, clip.id, key):
-            cache.put(modality, clip.id, key, _features(modality, clip, options))
+            features = _features(modality, clip, options)
+            if not np.isfinite(features).all():
+                raise UnreadableClipError(f"its {modality} features hold NaN or infinity")
+            cache.put(modality, clip.id, key, features)
 
 
 def clip_keys(clip: Clip, options: ExtractOptions) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.extract.options import ALL_GROUPS, GROUPS
-from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.clip import ClipNote, UnreadableClipError
 
 HOW = "OpenFace is not part of snn_mm: FeatureExtraction -f CLIP -out_dir DIR writes CLIP.csv"
 
@@ -45,6 +46,9 @@ def read_openface(
     if (np.diff(frame) <= 0).any():
         raise UnreadableClipError(f"{path.name} is of several faces; accepted are tables of one")
     tracked = (success == 1) & np.isfinite(features).all(axis=1)
+    if (tracked != (success == 1)).any():
+        reason = "NaN in frames with a face; they count as frames without one"
+        warnings.warn(ClipNote(reason, path.name), stacklevel=2)
     return _mean_of_tracked(features, tracked, frames_per_step)
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.labels import Utterance
 from datamodules.extract.options import ExtractOptions
@@ -42,7 +44,7 @@ def encode_transcripts(
         watch: is told how far the work is.
 
     Raises:
-        UserError: the encoder can't be loaded.
+        UserError: the encoder can't be loaded, or gives what is not finite.
     """
     from datamodules.extract.text import TextEncoder, encoder_digest  # needs torch
 
@@ -57,6 +59,11 @@ def encode_transcripts(
     for start in range(0, len(to_do), BATCH):
         batch = to_do[start : start + BATCH]
         for utterance, states in zip(batch, encoder.encode([u.text for u in batch]), strict=True):
+            if not np.isfinite(states).all():
+                raise UserError(
+                    f"{directory} gives NaN or infinity for the transcript of clip "
+                    f"'{utterance.clip.id}'; accepted are weights without such."
+                )
             cache.put("text", utterance.clip.id, keys[utterance.clip.id], states)
         watch(len(utterances) - len(to_do) + start + len(batch), len(utterances), 0)
     return len(to_do)

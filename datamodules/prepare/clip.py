@@ -49,3 +49,19 @@ class DecodedClip:
 
 class UnreadableClipError(Exception):
     """A clip can't be decoded; the message is the reason in a few words."""
+
+
+class ClipNote(UserWarning):
+    """What a user should know of a file that was decoded all the same.
+
+    Args:
+        reason: in a few words, the same for every file that it is true of.
+        name: of the file.
+    """
+
+    def __init__(self, reason: str, name: str) -> None:
+        super().__init__(reason, name)  # workers send notes to their parent as they are
+        self.reason, self.name = reason, name
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"

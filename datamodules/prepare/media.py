@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
 
-from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.clip import ClipNote, UnreadableClipError
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,ogg,wav,w64,aiff,"
@@ -20,6 +21,10 @@ FORMATS = (
 
 COMPLETE_SHARE = 0.9
 """A file whose data end before this share of the length it declares has been cut off."""
+
+PLACEHOLDERS = (range(1), range(2**31 - 2**16, 2**31 + 2**16), range(2**32 - 2**16, 2**32))
+"""Lengths in a header of what is written to a pipe, where none can be filled in at the end: 0, or
+near the largest of 32 bits (0x7ffff000 by SoX, 0x80000000 by arecord, 0xffffffff by FFmpeg)."""
 
 SLACK = 0.5
 """Seconds that may be missing anyway: some formats don't say how long the last packet lasts."""
@@ -88,13 +93,35 @@ def _refuse_short_riff(path: Path) -> None:
     """Refuse a WAV or AVI of fewer bytes than it declares: FFmpeg takes what is there for all."""
     try:
         with path.open("rb") as file:
-            head, size = file.read(8), path.stat().st_size
+            declared, size = _riff_content(file), path.stat().st_size
     except OSError as error:
         raise UnreadableClipError(f"{path.name}: {error.strerror}") from error
-    declared = int.from_bytes(head[4:], "little") + 8
-    # Programs that write into a pipe leave the size at its largest value.
-    if head[:4] == b"RIFF" and declared < 2**32 and size < COMPLETE_SHARE * declared:
-        raise UnreadableClipError(f"{path.name} is cut off: it has {size:,} of {declared:,} bytes")
+    if declared is None:
+        return
+    start, length = declared
+    is_short = size < COMPLETE_SHARE * (start + length)
+    if any(length in lengths for lengths in PLACEHOLDERS):
+        if is_short or (not length and start < size):
+            reason = "no length in the header, as if written to a pipe; taken whole as it is"
+            warnings.warn(ClipNote(reason, path.name), stacklevel=3)
+    elif is_short:
+        raise UnreadableClipError(
+            f"{path.name} is cut off: it has {size:,} of {start + length:,} bytes"
+        )
+
+
+def _riff_content(file: BinaryIO) -> tuple[int, int] | None:
+    """Return where the sound of a WAV, or all of another RIFF file, begins and its length."""
+    head = file.read(12)
+    if head[:4] != b"RIFF":
+        return None
+    whole = 8, int.from_bytes(head[4:8], "little")
+    while head[8:] == b"WAVE" and len(chunk := file.read(8)) == 8:
+        length = int.from_bytes(chunk[4:], "little")
+        if chunk[:4] == b"data":
+            return file.tell(), length
+        file.seek(length + length % 2, 1)
+    return whole
 
 
 def time_zero(file: InputContainer) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.clip import ClipNote, UnreadableClipError
 from datamodules.prepare.media import between, reading, seek, time_zero
 from datamodules.prepare.store import FULL_SCALE
+
+LOUDEST = 2.0
+"""Peaks above it, in full scales, are no rounding of a codec: clipping them is worth a note."""
 
 SOUND_LEAD = 0.5
 """Seconds of sound decoded before the start of a clip: codecs need some packets to settle."""
@@ -25,20 +30,27 @@ def read_sound(path: Path, start: float, end: float | None) -> tuple[int, NDArra
         The sampling rate in Hz, and samples `[samples]` of which 32768 stands for 1.
 
     Raises:
-        UnreadableClipError: there is no sound, or it is damaged.
+        UnreadableClipError: there is no sound, it is damaged, or it holds NaN or infinity.
     """
     with reading(path) as file:
         if not file.streams.audio:
             raise UnreadableClipError(f"{path.name} has no sound")
-        rate, chunks = 0, []
+        rate, chunks, peak = 0, [], 0.0
         for frame, begin in _sound_frames(file, start, end):
             rate = frame.sample_rate
             wave = frame.to_ndarray().mean(axis=0)  # [channels, samples] -> [samples]
             first = max(0, round((start - begin) * rate))
             last = None if end is None else max(0, round((end - begin) * rate))
+            loudest = float(np.abs(wave[first:last]).max(initial=0.0))
+            if not math.isfinite(loudest):
+                raise UnreadableClipError(f"{path.name} holds NaN or infinity near {begin:.1f} s")
+            peak = max(peak, loudest)
             chunks.append(_to_int16(wave[first:last]))
     if not sum(map(len, chunks)):
         raise UnreadableClipError(f"{path.name} has no sound{between(start, end)}")
+    if peak > LOUDEST:
+        reason = f"louder than {LOUDEST:g} times full scale, and clipped there"
+        warnings.warn(ClipNote(reason, path.name), stacklevel=2)
     return rate, np.concatenate(chunks)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
+from typing import Any
 
-from datamodules.prepare.clip import Clip, DecodedClip, UnreadableClipError
+from datamodules.prepare.clip import Clip, ClipNote, DecodedClip, UnreadableClipError
 
 TIME_LIMIT = 600.0
 """Seconds after which the decoding of a clip has hung."""
@@ -20,6 +22,8 @@ POLL = 5.0
 Decode = Callable[[Clip], DecodedClip]
 Outcome = DecodedClip | str
 """A clip, or the reason why there is none."""
+Answer = tuple[Outcome, list[ClipNote]]
+"""What a worker sends: an outcome, and what was noted on the way."""
 
 # Forked from a process with threads (a progress bar has one), a child may hang at a lock.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -61,8 +65,10 @@ class Workers:
         while busy:
             for pipe in wait(list(busy), POLL):
                 worker = busy.pop(pipe)  # type: ignore[call-overload]  # wait returns what it got
-                clip, outcome = worker.clip, worker.collect()
+                clip, (outcome, notes) = worker.clip, worker.collect()
                 self._hand_next(worker, queue, busy)
+                for note in notes:
+                    warnings.warn(note, stacklevel=2)
                 yield clip, outcome
             for worker in busy.values():
                 worker.kill_if_hanging()
@@ -101,15 +107,15 @@ class _Worker:
             self._launch()
             self.pipe.send(clip)
 
-    def collect(self) -> Outcome:
+    def collect(self) -> Answer:
         """Return what became of the clip, which is ready or whose process has died."""
         try:
-            outcome: Outcome = self.pipe.recv()
+            answer: Answer = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             self.pipe.close()
-            return self._cause_of_death()
-        return outcome
+            return self._cause_of_death(), []
+        return answer
 
     def _cause_of_death(self) -> str:
         code = self.process.exitcode or 0
@@ -133,11 +139,29 @@ class _Worker:
 def _serve(pipe: Connection, decode: Decode) -> None:
     """Decode what comes through the pipe until the parent is done, or dead."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    notes: list[ClipNote] = []
+    _collect_notes(notes)
     try:
         while True:
-            pipe.send(_outcome(pipe.recv(), decode))
+            outcome = _outcome(pipe.recv(), decode)
+            pipe.send((outcome, notes))
+            notes.clear()
     except (EOFError, OSError):
         return
+
+
+def _collect_notes(notes: list[ClipNote]) -> None:
+    """Keep the notes of clips for the parent, and leave other warnings as they are."""
+    show = warnings.showwarning
+
+    def keep(message: Warning | str, *rest: Any, **options: Any) -> None:
+        if isinstance(message, ClipNote):
+            notes.append(message)
+        else:
+            show(message, *rest, **options)
+
+    warnings.simplefilter("always", ClipNote)
+    warnings.showwarning = keep
 
 
 def _outcome(clip: Clip, decode: Decode) -> Outcome:

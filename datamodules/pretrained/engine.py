@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.prepare.clip import Clip, UnreadableClipError
@@ -84,11 +85,12 @@ def encode_videos(
     watch(present, total, 0)
     with FailureList(output.directory / UNREADABLE) as listing:
         for count, (video, content) in enumerate(_decode(to_do, encoder, workers), start=1):
-            if isinstance(content, Tensor):
-                output.add(video.id, encoder.encode(content).astype(np.float32, copy=False))
+            features = _encode(content, encoder)
+            if isinstance(features, str):
+                failures[video.id] = features
+                listing.add(video, features)
             else:
-                failures[video.id] = content
-                listing.add(video, content)
+                output.add(video.id, features)
             watch(present + count, total, len(failures))
             if len(failures) > max_unreadable * total:
                 raise UserError(_too_many(failures, total, listing.path))
@@ -116,6 +118,14 @@ def _read(video: Clip, encoder: VideoEncoder) -> Tensor | str:
         return encoder.read(video.picture)
     except UnreadableClipError as error:
         return str(error)
+
+
+def _encode(content: Tensor | str, encoder: VideoEncoder) -> NDArray[np.float32] | str:
+    """Return the features `[...]` of what was read, or why there are none."""
+    if isinstance(content, str):
+        return content
+    features = encoder.encode(content).astype(np.float32, copy=False)
+    return features if np.isfinite(features).all() else "the network gives NaN or infinity for it"
 
 
 def check_facts(directory: Path, facts: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, get_args
 from datamodules.extract.labels import COLUMNS, Utterance, read_labels
 from datamodules.extract.options import GROUPS, ExtractOptions, PitchTracker, Variant
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress
+from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _extract(
     place = options.root / "extracted" / options.name
     request = Request(utterances, place, settings, options.workers, options.max_unreadable)
     with held(place):
-        with PrepareProgress() as progress:
+        with notes_as_lines(), PrepareProgress() as progress:
             extraction = extract(request, progress)
         modalities = ["audio", *(["visual"] if options.openface else [])]
         if options.text_encoder:

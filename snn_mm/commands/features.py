@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress
+from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
     encoder = load_encoder(options.name, options.weights, options.device, **_settings(options))
     print(f"{len(videos)} videos found in {options.videos}", flush=True)
     output = FeatureOutput(options.output, kind.file)
-    with PrepareProgress() as progress:
+    with notes_as_lines(), PrepareProgress() as progress:
         return encode_videos(
             videos, encoder, output, progress, options.workers, options.max_unreadable
         )

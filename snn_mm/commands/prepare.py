@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.prepare.registry import DATA_SETS, Finder, load_finder
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress
+from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,7 +63,7 @@ def _prepare(options: argparse.Namespace, finder: Finder) -> Outcome:
     from datamodules.prepare.options import DecodeOptions
 
     decoding = DecodeOptions(options.frames_per_second)
-    with _warnings_as_lines():
+    with notes_as_lines():
         clips = finder.find_clips(options.source, options.lists)
     print(f"{len(clips)} clips found in {options.source}", flush=True)
     request = Request(
@@ -77,7 +75,7 @@ def _prepare(options: argparse.Namespace, finder: Finder) -> Outcome:
         options.max_unreadable,
         options.update,
     )
-    with PrepareProgress() as progress:
+    with notes_as_lines(), PrepareProgress() as progress:
         return prepare(request, progress)
 
 
@@ -113,16 +111,6 @@ def _check(options: argparse.Namespace, finder: Finder) -> None:
         raise UserError(f"--workers {options.workers}: accepted are 1 and more")
     if not 0 <= options.max_unreadable < 1:
         raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print what a finder warns of as plain lines, without its source code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        print(f"note: {warning.message}")
 
 
 def _names() -> str:

@@ -1,9 +1,12 @@
-"""How far `snnmm prepare` is: a bar where there is a terminal, a line now and then elsewhere."""
+"""How far `snnmm prepare` is, by a bar or a line now and then, and what it notes."""
 
 from __future__ import annotations
 
 import sys
 import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,36 @@ if TYPE_CHECKING:
 
 PAUSE = 10.0
 """Seconds between two lines."""
+
+
+@contextmanager
+def notes_as_lines() -> Iterator[None]:
+    """Print warnings as plain lines without source code: a line for each reason of `ClipNote`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for line in _note_lines([warning.message for warning in caught]):
+                print(f"note: {line}", flush=True)
+
+
+def _note_lines(messages: Sequence[Warning | str]) -> list[str]:
+    """Return the lines of warnings, the names of files together that have the same note."""
+    from datamodules.prepare.clip import ClipNote  # needs NumPy, which help does without
+
+    files: dict[str, dict[str, None]] = {}
+    for each in messages:
+        if isinstance(each, ClipNote):
+            files.setdefault(each.reason, {})[each.name] = None
+        else:
+            files[str(each)] = {}
+    return [f"{reason}{_examples(list(names))}" for reason, names in files.items()]
+
+
+def _examples(names: Sequence[str]) -> str:
+    more = ", ..." * (len(names) > 3)
+    return f": {len(names)} files ({', '.join(sorted(names)[:3])}{more})" if names else ""
 
 
 class PrepareProgress:

@@ -14,10 +14,12 @@ import pytest
 from openface_table import write_table
 
 from datamodules.extract.audio import librosa_features, read_wave
+from datamodules.extract.cache import FeatureCache
 from datamodules.extract.engine import Extraction, Request, extract, held
 from datamodules.extract.labels import read_labels
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import ExtractOptions
+from datamodules.extract.transcripts import encode_transcripts
 from datamodules.prepare.clip import Clip, UnreadableClipError
 from snn_mm.errors import UserError
 
@@ -113,6 +115,35 @@ def test_what_cannot_be_read_is_listed_and_left_out(
     assert [line.split("\t")[0] for line in listed] == ["clip", "1", "2"]
     with pytest.raises(UserError, match=r"2 of 4 clips can't be read, .* max_unreadable 0\.4"):
         start(broken, tmp_path / "out", max_unreadable=0.4)
+
+
+def test_features_that_are_not_finite_are_listed(
+    source: Path, tmp_path: Path, in_process: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del in_process
+    monkeypatch.setattr(
+        "datamodules.extract.clips.read_openface", lambda *_: np.full((1, 2), np.nan)
+    )
+    found = start(source, tmp_path, max_unreadable=1.0)
+    assert found.unreadable == dict.fromkeys("0123", "its visual features hold NaN or infinity")
+    assert not found.cache.path("visual", "0").exists()
+
+
+def test_a_transcript_that_becomes_nan_stops_with_its_name(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def encode(self, texts: list[str]) -> list[np.ndarray]:
+            return [np.array([[1.0, np.inf]])] * len(texts)
+
+    monkeypatch.setattr("datamodules.extract.text.TextEncoder", Broken)
+    clips, cache = read_labels(source / "labels.csv", source), FeatureCache(tmp_path)
+    with pytest.raises(UserError, match="gives NaN or infinity for the transcript of clip '0'"):
+        encode_transcripts(clips, tmp_path, OPTIONS, cache, lambda *_: None)
+    assert not cache.path("text", "0").exists()
 
 
 def test_two_processes_do_not_share_a_place(

@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from datamodules.prepare.clip import Clip, DecodedClip, UnreadableClipError
+from datamodules.prepare.clip import Clip, ClipNote, DecodedClip, UnreadableClipError
 from datamodules.prepare.engine import Outcome, Request, prepare
 
 CLASS_NAMES = ("a", "b", "c")
@@ -39,6 +40,9 @@ def odd_decode(clip: Clip) -> DecodedClip:
         os.kill(os.getpid(), signal.SIGKILL)
     if clip.id == "hang":
         time.sleep(60)
+    if clip.id == "noted":
+        warnings.warn(ClipNote("too loud", "a.wav"), stacklevel=1)
+        return DecodedClip(8000, np.zeros(1, np.int16), [b"jpeg"])
     if clip.id == "damaged":
         raise UnreadableClipError("no sound")
     if clip.id == "surprise":

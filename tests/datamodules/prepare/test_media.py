@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.clip import ClipNote, UnreadableClipError
 from datamodules.prepare.media import read_extent
+from datamodules.prepare.sound import read_sound
 
 WriteClip = Callable[..., Path]
 
@@ -42,13 +43,47 @@ def test_sound_that_outlasts_the_picture_is_no_damage(
     np.testing.assert_allclose(read_extent(film), (1.0, 3.0), atol=0.2)
 
 
-def test_a_recording_from_a_pipe_declares_no_size(tmp_path: Path) -> None:
-    path = tmp_path / "a.wav"
+def write_declaring(path: Path, whole: int, sound: int) -> Path:
+    """Write a second of sound, 16,000 bytes, whose header says other lengths."""
     soundfile.write(path, np.zeros(8000), 8000)
     data = bytearray(path.read_bytes())
-    data[4:8] = data[40:44] = b"\xff" * 4
+    data[4:8], data[40:44] = whole.to_bytes(4, "little"), sound.to_bytes(4, "little")
     path.write_bytes(data)
-    assert read_extent(path).sound == 1.0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("whole", "sound"),
+    [
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg
+        (0x7FFFF024, 0x7FFFF000),  # SoX, eSpeak NG
+        (0x80000024, 0x80000000),  # arecord
+        (0x7FFFFFFF, 0x7FFFFFFF),
+        (0x80000023, 0x7FFFFFFF),  # LAME
+        (0x7FFF0024, 0x7FFF0000),  # GStreamer
+        (16036, 0xFFFFFFFF),
+        (36, 0),  # Python's wave
+    ],
+)
+def test_a_recording_from_a_pipe_is_read_whole_and_noted(
+    whole: int, sound: int, tmp_path: Path
+) -> None:
+    path = write_declaring(tmp_path / "a.wav", whole, sound)
+    with pytest.warns(ClipNote, match=r"^a\.wav: no length in the header"):
+        assert read_extent(path).sound == 1.0
+    assert len(read_sound(path, 0.0, None)[1]) == 8000
+
+
+@pytest.mark.parametrize("whole", [0x7FFFF024, 32036, 16036, 0])
+def test_a_recording_that_declares_more_sound_is_cut_off(whole: int, tmp_path: Path) -> None:
+    path = write_declaring(tmp_path / "a.wav", whole, 32000)
+    with pytest.raises(UnreadableClipError, match=r"cut off: it has 16,044 of 32,044 bytes"):
+        read_extent(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_recording_that_declares_its_length_is_not_noted(tmp_path: Path) -> None:
+    assert read_extent(write_declaring(tmp_path / "a.wav", 16036, 16000)).sound == 1.0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,3 +86,36 @@ def test_no_samples_in_the_stretch(samples: int, tmp_path: Path) -> None:
 def test_a_silent_film_is_refused(tmp_path: Path, write_clip: WriteClip) -> None:
     with pytest.raises(UnreadableClipError, match=r"a\.mp4 has no sound"):
         read_sound(write_clip(tmp_path / "a.mp4", 1.0, sound=False), 0.0, None)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused_with_its_time(
+    value: float, subtype: str, tmp_path: Path
+) -> None:
+    wave = np.full((16000, 2), 0.5)
+    wave[12000, 1] = value
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype=subtype)
+    with pytest.raises(UnreadableClipError, match=r"a\.wav holds NaN or infinity near 1\.[45] s"):
+        read_sound(tmp_path / "a.wav", 0.0, None)
+    assert len(read_sound(tmp_path / "a.wav", 0.0, 1.0)[1]) == 8000
+
+
+def test_a_number_too_large_for_single_precision_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.5, 1e300]), 8000, subtype="DOUBLE")
+    with pytest.raises(UnreadableClipError, match="NaN or infinity"):
+        read_sound(tmp_path / "a.wav", 0.0, None)
+
+
+@pytest.mark.parametrize(("peak", "noted"), [(0.9, 0), (1.9, 0), (2.1, 1), (32000.0, 1)])
+def test_what_is_far_above_full_scale_is_clipped_and_noted(
+    peak: float, noted: int, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.25, -peak]), 8000, subtype="FLOAT")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, sound = read_sound(tmp_path / "a.wav", 0.0, None)
+    assert sound.tolist() == [8192, max(-32768, round(-peak * 32768))]
+    assert [str(each.message) for each in caught] == [
+        "a.wav: louder than 2 times full scale, and clipped there"
+    ] * noted

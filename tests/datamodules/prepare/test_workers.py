@@ -8,7 +8,7 @@ import folder_data
 import pytest
 
 from datamodules.prepare import workers as module
-from datamodules.prepare.clip import Clip, DecodedClip
+from datamodules.prepare.clip import Clip, ClipNote, DecodedClip
 from datamodules.prepare.workers import Workers
 
 
@@ -23,6 +23,13 @@ def test_a_clip_that_ends_its_process_costs_no_other(count: int, clip: Callable[
     assert outcomes["out of memory"] == "the process that decoded it died (ended by SIGKILL)"
     assert outcomes["damaged"] == "no sound"
     assert outcomes["surprise"] == "IndexError: tuple index out of range"
+
+
+def test_what_a_process_notes_of_a_clip_arrives_once(clip: Callable[..., Clip]) -> None:
+    with Workers(1, folder_data.odd_decode) as workers, pytest.warns(ClipNote) as caught:
+        outcomes = list(workers.outcomes(map(clip, ["1", "noted", "2"])))
+    assert len(outcomes) == 3
+    assert [str(each.message) for each in caught] == ["a.wav: too loud"]
 
 
 def test_a_clip_that_hangs_is_given_up(

@@ -133,6 +133,20 @@ def test_an_unreadable_video_is_listed_and_left_out(
         encode(tmp_path / "videos", FeatureOutput(tmp_path / "again"))
 
 
+class Overflowing(Brightness):
+    """Gives an infinite feature for a video that ends bright, as half precision may."""
+
+    def encode(self, frames: Tensor) -> NDArray[np.float32]:
+        return np.where(frames.numpy() > 150, np.inf, 0).astype(np.float32)
+
+
+def test_a_video_whose_features_are_not_finite_is_listed(videos: Path, tmp_path: Path) -> None:
+    found, output = find_videos(videos)[:1], FeatureOutput(tmp_path)
+    with pytest.raises(UserError, match="such as a: the network gives NaN or infinity for it"):
+        encode_videos(found, Overflowing(), output, lambda *_: None)
+    assert output.names() == set()
+
+
 def test_videos_of_one_name_or_none_at_all_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no video"):
         find_videos(tmp_path)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from datamodules.prepare.clip import ClipNote
 from datamodules.prepare.registry import DATA_SETS, load_finder
 from datamodules.prepare.store import ClipStore
 from snn_mm.cli import main
 from snn_mm.commands import prepare_progress
-from snn_mm.commands.prepare_progress import PrepareProgress
+from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 
 PROBE = "import sys; from snn_mm.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
 
@@ -85,13 +90,24 @@ def test_what_cannot_be_read_is_named(
         copy = source / path.relative_to(crema_d_dir)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.symlink_to(path)
-    (source / "AudioWAV" / "1001_DFA_ANG_XX.wav").unlink()
-    (source / "AudioWAV" / "1001_DFA_ANG_XX.wav").write_text("no sound " * 40)
+    text, broken, piped = sorted((source / "AudioWAV").iterdir())[:3]
+    before, after = piped.read_bytes().split(b"data", 1)
+    content = before + b"data\x00\xf0\xff\x7f" + after[4:]  # as SoX writes it to a pipe
+    for path in (text, broken, piped):
+        path.unlink()  # the link
+    text.write_text("no sound " * 40)
+    soundfile.write(broken, np.full(8000, np.nan), 16000, subtype="FLOAT")
+    piped.write_bytes(content)
     command = ["prepare", "crema_d", "--source", str(source), "--root", str(tmp_path)]
-    assert main([*command, "--max_unreadable", "0.1"]) == 0
-    listing = tmp_path / "prepared" / "crema_d" / "unreadable.tsv"
-    assert f"1, listed in {listing}" in capsys.readouterr().out
-    assert listing.read_text().splitlines()[1].startswith("1001_DFA_ANG_XX\t")
+    assert main([*command, "--max_unreadable", "0.2"]) == 0
+    listing, output = tmp_path / "prepared" / "crema_d" / "unreadable.tsv", capsys.readouterr().out
+    assert f"2, listed in {listing}" in output
+    assert f"taken whole as it is: 1 files ({piped.name})" in output
+    (first, _, *_), (second, reason, *_) = csv.reader(
+        listing.read_text().splitlines()[1:], delimiter="\t"
+    )
+    assert (first, second) == (text.stem, broken.stem)
+    assert reason == f"{broken.name} holds NaN or infinity near 0.0 s"
 
 
 @pytest.mark.parametrize("argv", [["prepare"], ["prepare", "nothing"]], ids=" ".join)
@@ -108,6 +124,19 @@ def test_preparing_needs_no_torch(crema_d_dir: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", PROBE, *command], capture_output=True, text=True, check=True
     )
     assert child.stdout.splitlines()[-1] == "False"
+
+
+def test_notes_of_one_reason_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with notes_as_lines():
+        for name in ("d.wav", "a.wav", "c.wav", "b.wav", "a.wav"):
+            warnings.warn(ClipNote("too loud", name), stacklevel=1)
+        warnings.warn("3 clips are in no list", stacklevel=1)
+        warnings.warn(ClipNote("too long", "a.mp4"), stacklevel=1)
+    assert capsys.readouterr().out.splitlines() == [
+        "note: too loud: 4 files (a.wav, b.wav, c.wav, ...)",
+        "note: 3 clips are in no list",
+        "note: too long: 1 files (a.mp4)",
+    ]
 
 
 def test_a_log_file_gets_a_line_now_and_then(

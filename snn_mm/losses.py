@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import add
+
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
 from snn_mm.contracts import FUSED, LossTerms
+
+
+def weighted_terms(weights: Mapping[str, float], loss: Callable[[str], Tensor]) -> LossTerms:
+    """Summands of a loss by name, each its weight times a scalar; one of weight zero is none.
+
+    Zero times a loss would still give zero gradients to whatever nothing else uses, and optimizers
+    move such parameters: Adam by weight decay at full step size, any by the momentum that is left.
+    Parameters without a gradient are left alone.
+
+    Args:
+        weights: by name.
+        loss: the scalar of a name; not asked for what has no weight.
+    """
+    return {name: weight * loss(name) for name, weight in weights.items() if weight}
 
 
 def joint_cross_entropy(
@@ -29,13 +47,14 @@ def joint_cross_entropy(
             released code.
 
     Returns:
-        The summands of L, scalars in nats and means over the batch, by modality and for `FUSED`.
+        The summands of L, scalars in nats and means over the batch, by modality and for `FUSED`;
+        with w = 0 the fused one alone.
     """
-    terms = {FUSED: cross_entropy(fused, target, label_smoothing=label_smoothing)}
-    for name, logits in unimodal.items():
-        loss = cross_entropy(logits, target, label_smoothing=label_smoothing)
-        terms[name] = joint_weight * loss
-    return terms
+    logits = {FUSED: fused, **unimodal}
+    weights = {FUSED: 1.0, **dict.fromkeys(unimodal, joint_weight)}
+    return weighted_terms(
+        weights, lambda name: cross_entropy(logits[name], target, label_smoothing=label_smoothing)
+    )
 
 
 def temporal_cross_entropy(logits: Tensor, target: Tensor, scores: Tensor) -> Tensor:
@@ -91,8 +110,12 @@ def attention_guided_loss(
     Returns:
         A scalar.
     """
-    guided = temporal_cross_entropy(logits, target, scores)
-    return (1.0 - lam) * guided + lam * output_regulariser(logits, phi)
+    summands = {
+        "guided": lambda: temporal_cross_entropy(logits, target, scores),
+        "regulariser": lambda: output_regulariser(logits, phi),
+    }
+    terms = weighted_terms({"guided": 1.0 - lam, "regulariser": lam}, lambda n: summands[n]())
+    return reduce(add, terms.values())
 
 
 def weighted_absolute_errors(
@@ -108,8 +131,8 @@ def weighted_absolute_errors(
     Returns:
         Weighted mean absolute error by head, scalars.
     """
-    return {
-        head: weights[head] * (score - targets[head].to(score.dtype)).abs().mean()
-        for head, score in scores.items()
-        if weights[head] > 0
-    }
+
+    def error(head: str) -> Tensor:
+        return (scores[head] - targets[head].to(scores[head].dtype)).abs().mean()
+
+    return weighted_terms({head: weights[head] for head in scores}, error)

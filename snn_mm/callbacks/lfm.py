@@ -14,6 +14,7 @@ from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import refuse_tasks, sum_over_ranks
 from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
 from snn_mm.errors import UserError
+from snn_mm.losses import weighted_terms
 
 Form = Literal["official", "iemf"]
 Schedule = Literal["fitted", "learnable"]
@@ -106,11 +107,11 @@ class LFM(LossModulation):
         alpha1 = fitted_alpha(epoch) if self.schedule == "fitted" else 1.0 - self.alpha2
         self.factors = {"alpha1": alpha1, "alpha2": 1.0 - alpha1}
         logits = [value for name, value in step.logits.items() if name != FUSED]
-        return {
-            **terms,
-            FUSED: 2.0 * alpha1 * terms[FUSED],
-            GAP: 2.0 * (1.0 - alpha1) * divergence(logits, self.reverse),
-        }
+        weighed = weighted_terms(
+            {FUSED: 2.0 * alpha1, GAP: 2.0 * (1.0 - alpha1)},
+            lambda name: terms[FUSED] if name == FUSED else divergence(logits, self.reverse),
+        )
+        return {**terms, **weighed}
 
     def state_dict(self) -> dict[str, Any]:
         """The last factors and α2."""

@@ -16,6 +16,7 @@ from snn_mm.callbacks.modulation import accuracies, epoch_of, sum_over_ranks
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError, check_choice
 from snn_mm.factors import true_class_probability
+from snn_mm.losses import weighted_terms
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
 Level = Literal["batch", "validation"]
@@ -73,14 +74,13 @@ class LossAdjustment(LossModulation):
         ratios = discrepancy_ratios(strength)
         k = ogm_coefficients(ratios, self.alpha)
         self.factors = {**by_modality("k", k), **by_modality("rho", ratios)}
-        return {name: k.get(name, 1.0) * term for name, term in terms.items()}
+        weights = {name: k.get(name, 1.0) for name in terms}
+        return weighted_terms(weights, terms.__getitem__)
 
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Rewrite the summands within the window; drop the unimodal ones behind it if asked to."""
         if self.after_end == "drop_unimodal" and self._has_ended():
-            # Times zero instead of left out: DDP wants a gradient for every parameter.
-            modalities = step.output.unimodal
-            return {n: 0.0 * term if n in modalities else term for n, term in terms.items()}
+            return {n: term for n, term in terms.items() if n not in step.output.unimodal}
         return super().modulate_loss(terms, step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -22,7 +22,10 @@ class LossModulation(Modulation, ABC):
 
     @abstractmethod
     def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
-        """Summands to minimise instead of `terms`; sets `factors` to what is worth logging."""
+        """Summands to minimise instead of `terms`; sets `factors` to what is worth logging.
+
+        A summand of weight zero is left out (`snn_mm.losses.weighted_terms`).
+        """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Join the module."""

@@ -13,7 +13,6 @@ from snn_mm.callbacks.gradient_modulation import (
     GradientModulation,
     Strength,
     by_modality,
-    modality_gradients,
 )
 from snn_mm.callbacks.modulation import accuracies, epoch_of
 from snn_mm.contracts import Modulated
@@ -31,7 +30,8 @@ class MSLR(GradientModulation):
 
     The factor multiplies all gradients of the modality. Under SGD that is its learning rate, but
     for weight decay, which is not scaled; under Adam, which divides by the gradient's size, it
-    does nearly nothing: use `model.parameter_groups` there. Unimodal accuracy means something only
+    does nearly nothing: use `model.parameter_groups` there. A factor of 0 freezes the modality:
+    neither weight decay nor momentum moves it. Unimodal accuracy means something only
     if the unimodal logits are trained: `joint_weight` above 0, or a fusion with
     `unimodal: shared`. It never comes from the test set, as it does in the released code.
 
@@ -125,10 +125,12 @@ class MSLR(GradientModulation):
     def rewrite_gradients(
         self, module: Modulated, factors: dict[str, float], optimizer_step: int
     ) -> None:
-        """Multiply all gradients of each modality by its factor, in place."""
+        """Multiply all gradients of each modality by its factor, in place; 0 takes them away."""
         for name in module.modalities:
-            for gradient in modality_gradients(module, name):
-                gradient.mul_(factors[f"scale_{name}"])
+            scale = factors[f"scale_{name}"]
+            for parameter in module.modality_parameters(name):
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad.mul_(scale) if scale else None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the unimodal accuracies of a validation during training."""

@@ -13,6 +13,7 @@ from torch.nn.functional import log_softmax
 from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError
+from snn_mm.losses import weighted_terms
 
 
 def semantic_alignment_loss(
@@ -96,7 +97,7 @@ class SemanticAlignment(LossModulation):
         ]
         loss = torch.stack(losses).sum()
         self.factors = {"loss": loss.item()}
-        return {**terms, self.name: self.weight * loss}
+        return terms | weighted_terms({self.name: self.weight}, lambda _: loss)
 
 
 def _source(module: LightningModule | None) -> HasSemanticFeatures:

@@ -23,6 +23,7 @@ from snn_mm.continual.distillation import (
 from snn_mm.continual.step import TaskStep
 from snn_mm.contracts import FUSED, LossTerms, StepOutput
 from snn_mm.errors import UserError, check_choice
+from snn_mm.losses import weighted_terms
 
 DISTILLATION = "distillation"
 """Name of the fused distillation term; those of modalities are `distillation_<modality>`."""
@@ -32,8 +33,7 @@ class Method(ABC):
     """What a training step minimises.
 
     Every term of a modality's own head has the weight `TaskStep.joint_weight`, which is 0 outside
-    the window of joint learning. Such terms are computed all the same: under DDP every parameter
-    must take part in every step.
+    the window of joint learning. There it is no term: optimizers leave the heads alone.
     """
 
     protocol: Literal["incremental", "joint"] = "incremental"
@@ -124,13 +124,15 @@ class LwF(Method):
         terms = classification(step, separated)
         if step.taught is None:
             return terms
-        for name, weight in step.weights().items():
-            loss = knowledge_distillation(
-                step.logits[name], step.taught[name], step.old_tasks, self.temperature
-            )
-            key = DISTILLATION if name == FUSED else f"{DISTILLATION}_{name}"
-            terms[key] = self.distillation * weight * loss
-        return terms
+        taught = step.taught
+        distilled = weighted_terms(
+            {name: self.distillation * weight for name, weight in step.weights().items()},
+            lambda name: knowledge_distillation(
+                step.logits[name], taught[name], step.old_tasks, self.temperature
+            ),
+        )
+        keys = {name: f"{DISTILLATION}_{name}" for name in distilled} | {FUSED: DISTILLATION}
+        return terms | {keys[name]: term for name, term in distilled.items()}
 
 
 class SSIL(LwF):
@@ -189,14 +191,19 @@ class AVCIL(SSIL):
             return terms
         query, key = self._pair(step.features())
         temperature = self.contrast_temperature
-        if self.instance:
-            terms["instance"] = self.instance * instance_contrast(query, key, temperature)
-        if self.class_contrast:
-            loss = class_contrast(query, key, step.target, temperature, self.averaging)
-            terms["class_contrast"] = self.class_contrast * loss
-        if self.attention:
-            terms["attention"] = self.attention * self._attention_loss(step)
-        return terms
+        summands = {
+            "instance": lambda: instance_contrast(query, key, temperature),
+            "class_contrast": lambda: class_contrast(
+                query, key, step.target, temperature, self.averaging
+            ),
+            "attention": lambda: self._attention_loss(step),
+        }
+        weights = {
+            "instance": self.instance,
+            "class_contrast": self.class_contrast,
+            "attention": self.attention,
+        }
+        return terms | weighted_terms(weights, lambda name: summands[name]())
 
     def _pair(self, features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Features `[N, D]` of the modality that asks and of the one that answers."""
@@ -218,10 +225,9 @@ class AVCIL(SSIL):
 
 def classification(step: TaskStep, loss: Callable[[Tensor, Tensor, int], Tensor]) -> LossTerms:
     """The weighted cross-entropy of the fusion and of every head, by name."""
-    return {
-        name: weight * loss(step.logits[name], step.target, step.start)
-        for name, weight in step.weights().items()
-    }
+    return weighted_terms(
+        step.weights(), lambda name: loss(step.logits[name], step.target, step.start)
+    )
 
 
 def plain(logits: Tensor, target: Tensor, start: int) -> Tensor:

@@ -132,6 +132,11 @@ class AVQAModule(MultimodalModule):
             logits[FUSED], unimodal, target, self.joint_weight, self.label_smoothing
         )
 
+    def skips_parameters(self) -> bool:
+        """Whether heads or the match head may be out of the loss."""
+        silent = not self.joint_weight and bool(self.fusion.heads)
+        return silent or not self.match_weight or super().skips_parameters()
+
     def match_terms(
         self, inputs: dict[str, Tensor], features: dict[str, Tensor], stage: Stage
     ) -> LossTerms:

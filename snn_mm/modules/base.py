@@ -172,8 +172,13 @@ class MultimodalModule(TaskModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
+        super().setup(stage)
         data = getattr(self.trainer, "datamodule", None)
         check_against_data(self.modalities, self.num_classes, data)
+
+    def skips_parameters(self) -> bool:
+        """Whether a modulation of the loss might take a summand out."""
+        return bool(self.loss_modulations)
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own classifier."""

@@ -157,6 +157,12 @@ class ContinualModule(TaskSequenceModule):
             taught_attention,
         )
 
+    def skips_parameters(self) -> bool:
+        """Whether heads may be out of the loss: without joint learning, or outside its window."""
+        whole = self.joint_start_epoch == 0 and self.joint_end_epoch is None
+        silent = bool(self.fusion.heads) and not (self.joint_weight and whole)
+        return silent or super().skips_parameters()
+
     def current_joint_weight(self) -> float:
         """Weight of the terms of each modality's own head in this epoch of the task."""
         epoch, end = self.modulation_epoch, self.joint_end_epoch

@@ -105,6 +105,7 @@ class GroundingModule(TaskModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
+        super().setup(stage)
         data = getattr(self.trainer, "datamodule", None)
         check_task(data, grounding=True)
         check_against_data(self.modalities, CLASSES, data)

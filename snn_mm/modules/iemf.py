@@ -75,3 +75,7 @@ class IEMFModule(MultimodalModule):
         return joint_cross_entropy(
             logits[FUSED], unimodal, target, self.joint_weight, self.label_smoothing
         )
+
+    def skips_parameters(self) -> bool:
+        """Whether heads may be out of the loss: without joint learning they are."""
+        return (not self.joint_weight and bool(self.fusion.heads)) or super().skips_parameters()

@@ -132,6 +132,10 @@ class SentimentModule(TaskModule):
         """Weighted mean absolute error by head; heads of weight 0 are left out."""
         return weighted_absolute_errors(scores, targets, self.loss_weights)
 
+    def skips_parameters(self) -> bool:
+        """Whether a head is out of the loss, for its weight is 0."""
+        return not all(self.loss_weights.values())
+
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; gathers what the metrics need."""
         scores = self(batch["inputs"], batch["lengths"])
@@ -164,6 +168,7 @@ class SentimentModule(TaskModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
+        super().setup(stage)
         own = set(self.modalities) & set(self.network.heads) if self.labels == "own" else set()
         check_sequences(
             self.network.feature_dims,

@@ -21,7 +21,7 @@ from snn_mm.contracts import FUSED, FusionOutput, LossTerms, Scope
 from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat, FusionFactory
-from snn_mm.losses import attention_guided_loss
+from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.neurons import TAAFLIF
@@ -145,11 +145,20 @@ class TAAFModule(MultimodalModule):
         scores = self.scores(output)
         if self.detach_attention:
             scores = {name: score.detach() for name, score in scores.items()}
-        return {
-            name: (1.0 if name == FUSED else self.beta)
-            * attention_guided_loss(values, target, scores[name], self.phi, self.lam)
-            for name, values in {FUSED: output.fused, **output.unimodal}.items()
-        }
+        values = output.by_name()
+        return weighted_terms(
+            {FUSED: 1.0, **dict.fromkeys(output.unimodal, self.beta)},
+            lambda name: attention_guided_loss(
+                values[name], target, scores[name], self.phi, self.lam
+            ),
+        )
+
+    def skips_parameters(self) -> bool:
+        """Whether heads or attention may be out of the loss: β = 0, λ = 1, detached scores."""
+        attends = bool(self.attention)
+        silent = not self.beta and (attends or bool(self.fusion.heads))
+        unlearnt = attends and (self.detach_attention or self.lam == 1.0)
+        return silent or unlearnt or super().skips_parameters()
 
     @torch.no_grad()
     def tracked_factors(self) -> dict[str, float | Tensor]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -76,6 +77,22 @@ class TaskModule(LightningModule, ABC):
     @abstractmethod
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused head, or of the whole fusion."""
+
+    def skips_parameters(self) -> bool:
+        """Whether a training step may leave some parameters without a gradient.
+
+        What has weight zero is no summand of the loss, so what nothing else uses has none.
+        """
+        return False
+
+    def setup(self, stage: str) -> None:
+        """Have DDP look for parameters without a gradient, unless it was told not to.
+
+        By default it waits for all of them, so that training would end in its second step.
+        """
+        strategy = self.trainer.strategy
+        if isinstance(strategy, DDPStrategy) and self.skips_parameters():
+            strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
     def check_parameter_groups(self) -> None:
         """Refuse optimizer options of a role that the module does not have."""

@@ -24,7 +24,7 @@ from snn_mm.evaluation import evaluating, on_device
 from snn_mm.metrics.continual import TaskAccuracies, continual_scores
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.data_check import check_against_data
-from snn_mm.modules.task import Stage
+from snn_mm.modules.task import Stage, TaskModule
 
 SELECTION = "val/selection"
 """Logged after each validation; highest where the weights are that the training ends with."""
@@ -91,6 +91,7 @@ class TaskSequenceModule(MultimodalModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against trainer and data before the first batch."""
+        TaskModule.setup(self, stage)  # not its base's, which asks for the classes of now
         check_against_data(self.modalities, self.total_classes, self.data)
         if stage == "fit":
             check_strategy(self.trainer)

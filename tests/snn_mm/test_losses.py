@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.losses import attention_guided_loss, joint_cross_entropy
+from snn_mm.losses import attention_guided_loss, joint_cross_entropy, weighted_terms
 
 
 def numpy_cross_entropy(logits: np.ndarray, target: np.ndarray, smoothing: float) -> float:
@@ -15,7 +15,19 @@ def numpy_cross_entropy(logits: np.ndarray, target: np.ndarray, smoothing: float
     return float(-(wanted * log_p).sum(axis=1).mean())
 
 
-@pytest.mark.parametrize("weight", [0.0, 1.0, 0.3])
+def test_a_summand_of_weight_zero_is_neither_computed_nor_there() -> None:
+    asked: list[str] = []
+
+    def loss(name: str) -> torch.Tensor:
+        asked.append(name)
+        return torch.tensor(2.0)
+
+    terms = weighted_terms({"a": 0.5, "b": 0.0, "c": 3.0}, loss)
+    assert {name: float(term) for name, term in terms.items()} == {"a": 1.0, "c": 6.0}
+    assert asked == ["a", "c"]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0, 2.5])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_joint_cross_entropy_equals_numpy(weight: float, smoothing: float) -> None:
     fused, audio, visual = torch.randn(3, 5, 4, dtype=torch.float64)
@@ -26,8 +38,8 @@ def test_joint_cross_entropy_equals_numpy(weight: float, smoothing: float) -> No
     ]
     unimodal = {"audio": audio, "visual": visual}
     loss = joint_cross_entropy(fused, unimodal, target, weight, smoothing)
-    assert list(loss) == ["fused", "audio", "visual"]
-    expected = [terms[0], weight * terms[1], weight * terms[2]]
+    assert list(loss) == (["fused", "audio", "visual"] if weight else ["fused"])
+    expected = [terms[0], weight * terms[1], weight * terms[2]][: len(loss)]
     assert [term.item() for term in loss.values()] == pytest.approx(expected, rel=1e-12)
 
 
@@ -45,7 +57,7 @@ def numpy_guided(
     return float((1 - lam) * guided + lam * squares)
 
 
-@pytest.mark.parametrize(("phi", "lam"), [(1.0, 0.0), (1.0, 1e-3), (0.5, 0.3)])
+@pytest.mark.parametrize(("phi", "lam"), [(1.0, 0.0), (1.0, 1e-3), (0.5, 0.3), (0.7, 1.0)])
 def test_attention_guided_loss_equals_numpy(phi: float, lam: float) -> None:
     logits, target = torch.randn(3, 5, 4).double(), torch.tensor([0, 1, 2, 3, 1])
     scores = torch.rand(3, 5).double().softmax(dim=0)

@@ -48,12 +48,18 @@ def test_loss_is_answers_and_heads_and_half_of_the_match_loss() -> None:
 
 @pytest.mark.parametrize("neuron", NEURONS.values(), ids=list(NEURONS))
 @pytest.mark.parametrize("grounded", [False, True])
-def test_every_parameter_gets_a_gradient_even_without_joint_learning(
+def test_heads_without_a_weight_alone_have_no_gradient_and_ddp_is_told(
     grounded: bool, neuron: NeuronFactory | None
 ) -> None:
-    network = module(grounded, neuron, joint_weight=0.0)
-    network.shared_step(questions(6, negatives=grounded), "train").backward()
-    assert all(parameter.grad is not None for parameter in network.parameters())
+    for joint, match in ((1.0, 0.5), (0.0, 0.5), (2.5, 0.0)):
+        network = module(grounded, neuron, joint_weight=joint, match_weight=match)
+        network.shared_step(questions(6, negatives=grounded), "train").backward()
+        silent = names_of(network, (p for p in network.parameters() if p.grad is None))
+        heads = {"fusion.heads"} if not joint else set()
+        if not joint and neuron is not None:
+            heads |= {name for name in silent if name == "fusion.gates"}
+        assert silent == heads | ({"encoders.visual"} if grounded and not match else set())
+        assert network.skips_parameters() or not silent
 
 
 def test_iemf_scales_the_fusion_projection_and_nothing_else() -> None:

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from lightning import Trainer
 from torch import Tensor, nn
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGMGE, PMR, Modulation
+from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGMGE, PMR, LossAdjustment, Modulation
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
@@ -37,6 +37,9 @@ CASES: dict[str, list[Modulation]] = {
     "lfm_learnable": [LFM(schedule="learnable", alpha_rate=0.1)],
     "pmr": [PMR()],
     "pmr_last_step": [PMR(evidence="last_step")],
+    "no_joint": [IEMF()],
+    "no_joint_lfm_window": [LFM(start_epoch=1, end_epoch=1)],
+    "dropped": [LossAdjustment(end_epoch=1, after_end="drop_unimodal")],
 }
 
 
@@ -67,10 +70,22 @@ class Linear(Encoder):
         return self.linear(x).unsqueeze(0)  # [1, N, D]
 
 
-def train(callbacks: list[Modulation], devices: int, directory: Path) -> dict[str, Any]:
+def make_module(case: str) -> IEMFModule:
     torch.manual_seed(0)
     encoders: dict[str, Encoder] = {"audio": Linear(), "visual": Linear()}
-    module = IEMFModule(encoders, Concat, 3, optimizer=partial(SGD, lr=0.1)).double()
+    weight = 0.0 if case.startswith("no_joint") else 1.0
+    # Adam would move what has a gradient of zero.
+    decays = weight == 0.0 or case == "dropped"
+    adam, sgd = partial(Adam, lr=0.02, weight_decay=0.1), partial(SGD, lr=0.1)
+    return IEMFModule(encoders, Concat, 3, weight, optimizer=adam if decays else sgd).double()
+
+
+def heads_of(module: IEMFModule) -> list[float]:
+    return torch.cat([p.detach().flatten() for p in module.fusion.heads.parameters()]).tolist()
+
+
+def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
+    module, callbacks = make_module(case), CASES[case]
     trainer = Trainer(
         accelerator="cpu",
         devices=devices,
@@ -91,13 +106,15 @@ def train(callbacks: list[Modulation], devices: int, directory: Path) -> dict[st
     loader = DataLoader(Samples(), batch_size=4 // devices, sampler=sampler)
     trainer.fit(module, loader, DataLoader(Samples(), batch_size=8))
     weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
-    return {"factors": [callback.factors for callback in callbacks], "weights": weights}
+    factors = [callback.factors for callback in callbacks]
+    return {"factors": factors, "weights": weights, "heads": heads_of(module)}
 
 
 def main(devices: int, directory: Path) -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    records = {name: train(callbacks, devices, directory) for name, callbacks in CASES.items()}
+    records = {case: train(case, devices, directory) for case in CASES}
+    records["start"] = {"heads": heads_of(make_module("no_joint"))}
     rank = os.environ.get("LOCAL_RANK", "0")
     (directory / f"{devices}-{rank}.json").write_text(json.dumps(records))
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-CASES = ["iemf", "ogm_ge", "mslr", "agm", "lfm", "lfm_learnable", "pmr", "pmr_last_step"]
+EVERY_PARAMETER = ["iemf", "ogm_ge", "mslr", "agm", "lfm", "lfm_learnable", "pmr", "pmr_last_step"]
+CASES = [*EVERY_PARAMETER, "no_joint", "no_joint_lfm_window", "dropped"]
 
 
 @pytest.fixture(scope="module")
@@ -41,5 +42,14 @@ def test_two_ranks_equal_one_process_on_the_union(
 
 
 def test_modulations_differ_in_what_they_do(records: dict[str, dict[str, Any]]) -> None:
-    weights = {tuple(record["weights"]) for record in records["1-0"].values()}
+    weights = {tuple(records["1-0"][case]["weights"]) for case in CASES}
     assert len(weights) == len(CASES)
+
+
+@pytest.mark.parametrize("ranks", ["1-0", "2-0", "2-1"])
+def test_heads_that_no_loss_asks_stay_as_they_are_under_adam_on_every_rank(
+    records: dict[str, dict[str, Any]], ranks: str
+) -> None:
+    start = records[ranks]["start"]["heads"]
+    assert records[ranks]["no_joint"]["heads"] == start
+    assert records[ranks]["no_joint_lfm_window"]["heads"] != start

@@ -81,21 +81,51 @@ def fit(module: TAAFModule, batch: Batch, path: Path, epochs: int, callback: Any
     ).fit(module, loader, loader)
 
 
-@pytest.mark.parametrize(("after", "kept"), [("k_one", 1.0), ("drop_unimodal", 0.0)])
-def test_after_the_last_epoch_every_k_is_one_or_unimodal_losses_vanish(
-    module: TAAFModule, make_batch: MakeBatch, tmp_path: Path, after: Any, kept: float
+class Recorder(LossAdjustment):
+    """Remembers, step by step, what became of each summand."""
+
+    seen: list[dict[str, float]]
+
+    def modulate_loss(self, terms: Any, step: Any) -> Any:
+        rewritten = super().modulate_loss(terms, step)
+        ratio = {name: float(term / terms[name]) for name, term in rewritten.items()}
+        self.seen = [*getattr(self, "seen", []), ratio]
+        return rewritten
+
+
+@pytest.mark.parametrize("after", ["k_one", "drop_unimodal"])
+@pytest.mark.parametrize("window", [(0, 0), (1, 2), (2, 2), (1, None)], ids=str)
+def test_in_each_epoch_the_losses_are_weighed_left_alone_or_gone(
+    module: TAAFModule,
+    make_batch: MakeBatch,
+    tmp_path: Path,
+    after: Any,
+    window: tuple[int, int | None],
 ) -> None:
-    seen = []
+    start, end = window
+    callback = Recorder(after_end=after, start_epoch=start, end_epoch=end)
+    fit(module, make_batch(7), tmp_path, 4, callback)
+    for epoch, found in enumerate(callback.seen):
+        over = end is not None and epoch > end
+        assert found["fused"] == 1.0
+        if over and after == "drop_unimodal":
+            assert set(found) == {"fused"}
+        elif over or epoch < start:
+            assert found == {"fused": 1.0, "audio": 1.0, "visual": 1.0}
+        else:
+            assert 0.0 < min(found["audio"], found["visual"]) < 0.7
+            assert max(found["audio"], found["visual"]) == 1.0
 
-    class Recorder(LossAdjustment):
-        def modulate_loss(self, terms: Any, step: Any) -> Any:
-            rewritten = super().modulate_loss(terms, step)
-            seen.append({name: float(rewritten[name] / terms[name]) for name in terms})
-            return rewritten
 
-    fit(module, make_batch(7), tmp_path, 2, Recorder(after_end=after, end_epoch=0))
-    assert min(seen[0]["audio"], seen[0]["visual"]) < 0.7
-    assert seen[1] == pytest.approx({"fused": 1.0, "audio": kept, "visual": kept})
+def test_a_factor_that_has_become_zero_takes_the_summand_out(
+    module: TAAFModule, make_batch: MakeBatch
+) -> None:
+    terms, step = step_of(module, make_batch(7))
+    callback = LossAdjustment(alpha=1e3)  # 1 - tanh is 0 in float64
+    rewritten = callback.rewrite_terms(terms, step, 0)
+    gone = {name for name in ("audio", "visual") if callback.factors[f"k_{name}"] == 0.0}
+    assert len(gone) == 1
+    assert set(terms) - set(rewritten) == gone
 
 
 def test_validation_level_uses_the_accuracies_of_the_epoch_before(

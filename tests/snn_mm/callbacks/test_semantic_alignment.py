@@ -56,12 +56,13 @@ def fit(make_encoders: Any, fusion: FusionFactory, callback: Any, batch: Batch, 
 def test_fit_minimises_the_loss_as_a_summand_of_its_own(
     make_encoders: Any, make_batch: Callable[[int], Batch], tmp_path: Path
 ) -> None:
-    callback = SemanticAlignment(weight=0.25)
     batch = make_batch(8)
     plain = fit(make_encoders, SCMRL, [], batch, tmp_path)
-    aligned = fit(make_encoders, SCMRL, [callback], batch, tmp_path)
-    assert callback.factors["loss"] > 0
-    assert float(aligned - plain) == pytest.approx(0.25 * callback.factors["loss"], rel=1e-5)
+    for weight in (0.0, 0.25, 2.5):
+        callback = SemanticAlignment(weight=weight)
+        aligned = fit(make_encoders, SCMRL, [callback], batch, tmp_path)
+        assert callback.factors["loss"] > 0
+        assert float(aligned - plain) == pytest.approx(weight * callback.factors["loss"], rel=1e-5)
 
 
 def test_fusion_without_semantic_features_is_refused(

@@ -59,10 +59,20 @@ def test_finetuning_pushes_all_classes_or_the_block_alone() -> None:
 
 
 def test_unimodal_distillation_has_the_weight_of_joint_learning() -> None:
-    silent, loud = LwF().terms(make_step(joint=0.0)), LwF().terms(make_step(joint=2.0))
-    assert float(silent["distillation_audio"]) == float(silent["audio"]) == 0.0
-    assert float(loud["distillation_audio"]) > 0
-    assert float(silent["distillation"]) == float(loud["distillation"])
+    silent, one, loud = (LwF(1.5).terms(make_step(joint=weight)) for weight in (0.0, 1.0, 2.5))
+    assert set(silent) == {FUSED, "distillation"}
+    for name, term in one.items():
+        own = name.endswith(NAMES)
+        torch.testing.assert_close(loud[name], (2.5 if own else 1.0) * term)
+        assert own or float(silent[name]) == float(term)
+    plain = LwF().terms(make_step(joint=1.0))
+    torch.testing.assert_close(one["distillation_audio"], 1.5 * plain["distillation_audio"])
+    torch.testing.assert_close(one["distillation"], 1.5 * plain["distillation"])
+
+
+@pytest.mark.parametrize("method", [Finetune(), Joint(), LwF(), SSIL(), AVCIL(attention=0.0)])
+def test_outside_the_window_no_term_is_of_a_head(method: Method) -> None:
+    assert not [name for name in method.terms(make_step(joint=0.0)) if name.endswith(NAMES)]
 
 
 def test_avcil_adds_contrast_and_attention_of_the_exemplars_to_ssil() -> None:

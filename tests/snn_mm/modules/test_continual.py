@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from task_watching import Stop, Watch, known
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD, Adam
 
 from snn_mm.callbacks import IEMF
 from snn_mm.commands.checkpoints import check_checkpoint
@@ -113,6 +116,34 @@ def test_windows_count_the_epochs_of_each_task(fit_tasks: Fit) -> None:
     assert sorted(set(steps)) == [1, 4, 7]
     assert {epoch for epoch, weight in weights.seen if weight == 0.5} == {2, 5, 8}
     assert {weight for _, weight in weights.seen} == {0.0, 0.5}
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        partial(Adam, lr=0.05, weight_decay=0.1),
+        partial(SGD, lr=0.05, momentum=0.9, weight_decay=0.1),
+    ],
+    ids=["adam", "momentum"],
+)
+def test_heads_stay_as_they_are_outside_the_window_of_each_task(
+    fit_tasks: Fit, optimizer: Any
+) -> None:
+    heads = Watch(
+        lambda module: (
+            module.modulation_epoch,
+            [p.detach().clone() for p in module.fusion.heads.parameters()],
+        )
+    )
+    options = {"joint_weight": 0.5, "joint_start_epoch": 1, "joint_end_epoch": 1}
+    module = fit_tasks(heads, method=SSIL(), data=MEMORY, optimizer=optimizer, epochs=6, **options)
+    changed = {
+        epoch: [not torch.equal(a, b) for a, b in zip(old, new, strict=True)]
+        for (_, old), (epoch, new) in pairwise(heads.seen)
+        if old[0].shape == new[0].shape
+    }
+    assert changed == {0: [False] * 4, 1: [True] * 4, 2: [False] * 4}
+    assert module.skips_parameters()
 
 
 def test_the_loss_of_a_step_is_that_of_its_method(fit_tasks: Fit) -> None:

@@ -63,6 +63,16 @@ def module(**options: Any) -> SentimentModule:
     return SentimentModule(Linear, DIMS, LONGEST, **options)
 
 
+def test_a_head_of_weight_zero_alone_has_no_gradient_and_ddp_is_told() -> None:
+    for weight in (0.0, 0.4, 2.5):
+        network = module(loss_weights={"text": weight, "audio": 1.0, FUSED: 1.0})
+        scores = network(batch()["inputs"], batch()["lengths"])
+        sum(network.loss_terms(scores, network.targets(batch())).values()).backward()  # type: ignore[union-attr]
+        silent = {name for name, p in network.named_parameters() if p.grad is None}
+        assert all(name.startswith("network.unimodal_heads.text") for name in silent)
+        assert bool(silent) == network.skips_parameters() == (weight == 0)
+
+
 def trainer(**options: Any) -> Trainer:
     return Trainer(
         accelerator="cpu",

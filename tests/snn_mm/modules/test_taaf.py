@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,6 +106,30 @@ def test_every_parameter_has_exactly_one_role(make: Make, fusion: Any) -> None:
     for name in module.modalities:
         roles += module.modality_parameters(name)
     assert sorted(map(id, roles)) == sorted(map(id, module.parameters()))
+
+
+@pytest.mark.parametrize("unimodal", ["heads", "shared"])
+@pytest.mark.parametrize(
+    ("options", "silent"),
+    [
+        ({}, set()),
+        ({"beta": 2.5, "lam": 0.0}, set()),
+        ({"lam": 1.0}, {"attention.audio", "attention.visual", "attention.fused"}),
+        ({"detach_attention": True}, {"attention.audio", "attention.visual", "attention.fused"}),
+        ({"beta": 0.0}, {"attention.audio", "attention.visual", "fusion.heads"}),
+        ({"beta": 0.0, "attention": "none"}, {"fusion.heads"}),
+    ],
+    ids=str,
+)
+def test_what_weighs_nothing_alone_has_no_gradient_and_ddp_is_told(
+    make: Make, make_batch: MakeBatch, unimodal: Any, options: dict[str, Any], silent: set[str]
+) -> None:
+    module = make(fusion=partial(Concat, unimodal=unimodal), **options)
+    torch.stack(list(terms_of(module, make_batch(6)).values())).sum().backward()
+    found = {name for name, parameter in module.named_parameters() if parameter.grad is None}
+    expected = silent if unimodal == "heads" else silent - {"fusion.heads"}
+    assert {".".join(name.split(".")[:2]) for name in found} == expected
+    assert module.skips_parameters() == bool(expected)
 
 
 def test_impossible_weights_are_refused(make: Make) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from snn_mm.commands.class_names import (
     ROOTS,
     class_choices,
@@ -17,7 +19,7 @@ from snn_mm.commands.class_names import (
     parameter_bases,
     parameters,
 )
-from snn_mm.commands.config_tree import Entry, KeyPath, read_entries
+from snn_mm.commands.config_tree import WRAPPERS, Entry, KeyPath, read_entries
 
 NOTHING_TO_RUN = """nothing says which model and data to use: {missing}
 give an experiment: snnmm fit --config experiments/quickstart.yaml
@@ -92,6 +94,9 @@ def explain(message: str, keys: list[str], configs: list[Path], arguments: list[
 
 def unknown_key(found: re.Match[str], message: str, settings: Settings) -> str:
     """A key that nothing accepts."""
+    value = re.search(GOT_VALUE, message)
+    if value and f'Parser key "{found[1]}":' in message:  # one of several kinds accepts the key
+        return wrong_value(value, message, settings)
     wanted = tuple(word for word in found[1].lstrip("-").split(".") if word != "init_args")
     entries = [
         entry
@@ -155,14 +160,32 @@ def missing_value(found: re.Match[str], message: str, settings: Settings) -> str
 def wrong_value(found: re.Match[str], message: str, settings: Settings) -> str:
     """A value of the wrong type."""
     value = found[1].strip().strip("'\"")
-    keys = re.findall(r'Parser key "([^"]+)"', message)
-    leaf = keys[-1].split(".")[-1] if keys else ""
-    fits = [entry for entry in settings.entries if entry.path[-1:] == (leaf,)]
-    entry = next((entry for entry in fits if entry.value == value), fits[0] if fits else None)
-    name, place = (entry.key, f"\nin {entry.place}") if entry else (leaf, "")
+    wanted = key_of(message)
+    fits = [e for e in settings.entries if stands_at(e.path, wanted) and is_typed(e.value, value)]
+    fits = fits or [e for e in settings.entries if e.path[-1:] == wanted[-1:]]
+    name, place = (fits[-1].key, f"\nin {fits[-1].place}") if fits else (wanted[-1], "")
     if value.endswith((".yaml", ".yml")):
         return f"{name}: no such file '{value}' beside the config that names it{place}"
     return f"{name}: expected {expected_types(message)}, got '{value}'{place}"
+
+
+def key_of(message: str) -> KeyPath:
+    """The key a message is about: that of a flag, or the nested ones of a file."""
+    keys = re.findall(r'Parser key "([^"]+)"', message)
+    flag = re.search(r"NestedArg\(key='([^']+)'", message)
+    words = ".".join([*keys[:1], flag[1]] if flag else keys).split(".")
+    return tuple(word for word in words if word not in WRAPPERS)
+
+
+def stands_at(path: KeyPath, wanted: KeyPath) -> bool:
+    """Whether a key has the words of a message, which leaves out an item's number or the last."""
+    rest = iter(path)
+    return all(word in rest for word in wanted)
+
+
+def is_typed(typed: str | None, value: str) -> bool:
+    """Whether a message, which has Python's words for true and null, means what was typed."""
+    return typed is not None and value in (typed, str(yaml.safe_load(typed)))
 
 
 def expected_types(message: str) -> str:
@@ -204,6 +227,7 @@ def suggest(word: str, accepted: list[str], elsewhere: list[str] | None = None) 
     return f"\naccepted: {', '.join(accepted[:8])}{more}" if accepted else ""
 
 
+GOT_VALUE = r"(?:Given|Got) value: (.*)"
 Answer = Callable[[re.Match[str], str, Settings], str]
 ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"does not accept option '([^']+)'", unknown_key),
@@ -213,6 +237,6 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"Expected a dot import path string: (\S+)", unknown_class),
     (r'Parser key "([^"]+)":\s+Unexpected keys: (\{.*?\})', unknown_field),
     (r"the following arguments are required: (.+)", missing_value),
-    (r"(?:Given|Got) value: (.*)", wrong_value),
+    (GOT_VALUE, wrong_value),
 )
 """What jsonargparse 4 says, and who explains it; the first that fits wins."""

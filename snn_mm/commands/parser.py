@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+
+from snn_mm.commands.config_tree import Entry, read_flags
+
+_TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
+"""The flags of the command line that is being parsed."""
 
 CONFIG_FLAGS = ("-c", "--config")
 
@@ -32,9 +38,16 @@ class Parser(LightningArgumentParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *rest: Any, **options: Any
     ) -> Namespace:
-        """Parse a command line."""
+        """Parse a command line, or what jsonargparse hands of it to the parser of a class."""
         known = None if args is None else list(with_callbacks_emptied(args))
-        settings: Namespace = super().parse_args(known, *rest, **options)
+        typed = _TYPED.get()
+        if typed is not None and known is not None:
+            known = [as_typed(argument, typed) for argument in known]
+        token = _TYPED.set(list(read_flags(known or [])) if typed is None else typed)
+        try:
+            settings: Namespace = super().parse_args(known, *rest, **options)
+        finally:
+            _TYPED.reset(token)
         return settings
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -43,6 +56,32 @@ class Parser(LightningArgumentParser):
         parsers = [self] if subcommands is None else list(subcommands.choices.values())
         keys = {action.dest for parser in parsers for action in parser._actions}
         raise ParserError(message, sorted(keys)) from ex
+
+
+def as_typed(argument: str, typed: Sequence[Entry]) -> str:
+    """A flag as the user typed it.
+
+    jsonargparse hands a flag below a class to the parser of that class with the value it has read,
+    written as Python writes it: `None`, `[1, None]` and `inf` are words there, no values.
+
+    Args:
+        argument: what a parser gets, such as `--loader.prefetch_factor=None`.
+        typed: the flags of the command line.
+    """
+    name, equals, text = argument.partition("=")
+    for flag in read_flags([argument]) if equals else ():
+        for entry in typed:
+            if entry.path[-len(flag.path) :] == flag.path and python_text(entry.value) == text:
+                return f"{name}={entry.value}"
+    return argument
+
+
+def python_text(value: str | None) -> str | None:
+    """What Python writes for a value that is typed in YAML."""
+    try:
+        return str(yaml.safe_load(value or ""))
+    except yaml.YAMLError:
+        return value
 
 
 def with_callbacks_emptied(arguments: Sequence[str]) -> Iterator[str]:

@@ -20,7 +20,14 @@ from snn_mm.errors import UserError
 from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Cell, Sweep, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
-from snn_mm.sweep.grid import Axis, make_axes, parse_grid
+from snn_mm.sweep.grid import (
+    Axis,
+    check_distinct,
+    make_axes,
+    meaning,
+    parse_grid,
+    without_wrappers,
+)
 from snn_mm.sweep.launch import ForkStart, FreshStart, Launch
 from snn_mm.sweep.progress import Progress
 from snn_mm.sweep.request import read_request
@@ -89,6 +96,7 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
     axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys))
     if not axes and len(request.experiments) < 2:
         raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
+    check_distinct(map(str, request.experiments), "experiment", same=meaning)
     check_flags(request.flags, axes)
     if request.name.startswith(".") or "/" in request.name:
         raise UserError(f"--name {request.name!r} is no plain folder name")
@@ -103,7 +111,9 @@ def check_flags(flags: Sequence[str], axes: Sequence[Axis]) -> None:
     Raises:
         UserError: there is one.
     """
-    varied = {key: axis.name for axis in axes if not axis.is_files for key in axis.keys}
+    varied = {
+        without_wrappers(key): axis.name for axis in axes if not axis.is_files for key in axis.keys
+    }
     for entry in read_flags(list(flags)):
         if entry.key in OURS:
             raise UserError(f"--{entry.key}: a sweep names and resumes its runs itself; see --name")

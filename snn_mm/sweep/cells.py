@@ -120,8 +120,8 @@ class Sweep:
 
 
 def file_safe(value: str) -> str:
-    """A value as part of a run id; never empty."""
-    return UNSAFE.sub("-", value).strip("-") or "empty"
+    """A value as part of a run id, its own minus signs included; never empty."""
+    return UNSAFE.sub("\0", value).strip("\0").replace("\0", "-") or "empty"
 
 
 def make_id(label: str, values: tuple[str, ...], is_taken: bool) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -81,7 +83,8 @@ def make_axes(grid: Mapping[str, tuple[str, ...]], seeds: str | None, seed_keys:
     if seeds is not None:
         keys = tuple(key.strip() for key in seed_keys.split(","))
         axes.append(Axis(keys, parse_seeds(seeds), SEED))
-    check_distinct([key for axis in axes if not axis.is_files for key in axis.keys], "key")
+    varied = [key for axis in axes if not axis.is_files for key in axis.keys]
+    check_distinct(varied, "key", same=without_wrappers)
     return axes
 
 
@@ -98,7 +101,7 @@ def parse_grid(grids: Sequence[str]) -> Grid:
         UserError: one of them can't be read, or two have the same key.
     """
     pairs = [_split(grid) for grid in grids]
-    check_distinct([key for key, _ in pairs], "key")
+    check_distinct([key for key, _ in pairs], "key", same=without_wrappers)
     return {key: parse_values(key, text) for key, text in pairs}
 
 
@@ -137,7 +140,7 @@ def distinct_values(key: str, items: Iterable[yaml.Node]) -> tuple[str, ...]:
         UserError: two are the same.
     """
     values = tuple(as_typed(item) for item in items)
-    check_distinct(values, f"value of --grid {key}")
+    check_distinct(values, f"value of --grid {key}", same=meaning)
     return values
 
 
@@ -158,21 +161,50 @@ def parse_seeds(text: str) -> tuple[str, ...]:
     if not all(word.isdecimal() for word in words) or words == ["0"]:
         raise UserError(f"--seeds {text}: accepted is a count such as 5, or seeds such as 3,7")
     seeds = words if len(words) > 1 else [str(seed) for seed in range(int(text))]
-    check_distinct(seeds, "seed")
+    check_distinct(seeds, "seed", same=int)
     return tuple(seeds)
 
 
-def check_distinct(words: Iterable[str], what: str) -> None:
+def meaning(value: str) -> str:
+    """What a value comes to, whatever way it is written: `1e-3` and `0.001` are one setting."""
+    if value.endswith((".yaml", ".yml")):
+        return os.path.normpath(value)
+    try:
+        return repr(_with_numbers(yaml.safe_load(value)))
+    except yaml.YAMLError:
+        return value
+
+
+def _with_numbers(read: Any) -> Any:
+    """What YAML reads, with the numbers that YAML 1.1 takes for words, such as `1e-3`."""
+    if isinstance(read, dict):
+        return sorted((key, repr(_with_numbers(value))) for key, value in read.items())
+    if isinstance(read, list):
+        return [_with_numbers(value) for value in read]
+    try:
+        return float(read) if isinstance(read, str) else read
+    except ValueError:
+        return read
+
+
+def check_distinct(words: Iterable[str], what: str, same: Callable[[str], object] = str) -> None:
     """Refuse a list that says something twice.
+
+    Args:
+        words: what is said.
+        what: what a word is, for the message.
+        same: what two words have in common that say the same.
 
     Raises:
         UserError: it does.
     """
-    seen: set[str] = set()
+    seen: dict[object, str] = {}
     for word in words:
-        if word in seen:
-            raise UserError(f"{what} {word} is given twice")
-        seen.add(word)
+        earlier = seen.get(same(word))
+        if earlier is not None:
+            spelled = "" if earlier == word else f", once as {earlier}"
+            raise UserError(f"{what} {word} is given twice{spelled}")
+        seen[same(word)] = word
 
 
 def short_labels(keys: Sequence[str]) -> dict[str, str]:

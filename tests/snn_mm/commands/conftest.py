@@ -21,6 +21,11 @@ def toy_config() -> Path:
     return HERE / "toy.yaml"
 
 
+@pytest.fixture(scope="session")
+def quickstart() -> Path:
+    return HERE.parents[2] / "experiments" / "quickstart.yaml"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _toy_is_importable() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

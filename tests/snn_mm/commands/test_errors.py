@@ -99,6 +99,22 @@ def test_an_unknown_key_of_a_mapping_with_fixed_keys_is_named_with_the_nearest(
     assert "nearest: frames" in message
 
 
+FLAGS = {
+    "of a dataclass": ("--data.loader.prefetch_factor", "expected int or null, got 'x'"),
+    "of a name that other keys have": ("--data.snr_db.audio", "expected float or null, got 'x'"),
+    "of a callback": ("--trainer.callbacks.gamma", "expected float, got 'x'"),
+}
+
+
+@pytest.mark.parametrize(("flag", "expected"), FLAGS.values(), ids=list(FLAGS))
+def test_a_value_that_does_not_fit_is_told_of_the_flag_that_has_it(
+    flag: str, expected: str, quickstart: Path, fails: Fails
+) -> None:
+    message = fails("fit", "--config", str(quickstart), flag, "x")
+    assert f"{flag[2:]}: {expected}" in message
+    assert f"in {flag}" in message
+
+
 KEYS = ("model", "data", "trainer.max_time", "trainer.max_epochs")
 
 

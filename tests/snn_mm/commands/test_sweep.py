@@ -30,6 +30,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_config: Path) -> st
         (("--seeds", "2", "--resume=auto"), "--resume: a sweep names"),
         (("--seeds", "2", "--seed_everything", "3"), "--seed_everything is varied by --seeds"),
         (("--grid", "model.fusion=Sum", "--model.init_args.fusion=FiLM"), "varied by --grid model"),
+        (("--grid", "model.init_args.fusion=Sum", "--model.fusion=FiLM"), "varied by --grid model"),
         (("--seeds", "2", "--name", "a/b"), "no plain folder name"),
         (("--grid", "config=nowhere.yaml"), "nowhere.yaml: no such file"),
     ],
@@ -39,6 +40,12 @@ def test_mistakes_end_in_a_short_message_and_leave_nothing(
 ) -> None:
     assert message in fails("sweep", toy, *flags)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_given_twice_is_refused(toy: str, fails: Callable[..., str]) -> None:
+    Path("sweep.yaml").write_text(f"experiments: [{toy}]\nseeds: 2\n")
+    twice = fails("sweep", "sweep.yaml", "--experiments", "a.yaml,./a.yaml")
+    assert "experiment a.yaml is given twice" in twice
 
 
 def test_the_experiment_comes_first(fails: Callable[..., str]) -> None:

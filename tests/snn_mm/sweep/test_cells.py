@@ -46,6 +46,16 @@ def test_values_that_look_alike_in_an_id_stay_apart(make_sweep: Callable[..., Sw
     assert ids[2] == "k=c"
 
 
+@pytest.mark.parametrize(
+    ("value", "name"), [("-6", "-6"), ("-1e-3", "-1e-3"), ("[[8,-16]]", "8--16"), ("[[-8]]", "-8")]
+)
+def test_a_minus_sign_stays_in_the_id(
+    value: str, name: str, make_sweep: Callable[..., Sweep]
+) -> None:
+    (cell,) = make_sweep(f"k={value}").cells()
+    assert cell.run.run_id == f"k={name}"
+
+
 def test_a_run_that_was_started_is_resumed(make_sweep: Callable[..., Sweep]) -> None:
     (cell,) = make_sweep("k=1").cells()
     assert cell.command == cell.start

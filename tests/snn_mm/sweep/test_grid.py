@@ -57,6 +57,13 @@ def test_files_under_a_free_name_are_an_axis_of_configs_and_several_may_be() -> 
         (["a=1", "a=2"], None, "key a is given twice"),
         (["seed_everything=1"], "2", "key seed_everything is given twice"),
         (["a=1,1"], None, "value of --grid a 1 is given twice"),
+        (["a=1e-3,0.001"], None, "value of --grid a 0.001 is given twice, once as 1e-3"),
+        (["a=null,~"], None, "value of --grid a ~ is given twice, once as null"),
+        (["a=[[1, 2e0], [1,2.0]]"], None, "value of --grid a [1, 2.0] is given twice, once as"),
+        (["a={x: 1, y: 2e0},{y: 2.0, x: 1}"], None, "is given twice, once as"),
+        (["c=a.yaml,./a.yaml"], None, "value of --grid c ./a.yaml is given twice, once as a.yaml"),
+        (["m.x.init_args.lr=1", "m.x.lr=2"], None, "key m.x.lr is given twice, once as"),
+        ([], "3,03", "seed 03 is given twice, once as 3"),
         (["a=[1,2"], None, "--grid a="),
         ([], "0", "accepted is a count"),
         ([], "-1", "accepted is a count"),
@@ -66,3 +73,10 @@ def test_files_under_a_free_name_are_an_axis_of_configs_and_several_may_be() -> 
 def test_mistakes_are_named(grids: list[str], seeds: str | None, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("[", r"\[")):
         make_axes(parse_grid(grids), seeds, "seed_everything")
+
+
+@pytest.mark.parametrize(
+    "text", ["1,1.0", "1,true", "null,none", "a,A", "1e-3,1e-4", "-6,6", "1,[1]"]
+)
+def test_values_that_mean_something_else_are_two(text: str) -> None:
+    assert len(parse_values("key", text)) == 2

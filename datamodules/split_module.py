@@ -127,7 +127,11 @@ class SplitDataModule(LightningDataModule, ABC):
         return sha.hexdigest()[:16]
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return training batches in an order that depends on `(seed, epoch)` alone."""
+        """Return training batches in an order that depends on `(seed, epoch)` alone.
+
+        Raises:
+            UserError: `drop_last` leaves no batch.
+        """
         split = self.split("train")
         trainer = self.trainer
         sampler = EpochSampler(
@@ -137,7 +141,14 @@ class SplitDataModule(LightningDataModule, ABC):
             seed=self.seed,
             drop_last=self.loader.drop_last,
         )
-        return self._loader(split, sampler, drop_last=self.loader.drop_last)
+        loader = self._loader(split, sampler, drop_last=self.loader.drop_last)
+        if not len(loader):
+            raise UserError(
+                f"data.loader: batch_size {self.loader.batch_size} with drop_last leaves no batch "
+                f"of {len(split)} training samples\n"
+                "accepted: a smaller batch_size, or drop_last: false"
+            )
+        return loader
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return validation batches in fixed order."""

@@ -7,13 +7,21 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from snn_mm.run.directory import RunDirectory, read_json, write_json, write_text
+from snn_mm.run.directory import (
+    DIVERGED,
+    FINISHED,
+    RunDirectory,
+    read_json,
+    write_json,
+    write_text,
+)
 from snn_mm.run.environment import describe_environment
 from snn_mm.run.lock import RunLock
 
@@ -30,6 +38,9 @@ class RunRecord(Callback):
         config: the whole config as YAML.
         best: the callback that keeps the best checkpoint.
         facts: further facts for `environment.json`, such as the seed.
+
+    Attributes:
+        outcome: what `results.json` says of the run if it comes to its end.
     """
 
     def __init__(
@@ -42,6 +53,9 @@ class RunRecord(Callback):
         self._best: dict[str, Any] = {}
         self._train_seconds = 0.0
         self._epoch_start = 0.0
+        self._loss: Any = None
+        self._diverged_in: int | None = None
+        self.outcome: dict[str, Any] = {"status": FINISHED}
         self.is_writer = False
         self._lock = RunLock(run)
 
@@ -64,9 +78,21 @@ class RunRecord(Callback):
         """Start the clock."""
         self._epoch_start = time.perf_counter()
 
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Keep the last loss, without waiting for the device."""
+        self._loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note progress and, after a new best, the validation behind it."""
         self._train_seconds += time.perf_counter() - self._epoch_start
+        self._note_divergence(trainer.current_epoch, pl_module)
         metrics = plain_metrics(trainer.callback_metrics)
         path, score = self.best.best_model_path, self.best.best_model_score
         if path and (score is None or plain(score) != self._best.get("score")):
@@ -87,18 +113,29 @@ class RunRecord(Callback):
             best=self._best,
         )
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Settle how the training went: a test loads an older state of this callback too."""
+        if self._diverged_in is not None:
+            error = f"loss or weights were no finite numbers from epoch {self._diverged_in + 1} on"
+            self.outcome = {"status": DIVERGED, "error": error}
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the test metrics."""
         self.update(test=plain_metrics(trainer.callback_metrics))
 
     def state_dict(self) -> dict[str, Any]:
-        """What is known of the best checkpoint, and the time spent on whole epochs so far."""
-        return {"best": self._best, "train_seconds": self._train_seconds}
+        """What is known of the best checkpoint and of a divergence, and the time spent so far."""
+        return {
+            "best": self._best,
+            "train_seconds": self._train_seconds,
+            "diverged_in": self._diverged_in,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         self._best = state_dict["best"]
         self._train_seconds = state_dict["train_seconds"]
+        self._diverged_in = state_dict.get("diverged_in")  # earlier versions did not note it
 
     def update(self, **fields: Any) -> None:
         """Merge fields into `results.json`; nothing on other ranks or before the run has begun."""
@@ -109,6 +146,14 @@ class RunRecord(Callback):
         """Merge the last fields and let go of the directory."""
         self.update(**fields)
         self._lock.release()
+
+    def _note_divergence(self, epoch: int, module: LightningModule) -> None:
+        """A step with loss scaling may overflow and be left out: what counts is where it ended."""
+        finite = is_finite(self._loss) and all(map(is_finite, module.parameters()))
+        if finite:
+            self._diverged_in = None
+        elif self._diverged_in is None:
+            self._diverged_in = epoch
 
     def _write_environment(self, trainer: Trainer) -> None:
         """Describe this attempt, and keep those before: a resumed run has several."""
@@ -130,6 +175,11 @@ class RunRecord(Callback):
         experiment = logger.experiment
         experiment.config.update(yaml.safe_load(self.config), allow_val_change=True)
         experiment.save(str(self.run.config), base_path=str(self.run.path), policy="now")
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a tensor of any shape holds finite numbers alone; so does what is no tensor."""
+    return not isinstance(value, Tensor) or bool(torch.isfinite(value.detach()).all())
 
 
 def plain(value: Tensor | float | None) -> float | None:

@@ -25,10 +25,11 @@ from snn_mm.commands.options import Command
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
+from snn_mm.commands.trainer_options import check_batches
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.errors import UserError
-from snn_mm.run.directory import FINISHED, find_run
+from snn_mm.run.directory import find_run
 from snn_mm.run.malloc import keep_large_blocks
 
 Stage = Literal["validate", "test"]
@@ -71,6 +72,7 @@ def fit(cli: TrainCLI) -> None:
         keep_large_blocks()
     with record_outcome(cli):
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
+        check_batches("fit", [trainer.num_training_batches], trainer.global_step)
         if cli.settings.test_after_fit:
             evaluate(cli, "test", cli.record.best.best_model_path or None)
     if not trainer.is_global_zero:
@@ -94,13 +96,15 @@ def record_outcome(cli: TrainCLI) -> Iterator[None]:
             message = user_message(error, cli.command) or f"{type(error).__name__}: {error}"
             cli.record.close(status="failed", error=message)
         raise
-    cli.record.close(status=FINISHED)
+    cli.record.close(**cli.record.outcome)
 
 
 def evaluate(cli: TrainCLI, stage: Stage, checkpoint: Path | str | None) -> None:
     """Validate or test with the weights of a checkpoint, or with those that are there."""
     method = cli.trainer.test if stage == "test" else cli.trainer.validate
     method(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True, verbose=False)
+    trainer = cli.trainer
+    check_batches(stage, trainer.num_test_batches if stage == "test" else trainer.num_val_batches)
 
 
 def measure(cli: TrainCLI) -> None:
@@ -123,6 +127,7 @@ def predict(cli: TrainCLI) -> None:
     batches: list[Any] = (
         trainer.predict(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True) or []
     )
+    check_batches("predict", trainer.num_predict_batches)
     run = find_run(checkpoint)
     path = (run.path if run else Path.cwd()) / "predictions.csv"
     class_names = getattr(cli.datamodule, "class_names", ())  # data of scores have no classes

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from snn_mm.analysis.report.wording import LABELS
 from snn_mm.contracts import FUSED
-from snn_mm.run.directory import RunDirectory, read_json
+from snn_mm.run.directory import DIVERGED, RunDirectory, read_json
 from snn_mm.run.metrics_file import last_value
 
 Rows = list[tuple[str, str]]
@@ -23,7 +23,8 @@ def print_summary(run: RunDirectory) -> None:
     columns = ("iemf/xi", "iemf/xi_epoch")
     coefficients = (last_value(run.metrics, column) for column in columns)
     last = next((value for value in coefficients if value is not None), None)
-    print_table(summary_rows(results.get("test", {}), last, run))
+    diverged = [(DIVERGED, results["error"])] if results.get("status") == DIVERGED else []
+    print_table([*diverged, *summary_rows(results.get("test", {}), last, run)])
 
 
 def print_metrics(metrics: dict[str, float | None]) -> None:

@@ -126,9 +126,11 @@ def execute(
 ) -> int:
     """Run what is left, then compare what is there."""
     left = unfinished(cells)
-    done = len(cells) - len(left)
-    with Progress(len(cells), done, options.jobs, options.metric) as progress:
-        progress.note(f"{sweep.folder}: {len(cells)} runs, {done} finished, {len(left)} to go")
+    done = sum(cell.is_finished for cell in cells)
+    diverged = len(cells) - len(left) - done
+    with Progress(len(cells), done, options.jobs, options.metric, diverged) as progress:
+        before = f"{done} finished, " + (f"{diverged} diverged, " if diverged else "")
+        progress.note(f"{sweep.folder}: {len(cells)} runs, {before}{len(left)} to go")
         scheduler = Scheduler(left, launch(options, fit), options.jobs, progress)
         scheduler.run()
     if scheduler.signals:
@@ -136,7 +138,8 @@ def execute(
             f"interrupted: {progress.done} of {len(cells)} runs finished; the same command goes on"
         )
         return 128 + signal.Signals(scheduler.signals[0])
-    print(f"{progress.done} of {len(cells)} runs finished, {progress.failures} failed")
+    diverging = f"{progress.diverged} diverged, " if progress.diverged else ""
+    print(f"{progress.done} of {len(cells)} runs finished, {diverging}{progress.failures} failed")
     if progress.done:
         folder = str(sweep.folder)
         metric = [] if options.metric is None else [f"--metric={options.metric}"]

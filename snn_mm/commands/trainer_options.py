@@ -5,7 +5,7 @@ Lightning says it with a stack trace, and not what this machine has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jsonargparse import Namespace
@@ -17,6 +17,13 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from snn_mm.errors import UserError, check_choice
 
 GPUS = ("cuda", "mps")
+AMOUNTS = {
+    "fit": ("max_epochs", "max_steps", "limit_train_batches"),
+    "validate": ("limit_val_batches",),
+    "test": ("limit_test_batches",),
+    "predict": ("limit_predict_batches",),
+}
+"""What leaves a command nothing to do if it is 0."""
 CHOSEN_BY_LIGHTNING = ("auto", "gpu")
 
 
@@ -38,6 +45,43 @@ def check_trainer(options: Namespace) -> None:
         check_devices(options.accelerator, options.devices)
     if options.num_nodes < 1:
         raise UserError(f"trainer.num_nodes is {options.num_nodes}; accepted: 1 or more")
+
+
+def check_amounts(stage: str, options: Namespace, tests: bool) -> None:
+    """Refuse to train or to evaluate on nothing.
+
+    Args:
+        stage: `fit`, `validate`, `test` or `predict`.
+        options: what the config has below `trainer`.
+        tests: whether a fit ends with a test.
+
+    Raises:
+        UserError: names the key and what is accepted.
+    """
+    tested = AMOUNTS["test"] if stage == "fit" and tests else ()
+    for key in (*AMOUNTS[stage], *tested):
+        if options[key] == 0 and options[key] is not None:
+            other = ", or test_after_fit: false" if key in tested else ""
+            raise UserError(f"trainer.{key} is 0: nothing would be done\naccepted: more{other}")
+
+
+def check_batches(stage: str, batches: Sequence[float], steps: int | None = None) -> None:
+    """Refuse what ran on no batch at all: its numbers would be those of another network.
+
+    Args:
+        stage: `fit`, `validate`, `test` or `predict`.
+        batches: how many batches each loader gave.
+        steps: optimizer steps of a fit, those before a resume included.
+
+    Raises:
+        UserError: there was none.
+    """
+    if sum(batches) == 0 or steps == 0:
+        kind = {"fit": "training", "validate": "validation"}.get(stage, "test")
+        raise UserError(
+            f"{stage}: the data gave no {kind} batch, so nothing was done\n"
+            "look at data.loader (batch_size larger than the set, with drop_last), and at trainer"
+        )
 
 
 def accelerators() -> list[str]:

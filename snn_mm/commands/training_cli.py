@@ -25,7 +25,7 @@ from snn_mm.callbacks.wandb_record import WandbRecord
 from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
-from snn_mm.commands.trainer_options import built, check_trainer
+from snn_mm.commands.trainer_options import built, check_amounts, check_trainer
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import RunDirectory, find_run
@@ -89,6 +89,8 @@ class TrainCLI(LightningCLI):
         """Settle the run directory, before any logger or callback is made."""
         options = self.settings
         check_trainer(options.trainer)
+        tests = self.command.stage == "fit" and options.test_after_fit
+        check_amounts(self.command.stage, options.trainer, tests)
         self.saved_config = self._dump_for_saving()
         self.run_directory = self._choose_run(options.run, options.seed_everything)
         os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)

@@ -10,7 +10,13 @@ from typing import Any
 from snn_mm.run.replace import replacing
 
 FINISHED = "finished"
-"""Status of a run that needs no resuming."""
+"""Status of a run that came to its end."""
+
+DIVERGED = "diverged"
+"""Status of a run that came to its end with a loss or weights that are no finite numbers."""
+
+OVER = (FINISHED, DIVERGED)
+"""What needs no resuming: to go on with a diverged run would end alike."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class RunDirectory:
 
     def is_unfinished(self) -> bool:
         """Whether the run was started and never came to its end."""
-        return self.config.is_file() and self.status() != FINISHED
+        return self.config.is_file() and self.status() not in OVER
 
 
 def find_run(path: Path) -> RunDirectory | None:

@@ -40,7 +40,7 @@ class Attempt:
             return
         with log:
             self.offset = log.seek(0, os.SEEK_END)
-            if not cell.is_finished:
+            if not cell.is_over:
                 self.process = launch(cell.command, log, environment)
 
     @property

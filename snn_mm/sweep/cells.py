@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from snn_mm.run.directory import FINISHED, RunDirectory, read_json
+from snn_mm.run.directory import FINISHED, OVER, RunDirectory, read_json
 from snn_mm.sweep.grid import CONFIG, EXPERIMENT, Axis
 
 MAX_ID = 120
@@ -42,8 +42,13 @@ class Cell:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether it came to a good end."""
         return self.run.status() == FINISHED
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: a run that diverged would diverge again."""
+        return self.run.status() in OVER
 
     def state(self) -> str:
         """How far it is, in a few words; nobody may be training it."""
@@ -134,4 +139,4 @@ def make_id(label: str, values: tuple[str, ...], is_taken: bool) -> str:
 
 def unfinished(cells: Iterable[Cell]) -> list[Cell]:
     """The cells that are left to do."""
-    return [cell for cell in cells if not cell.is_finished]
+    return [cell for cell in cells if not cell.is_over]

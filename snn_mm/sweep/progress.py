@@ -21,13 +21,16 @@ class Progress:
     Args:
         total: runs of the sweep.
         done: runs that had finished before.
+        diverged: runs that had diverged before.
         jobs: how many run at a time.
         metric: what is shown of a finished run; chosen as a report does if None.
     """
 
-    def __init__(self, total: int, done: int, jobs: int, metric: str | None) -> None:
+    def __init__(
+        self, total: int, done: int, jobs: int, metric: str | None, diverged: int = 0
+    ) -> None:
         self.total, self.done, self.jobs, self.metric = total, done, jobs, metric
-        self.failures = 0
+        self.diverged, self.failures = diverged, 0
         self._seconds: list[float] = []
         self._bar: Bar | None = None
 
@@ -57,17 +60,19 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, description=cell.run.run_id)
 
-    def finished(self, cell: Cell, seconds: float | None) -> None:
-        """A run has finished.
+    def ended(self, cell: Cell, seconds: float | None) -> None:
+        """A run has finished, or come to its end diverged.
 
         Args:
             cell: the run.
             seconds: how long it took; None if it began under another sweep.
         """
-        self.done += 1
+        self.done += cell.is_finished
+        self.diverged += not cell.is_finished
         if seconds is not None:
             self._seconds.append(seconds)
-        parts = [cell.run.run_id, describe_result(cell, self.metric)]
+        result = describe_result(cell, self.metric) if cell.is_finished else cell.state()
+        parts = [cell.run.run_id, result]
         parts += [] if seconds is None else [duration(seconds)]
         self._line([*parts, *self._remaining()])
 
@@ -89,10 +94,10 @@ class Progress:
         width = len(str(self.total))
         self.note("  ".join([f"{self.done:>{width}}/{self.total}", *parts]))
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.done + self.failures)
+            self._bar.update(self._task, completed=self.done + self.diverged + self.failures)
 
     def _remaining(self) -> list[str]:
-        left = self.total - self.done - self.failures
+        left = self.total - self.done - self.diverged - self.failures
         if not self._seconds or not left:
             return []
         mean = sum(self._seconds) / len(self._seconds)

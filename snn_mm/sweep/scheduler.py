@@ -67,7 +67,7 @@ class Scheduler:
                 cell = self._waiting.popleft()
                 environment = child_environment(dict(os.environ), slot, self.jobs)
                 attempt = self._active[slot] = Attempt(cell, self.launch, environment)
-                self.progress.started(cell, is_own=attempt.is_own or cell.is_finished)
+                self.progress.started(cell, is_own=attempt.is_own or cell.is_over)
 
     def _collect(self) -> None:
         for slot, attempt in list(self._active.items()):
@@ -77,8 +77,8 @@ class Scheduler:
 
     def _close(self, attempt: Attempt) -> None:
         cell = attempt.cell
-        if cell.is_finished and attempt.code == 0:
-            self.progress.finished(cell, attempt.seconds if attempt.is_own else None)
+        if cell.is_over and attempt.code == 0:
+            self.progress.ended(cell, attempt.seconds if attempt.is_own else None)
         elif not attempt.is_own:
             self._waiting.appendleft(cell)  # another sweep's process ended half-way: our turn
         elif attempt.code == USER_MISTAKE and self.progress.done == 0:

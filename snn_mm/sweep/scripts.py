@@ -10,6 +10,7 @@ import yaml
 
 from snn_mm.commands.config_tree import read_entries
 from snn_mm.errors import UserError
+from snn_mm.run.directory import OVER
 from snn_mm.sweep.cells import Cell, Sweep
 from snn_mm.sweep.definition import config_files
 
@@ -35,8 +36,8 @@ case "${{SLURM_ARRAY_TASK_ID:-none}}" in
 esac
 
 results={folder}/"$id"/results.json
-if grep -qs '^  "status": "finished"' "$results"; then
-  echo "$id is finished"
+if grep -Eqs '^  "status": "({over})"' "$results"; then
+  echo "$id is over"
   exit 0
 fi
 if [ -e "$results" ]; then
@@ -59,7 +60,9 @@ def to_sbatch(sweep: Sweep, cells: list[Cell]) -> str:
     ]
     folder = shlex.quote(str(sweep.folder))
     name = shlex.quote(sweep.name)
-    return SBATCH.format(name=name, last=len(cells) - 1, folder=folder, cases="\n".join(cases))
+    return SBATCH.format(
+        name=name, last=len(cells) - 1, folder=folder, cases="\n".join(cases), over="|".join(OVER)
+    )
 
 
 def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:

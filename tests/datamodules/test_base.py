@@ -69,6 +69,12 @@ def test_batch_keeps_the_contract(toy: ToyFactory) -> None:
     assert len(set(batch["id"])) == 4
 
 
+def test_drop_last_that_leaves_no_batch_is_refused(toy: ToyFactory) -> None:
+    with pytest.raises(UserError, match=r"batch_size 13 with drop_last .* 12 training samples"):
+        toy(batch_size=13, drop_last=True).train_dataloader()
+    assert len(toy(batch_size=12, drop_last=True).train_dataloader()) == 1
+
+
 def test_every_sample_keeps_its_own_inputs_and_label(toy: ToyFactory, tmp_path: Path) -> None:
     stored = np.load(tmp_path / "train.npz")
     for batch in toy().train_dataloader():

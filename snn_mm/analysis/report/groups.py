@@ -137,13 +137,13 @@ def compare(
         runs: all runs.
         library: what is known of the classes in their configs.
         by: config keys that make the rows instead of the derived method.
-        count_all: whether unfinished runs enter the means too.
+        count_all: whether unfinished runs enter the means too; those that diverged never do.
 
     Raises:
         UserError: a key in `by` stands in no config.
     """
     members = read_members(runs)
-    usable = [m for m in members if m.run.facts and (m.run.is_finished or count_all)]
+    usable = [m for m in members if m.run.facts and m.run.may_count(count_all)]
     check_keys(by, [member.run for member in members])
     datasets = _label(usable, lambda m: dataset_name(m.run.facts), _facts_of("data", library))
     if by:

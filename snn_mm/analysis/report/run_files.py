@@ -16,7 +16,7 @@ import yaml
 
 from snn_mm.analysis.report.config_facts import Facts, flatten
 from snn_mm.errors import UserError
-from snn_mm.run.directory import FINISHED
+from snn_mm.run.directory import DIVERGED, FINISHED
 
 UNREADABLE = "unreadable"
 MARKERS = ("config.yaml", "results.json", "environment.json", "metrics.csv", ".lock")
@@ -57,6 +57,10 @@ class Run:
     def is_finished(self) -> bool:
         """Whether the run came to its end and says so."""
         return self.status == FINISHED
+
+    def may_count(self, unfinished: bool) -> bool:
+        """Whether the run may enter a mean, if finished ones do and perhaps `unfinished` ones."""
+        return self.is_finished or (unfinished and self.status != DIVERGED)
 
     @property
     def seed(self) -> str:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import LightningModule
 
 from snn_mm.callbacks.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.run_record import RunRecord, plain, plain_metrics
 from snn_mm.run.directory import RunDirectory, read_json
+
+NET = LightningModule()
 
 
 def trainer(is_global_zero: bool = True, **metrics: float) -> Any:
@@ -53,14 +56,14 @@ def test_the_validation_of_the_best_epoch_is_kept(record: RunRecord) -> None:
     begin(record)
     for loss, score in ((3.0, 0.5), (2.0, 0.7), (1.0, 0.7)):
         record.best.best_model_path, record.best.best_model_score = "best", torch.tensor(score)
-        record.on_train_epoch_end(trainer(val_loss=loss), None)  # type: ignore[arg-type]
+        record.on_train_epoch_end(trainer(val_loss=loss), NET)
     results = read_json(record.run.results)
     assert results["best"]["validation"] == {"val/loss": 2.0}
     assert results["validation"] == {"val/loss": 1.0}
 
 
 def test_a_resumed_run_keeps_what_it_knew_of_the_best_and_its_time(record: RunRecord) -> None:
-    state = {"best": {"score": 0.5}, "train_seconds": 60.0}
+    state = {"best": {"score": 0.5}, "train_seconds": 60.0, "diverged_in": 2}
     record.load_state_dict(state)
     assert record.state_dict() == state
 
@@ -76,8 +79,29 @@ def test_a_second_attempt_keeps_the_description_of_the_first(record: RunRecord) 
 
 def test_results_are_valid_json_with_metrics_that_are_no_numbers(record: RunRecord) -> None:
     begin(record)
-    record.on_train_epoch_end(trainer(val_loss=float("nan")), None)  # type: ignore[arg-type]
+    record.on_train_epoch_end(trainer(val_loss=float("nan")), NET)
     assert json.loads(record.run.results.read_text())["validation"] == {"val/loss": None}
+
+
+@pytest.mark.parametrize(
+    ("losses", "status"),
+    [
+        ([1.0, 1.0], "finished"),
+        ([float("inf"), 1.0], "finished"),
+        ([1.0, float("nan")], "diverged"),
+    ],
+)
+def test_a_run_diverged_if_its_last_loss_is_no_number(
+    record: RunRecord, losses: list[float], status: str
+) -> None:
+    begin(record)
+    for loss in losses:
+        outputs = {"loss": torch.tensor(loss)}
+        record.on_train_batch_end(trainer(), NET, outputs, None, 0)
+        record.on_train_epoch_end(trainer(), NET)
+    record.on_fit_end(trainer(), NET)
+    record.load_state_dict({"best": {}, "train_seconds": 0.0})  # as a test of best.ckpt does
+    assert record.outcome["status"] == status
 
 
 def test_numbers_become_plain() -> None:

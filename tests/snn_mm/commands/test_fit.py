@@ -117,6 +117,37 @@ def test_another_seed_is_another_run(train: Train) -> None:
     assert first.metrics.read_bytes() != second.metrics.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("flags", "key"),
+    [
+        (("--trainer.limit_train_batches", "0"), "trainer.limit_train_batches"),
+        (("--trainer.max_steps", "0"), "trainer.max_steps"),
+        (("--trainer.max_epochs", "0"), "trainer.max_epochs"),
+        (("--trainer.limit_test_batches", "0.0"), "trainer.limit_test_batches"),
+        (("--data.batch_size", "41", "--data.drop_last", "true"), "data.loader"),
+    ],
+)
+def test_no_batch_at_all_is_refused(
+    flags: tuple[str, ...], key: str, toy_config: Path, tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    place = ("--run.root", str(tmp_path), "--run.id", "a")
+    assert key in fails("fit", "--config", str(toy_config), *place, *ONE_EPOCH, *flags)
+    assert RunDirectory(tmp_path / "toy" / "a").status() in (None, "failed")
+
+
+def test_a_run_whose_loss_is_no_number_has_diverged(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train("--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "1e38")
+    results = json.loads(run.results.read_text())
+    error = "loss or weights were no finite numbers from epoch 1 on"
+    assert (results["status"], results["error"]) == ("diverged", error)
+    assert error in capsys.readouterr().out
+    assert not run.is_unfinished()
+    assert main(["fit", "--resume", str(run.path)]) == 0  # nothing is left to train
+    assert run.status() == "diverged"
+
+
 def test_a_dry_run_leaves_nothing(train: Train, tmp_path: Path) -> None:
     train("--trainer.fast_dev_run", "true")
     assert not list(tmp_path.iterdir())

@@ -42,12 +42,18 @@ class ToyData(LightningDataModule):
     class_names = ("minus", "plus")
 
     def __init__(
-        self, root: str = "anywhere", batch_size: int = 8, num_workers: int = 0, bad: bool = False
+        self,
+        root: str = "anywhere",
+        batch_size: int = 8,
+        num_workers: int = 0,
+        bad: bool = False,
+        drop_last: bool = False,
     ) -> None:
         super().__init__()
         if root == "missing":
             raise UserError("data.root: no directory 'missing'")
         self.batch_size, self.num_workers, self.bad = batch_size, num_workers, bad
+        self.drop_last = drop_last
 
     def fingerprint(self) -> str:
         """A constant: the data are made up."""
@@ -56,7 +62,11 @@ class ToyData(LightningDataModule):
     def _loader(self, seed: int, shuffle: bool = False) -> DataLoader[Batch]:
         data = ToyDataset(seed, self.bad)
         return DataLoader(
-            data, batch_size=self.batch_size, shuffle=shuffle, num_workers=self.num_workers
+            data,
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            num_workers=self.num_workers,
+            drop_last=shuffle and self.drop_last,
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:

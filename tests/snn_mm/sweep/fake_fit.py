@@ -2,8 +2,8 @@
 
 Each start adds a line to `starts.txt` of its run directory. `FAKE_SECONDS` is how long a run takes;
 `--model.mood=sad` makes it crash, `--model.mood=typo` end as a user's mistake does,
-`--model.mood=sentimental` leave an error instead of an accuracy. It has a checkpoint after half its
-time, and then resumes with the second half.
+`--model.mood=sentimental` leave an error instead of an accuracy, `--model.mood=lost` diverge. It
+has a checkpoint after half its time, and then resumes with the second half.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def train(run: RunDirectory, mood: str | None) -> None:
         raise ValueError("spikes everywhere")
     time.sleep(half)
     score = {"test/mae/fused": 0.25} if mood == "sentimental" else {"test/accuracy/fused": 0.75}
-    write_json(run.results, {"status": "finished", "epochs": 2, "test": score})
+    status = "diverged" if mood == "lost" else "finished"
+    write_json(run.results, {"status": status, "epochs": 2, "test": score})
 
 
 if __name__ == "__main__":

@@ -99,6 +99,15 @@ def test_a_failed_run_is_listed_with_its_last_line_and_the_others_go_on(
     assert "1 of 2 runs finished, 1 failed" in lines
 
 
+def test_a_run_that_diverged_stands_apart_and_is_not_tried_again(
+    run_sweep: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert run_sweep("--grid", "model.mood=lost,fine") == 0
+        assert "1 of 2 runs finished, 1 diverged, 0 failed" in capfd.readouterr().out
+    assert {name: len(pids) for name, pids in starts().items()} == {"mood=lost": 1, "mood=fine": 1}
+
+
 def test_a_run_without_accuracies_shows_its_error_unless_another_metric_is_asked_for(
     run_sweep: Callable[..., int], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,8 +64,9 @@ def test_a_requeued_index_resumes_and_a_finished_one_does_nothing(
     cell.run.create()
     write_json(cell.run.results, {"status": "running", "test": {"status": "finished"}})
     assert submit(1) == ["snnmm", *cell.resume]
-    write_json(cell.run.results, {"epochs": 3, "status": "finished"})
-    assert submit(1) == [f"{cell.run.run_id} is finished"]
+    for status in ("finished", "diverged"):
+        write_json(cell.run.results, {"epochs": 3, "status": status})
+        assert submit(1) == [f"{cell.run.run_id} is over"]
 
 
 def test_sbatch_options_stand_before_the_first_command(sweep: Sweep) -> None:

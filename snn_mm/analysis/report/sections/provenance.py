@@ -56,7 +56,9 @@ def runs_section(comparison: Comparison, metric: Metric, output: Path) -> Sectio
     rows = [run_row(comparison, m, groups.get(id(m)), metric, output) for m in ordered]
     blocks: list[Block] = []
     if failed := [row for row, m in zip(rows, ordered) if m.problems]:
-        caption = f"{len(failed)} of {len(rows)} runs are unfinished, damaged or incomplete."
+        caption = (
+            f"{len(failed)} of {len(rows)} runs are unfinished, diverged, damaged or incomplete."
+        )
         problems = [[row[0], row[1], row[-1]] for row in failed]
         heads = ["Run", "Status", "What is wrong"]
         blocks.append(Table("problems", caption, heads, problems, latex=False))

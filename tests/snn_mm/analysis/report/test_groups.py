@@ -69,6 +69,13 @@ def test_only_finished_runs_count_unless_all_do(make_run: MakeRun) -> None:
     assert [len(g.counted) for g in gather(paths, count_all=True).groups] == [2]
 
 
+def test_runs_that_diverged_stand_apart_whatever_counts(make_run: MakeRun) -> None:
+    paths = [make_run("a/1"), make_run("a/2", seed=2, status="diverged")]
+    for count_all in (False, True):
+        (group,) = gather(paths, count_all=count_all).groups
+        assert [member.run.seed for member in group.counted] == ["0"]
+
+
 def test_of_a_repeated_seed_the_newest_run_counts(make_run: MakeRun) -> None:
     new = make_run("a/1", accuracy=0.9, environment={"started": "2026-02-01T00:00:00+0000"})
     old = make_run("a/2", accuracy=0.1, environment={"started": "2026-01-01T00:00:00+0000"})

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.prepare.folders import find_files
 from snn_mm.errors import UserError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -73,7 +74,7 @@ def open_arrays(directory: Path) -> dict[str, NDArray[Any]]:
     Raises:
         UserError: a file is damaged; names it.
     """
-    return {path.stem: _open(path) for path in sorted(directory.glob("*.npy"))}
+    return {path.stem: _open(path) for path in find_files(directory, {".npy"})}
 
 
 def _open(path: Path) -> NDArray[Any]:

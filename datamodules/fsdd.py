@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from datamodules import audio
 from datamodules.noise import noise
 from datamodules.pairing import stream
+from datamodules.prepare.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 SAMPLE_RATE = 8000
@@ -38,13 +39,13 @@ def list_utterances(folder: Path) -> list[Utterance]:
         UserError: there are none, or a file name is not of the data set; names folder or file.
     """
     recordings = folder / "recordings"
-    paths = sorted((recordings if recordings.is_dir() else folder).glob("*.wav"))
+    paths = find_files(recordings if recordings.is_dir() else folder, {".wav"})
     if not paths:
         raise UserError(
             f"No spoken digits in {folder}: accepted is {LAYOUT}.\nGet them from "
             "https://github.com/Jakobovski/free-spoken-digit-dataset and set fsdd_dir."
         )
-    return [_utterance(path) for path in paths]
+    return [_utterance(path) for path in by_name(paths).values()]
 
 
 def _utterance(path: Path) -> Utterance:

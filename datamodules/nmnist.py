@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.pairing import stream
+from datamodules.prepare.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 SIZE = 34
@@ -73,33 +75,41 @@ def list_recordings(folder: Path) -> list[Recording]:
     Raises:
         UserError: neither layout is there, or a label is out of range; names folder or file.
     """
-    list_layout = _listed if any(folder.glob("train*.txt")) else _official
+    list_layout = _listed if _listings(folder, "train") else _official
     recordings = [*list_layout(folder, "train"), *list_layout(folder, "test")]
     if not recordings:
         raise UserError(f"No event recordings in {folder}: {_HELP}")
+    path, times = Counter(recording.path for recording in recordings).most_common(1)[0]
+    if times > 1:
+        raise UserError(f"{path} is listed {times} times in {folder}; accepted is once.")
     return recordings
 
 
 def _official(folder: Path, part: str) -> Iterator[Recording]:
     """Yield `Train/<digit>/*.bin`, or those of `Test`."""
-    for path in sorted((folder / part.capitalize()).glob("*/*.bin")):
+    for path in find_files(folder / part.capitalize(), {".bin"}, depth=2):
         digit = path.parent.name
         yield Recording(path, _digit(digit, str(path.parent)), part == "test")
 
 
 def _listed(folder: Path, part: str) -> Iterator[Recording]:
     """Yield the files that `train*.txt` or `test*.txt` lists."""
-    for listing in sorted(folder.glob(f"{part}*.txt")):
+    there = by_name(find_files(folder, {".bs2"}))
+    for listing in _listings(folder, part):
         for line in listing.read_text().splitlines():
             fields = line.split()
             if not fields or line.startswith("#"):
                 continue
             if len(fields) != 2:
                 raise UserError(f"{listing}: '{line}' is not 'index label'.")
-            path = folder / f"{fields[0]}.bs2"
+            path = there.get(fields[0], folder / f"{fields[0]}.bs2")
             yield Recording(
                 path, _digit(fields[1], f"{listing}, index {fields[0]}"), part == "test"
             )
+
+
+def _listings(folder: Path, part: str) -> list[Path]:
+    return [path for path in find_files(folder, {".txt"}) if path.name.lower().startswith(part)]
 
 
 def _digit(text: str, where: str) -> int:

@@ -6,11 +6,12 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.prepare.clip import Clip
+from datamodules.prepare.folders import FILMS, SOUNDS, find_files, notice
 from snn_mm.errors import UserError
 
 COLUMNS = (
@@ -19,10 +20,6 @@ COLUMNS = (
 )
 SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 UNIMODAL = {"label_T": "text", "label_A": "audio", "label_V": "visual"}
-
-MEDIA_SUFFIXES = frozenset(
-    (".mp4", ".avi", ".mkv", ".webm", ".mov", ".flv", ".mpg", ".wav", ".mp3", ".m4a", ".flac")
-)
 
 
 @dataclass(frozen=True)
@@ -59,13 +56,16 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[U
     rows = csv.DictReader(io.StringIO(_text(path), newline=""))
     rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
     _check_columns(path, rows.fieldnames)
-    parse = _Parser(path, clips, openface, dict(_media_files(clips)))
+    media = _by_place(clips, FILMS | SOUNDS)
+    parse = _Parser(path, clips, openface, media, _by_place(openface, {".csv"}) if openface else {})
     utterances = [parse(rows.line_num, row) for row in rows]
     if not utterances:
         raise UserError(f"{path} has no row; accepted are the columns\n{COLUMNS}.")
     repeated, times = Counter(each.clip.id for each in utterances).most_common(1)[0]
     if times > 1:
         raise UserError(f"{path}: {times} rows are of clip '{repeated}'; accepted is one.")
+    unnamed = set(media.values()) - {utterance.clip.sound for utterance in utterances}
+    notice(f"clips have no row in {path.name}", [str(each.relative_to(clips)) for each in unnamed])
     return utterances
 
 
@@ -77,6 +77,7 @@ class _Parser:
     clips: Path
     openface: Path | None
     files: Mapping[str, Path]
+    tables: Mapping[str, Path]
 
     def __call__(self, line: int, row: Mapping[str, str]) -> Utterance:
         if None in row or None in row.values():
@@ -86,13 +87,13 @@ class _Parser:
             raise UserError(f"{self.path}, line {line}: the clip has no id.")
         name = place if "id" in row else f"{row['video_id']}$_${row['clip_id']}"
         sound = self.files.get(place, self.clips / place)
-        table = self.openface / f"{place}.csv" if self.openface else sound
+        seen = self.tables.get(place, self.openface / f"{place}.csv") if self.openface else sound
         unimodal = {
             modality: self._number(line, row, column)
             for column, modality in UNIMODAL.items()
             if column in row
         }
-        clip = Clip(name, 0, self._split(line, row), picture=table, sound=sound)
+        clip = Clip(name, 0, self._split(line, row), picture=seen, sound=sound)
         return Utterance(clip, row.get("text", ""), self._number(line, row, "label"), unimodal)
 
     def _split(self, line: int, row: Mapping[str, str]) -> str:
@@ -134,13 +135,12 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         raise UserError(f"{path} has no column {', '.join(missing)}; accepted are\n{COLUMNS}.")
 
 
-def _media_files(clips: Path) -> Iterator[tuple[str, Path]]:
-    """Yield films and recordings by their place in the folder, without suffix."""
+def _by_place(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Return files by their place in the folder, without suffix."""
     seen: dict[str, Path] = {}
-    for path in sorted(clips.rglob("*")):
-        if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file():
-            place = path.relative_to(clips).with_suffix("").as_posix()
-            if place in seen:
-                raise UserError(f"{seen[place]} and {path} are one clip's; accepted is one file.")
-            seen[place] = path
-            yield place, path
+    for path in find_files(folder, suffixes, depth=None):
+        place = path.relative_to(folder).with_suffix("").as_posix()
+        if place in seen:
+            raise UserError(f"{seen[place]} and {path} are one clip's; accepted is one file.")
+        seen[place] = path
+    return seen

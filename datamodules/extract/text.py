@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.packages import is_installed
+from datamodules.prepare.folders import find_files
 from snn_mm.errors import UserError
 
 PACKAGE = "transformers"
@@ -75,10 +76,9 @@ def check_encoder(directory: Path) -> None:
 def encoder_digest(directory: Path) -> str:
     """Return 16 hexadecimal digits of the encoder's files; a gigabyte of weights takes a second."""
     sha = hashlib.sha256()
-    for path in sorted(directory.iterdir()):
-        if path.suffix in (".safetensors", ".json", ".txt", ".model"):
-            with path.open("rb") as file:
-                sha.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    for path in find_files(directory, {".safetensors", ".json", ".txt", ".model"}):
+        with path.open("rb") as file:
+            sha.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return sha.hexdigest()[:16]
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.prepare.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 KEY = "features"
@@ -46,9 +47,9 @@ class FeatureFolder:
                 f"{self.directory}: no such directory; accepted is a folder of <video_id>.npy or "
                 f"<video_id>.h5, each {list(self.shape)}."
             )
-        files = sorted(self.directory.iterdir())
         # A link whose target is gone is no file, and named as missing.
-        return {path.stem: path for path in files if path.suffix in SUFFIXES and path.is_file()}
+        files = [path for path in find_files(self.directory, SUFFIXES) if path.is_file()]
+        return by_name(sorted(files, key=lambda path: SUFFIXES.index(path.suffix.lower())))
 
     def require(self, videos: Iterable[str]) -> None:
         """Refuse videos without features.
@@ -110,7 +111,7 @@ class FeatureFolder:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         # Unlike `np.load` it takes whatever is no array for damaged, never for a pickle.
         yield np.lib.format.open_memmap(path, mode="r")
         return

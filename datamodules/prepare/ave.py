@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.prepare.clip import Clip
-from datamodules.prepare.folders import notice, require_folders
+from datamodules.prepare.folders import FILMS, by_name, find_files, notice, require_folders
 from snn_mm.errors import UserError
 
 CLASS_NAMES = (
@@ -82,7 +82,7 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
     """
     require_folders(source, ("AVE",), LAYOUT)
     parts = read_events(source, lists)
-    videos = {path.stem: path for path in (source / "AVE").glob("*.mp4")}
+    videos = by_name(find_files(source / "AVE", FILMS))
     wanted = {event.video for events in parts.values() for event in events}
     if not wanted & videos.keys():
         raise UserError(
@@ -91,6 +91,9 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
         )
     notice(f"videos that the lists name are not in {source / 'AVE'}", wanted - videos.keys())
     notice("videos are in no list", videos.keys() - wanted)
+    shared = Counter(v for events in parts.values() for v in {event.video for event in events})
+    several = [video for video, count in shared.items() if count > 1]
+    notice("videos are in several lists", several, "each of their events counts where it is listed")
     return list(_clips(parts, videos))
 
 

@@ -10,7 +10,16 @@ import csv
 from pathlib import Path
 
 from datamodules.prepare.clip import Clip
-from datamodules.prepare.folders import notice, pair, refuse_pointers, require_folders
+from datamodules.prepare.folders import (
+    FILMS,
+    SOUNDS,
+    by_name,
+    find_files,
+    notice,
+    pair,
+    refuse_pointers,
+    require_folders,
+)
 from snn_mm.errors import UserError
 
 CLASS_NAMES = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
@@ -29,8 +38,8 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
         UserError: the folders, an id or a list is not as expected.
     """
     require_folders(source, ("VideoFlash", "AudioWAV"), LAYOUT)
-    pictures = {path.stem: path for path in (source / "VideoFlash").glob("*.flv")}
-    sounds = {path.stem: path for path in (source / "AudioWAV").glob("*.wav")}
+    pictures = by_name(find_files(source / "VideoFlash", FILMS))
+    sounds = by_name(find_files(source / "AudioWAV", SOUNDS))
     ids = pair(pictures, sounds, LAYOUT)
     refuse_pointers([path for name in ids for path in (pictures[name], sounds[name])], source)
     parts = read_parts(lists) if lists else {}

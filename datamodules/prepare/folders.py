@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from snn_mm.errors import UserError
+
+FILMS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv"}
+)
+SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".aiff"})
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 """First bytes of the text file that stands for a recording until `git lfs pull`."""
@@ -33,6 +39,51 @@ def _holds(folder: Path, names: Sequence[str]) -> bool:
     return all((folder / name).is_dir() for name in names)
 
 
+def find_files(folder: Path, suffixes: Collection[str], depth: int | None = 1) -> list[Path]:
+    """Return the files with one of the suffixes in any case, sorted; links are followed.
+
+    Hidden files and folders are passed over: macOS writes a `._name` beside every file that it
+    copies to a foreign disk, which is no recording whatever its suffix.
+
+    Args:
+        folder: where to look.
+        suffixes: in small letters.
+        depth: how many folders deep, itself included, the files lie; None takes any.
+    """
+    found = (path for path in _walk(folder, depth) if path.suffix.lower() in suffixes)
+    return sorted(found)
+
+
+def _walk(folder: Path, depth: int | None) -> Iterator[Path]:
+    """Yield visible files at a depth, each folder once even if links lead to it again."""
+    seen = set[str]()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        here = len(Path(root).relative_to(folder).parts) + 1
+        is_known = (real := os.path.realpath(root)) in seen
+        seen.add(real)
+        ends = is_known or here == depth
+        folders[:] = [] if ends else sorted(name for name in folders if name[0] != ".")
+        if not is_known and depth in (None, here):
+            yield from (Path(root, name) for name in files if name[0] != ".")
+
+
+def by_name(
+    paths: Iterable[Path], name: Callable[[Path], str] = lambda path: path.stem
+) -> dict[str, Path]:
+    """Return files by name, without suffix unless said otherwise; says where there are several.
+
+    Args:
+        paths: of several files with one name, the first of them counts.
+        name: of a file.
+    """
+    named: dict[str, list[Path]] = {}
+    for path in paths:
+        named.setdefault(name(path), []).append(path)
+    repeated = [f"{files[0].name} of {len(files)}" for files in named.values() if len(files) > 1]
+    notice("clips have several files", repeated, "only the first of each counts")
+    return {key: files[0] for key, files in named.items()}
+
+
 def pair(pictures: Mapping[str, Path], sounds: Mapping[str, Path], layout: str) -> list[str]:
     """Return the ids that have both halves, sorted; says how many lack one.
 
@@ -50,12 +101,12 @@ def pair(pictures: Mapping[str, Path], sounds: Mapping[str, Path], layout: str) 
     return both
 
 
-def notice(what: str, names: Collection[str]) -> None:
-    """Warn how many names something is true of, with the first of them as examples."""
+def notice(what: str, names: Collection[str], then: str = "they are left out") -> None:
+    """Warn how many names something is true of and what becomes of them, with examples."""
     if names:
         examples = ", ".join(sorted(names)[:3])
         warnings.warn(
-            f"{len(names)} {what}; they are left out ({examples}{', ...' * (len(names) > 3)}).",
+            f"{len(names)} {what}; {then} ({examples}{', ...' * (len(names) > 3)}).",
             stacklevel=3,
         )
 
@@ -66,7 +117,8 @@ def refuse_pointers(paths: Iterable[Path], source: Path) -> None:
     Raises:
         UserError: says how many, and the command to type.
     """
-    small = [path for path in paths if path.stat().st_size < POINTER_BYTES]
+    there = (path for path in paths if path.is_file())  # a broken link is an unreadable clip
+    small = [path for path in there if path.stat().st_size < POINTER_BYTES]
     pointers = [path for path in small if path.read_bytes().startswith(POINTER)]
     if pointers:
         raise UserError(

@@ -9,11 +9,12 @@ test list leaves out the end and the leading zeros), or folders named like the c
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.prepare.clip import Clip
-from datamodules.prepare.folders import notice
+from datamodules.prepare.folders import FILMS, find_files, notice
 from snn_mm.errors import UserError
 
 CLASS_NAMES = (
@@ -49,7 +50,7 @@ CLASS_NAMES = (
     "tapping pen",
     "tickling",
 )
-LAYOUT = "<YouTube id>_<start>_<end>.mp4 in any folder"
+LAYOUT = "<YouTube id>_<start>_<end>.mp4 or another film, in any folder"
 PART_OF_FOLDER = {"train": "train", "val": "test", "validate": "test", "test": "test"}
 
 _SEGMENT = re.compile(r"(?P<video>.{11})_(?P<start>\d{1,6})(_\d{1,6})?")
@@ -62,11 +63,16 @@ class Segment(NamedTuple):
     start: int
 
 
+Videos = Mapping[Segment, Sequence[Path]]
+"""The files of each segment, the one that counts first."""
+
+
 def find_clips(source: Path, lists: Path | None) -> list[Clip]:
     """Find the clips of Kinetics-Sounds.
 
     Args:
-        source: folder with the videos of Kinetics, at any depth; others are passed over.
+        source: folder with the videos of Kinetics, at any depth; says how many
+            belong to no class.
         lists: folder with `my_train.txt` and `my_test.txt`; without it the folder of each video
             names its class, and a folder `train`, `val` or `test` above it its part.
 
@@ -77,28 +83,42 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
     return _by_lists(videos, lists, source) if lists else _by_folders(videos, source)
 
 
-def find_videos(source: Path) -> dict[Segment, Path]:
-    """Return the videos below a folder; the archive's replacements of corrupt files win.
+def find_videos(source: Path) -> dict[Segment, list[Path]]:
+    """Return the videos below a folder; says which films are none, and which lie there repeatedly.
+
+    Of several files of a segment the archive's replacement of a corrupt one counts, otherwise that
+    of the test part, so that the part is whole and has none of the training part, otherwise the
+    first by path.
 
     Raises:
         UserError: there are none.
     """
-    paths = [path.relative_to(source) for path in source.rglob("*.mp4")]
-    paths.sort(key=lambda path: ("replacement" in str(path), path))
-    named = [(_SEGMENT.fullmatch(path.stem), path) for path in paths]
-    videos = {
-        Segment(match["video"], int(match["start"])): source / path
-        for match, path in named
-        if match
-    }
+    videos: dict[Segment, list[Path]] = {}
+    others: list[str] = []
+    for path in sorted(find_files(source, FILMS, None), key=lambda path: _rank(path, source)):
+        if match := _SEGMENT.fullmatch(path.stem):
+            videos.setdefault(Segment(match["video"], int(match["start"])), []).append(path)
+        else:
+            others.append(path.name)
     if not videos:
         raise UserError(
-            f"No Kinetics video in {source} ({len(paths)} other mp4 files): accepted is {LAYOUT}."
+            f"No Kinetics video in {source} ({len(others)} other films): accepted is {LAYOUT}."
         )
+    notice("films are not named like <YouTube id>_<start>_<end>", others)
+    repeated = [files[0].stem for files in videos.values() if len(files) > 1]
+    rule = "of each counts a replacement before others, test before train, then the first by path"
+    notice("videos lie there several times", repeated, rule)
     return videos
 
 
-def _by_lists(videos: dict[Segment, Path], lists: Path, source: Path) -> list[Clip]:
+def _rank(path: Path, source: Path) -> tuple[bool, int, Path]:
+    """Return what orders the files of one segment."""
+    place = path.relative_to(source)
+    part = ("test", "train", "").index(_part(path, source))
+    return "replacement" not in str(place), part, place
+
+
+def _by_lists(videos: Videos, lists: Path, source: Path) -> list[Clip]:
     """Return the listed clips among the videos."""
     listed = read_lists(lists)
     found = listed.keys() & videos.keys()
@@ -109,10 +129,9 @@ def _by_lists(videos: dict[Segment, Path], lists: Path, source: Path) -> list[Cl
         )
     absent = {f"{video}_{start}" for video, start in listed.keys() - found}
     notice(f"clips that the lists name are not in {source}", absent)
-    return [
-        Clip(videos[segment].stem, *listed[segment], videos[segment], videos[segment])
-        for segment in sorted(found)
-    ]
+    notice("videos are in no list", [videos[each][0].stem for each in videos.keys() - found])
+    files = {segment: videos[segment][0] for segment in sorted(found)}
+    return [Clip(file.stem, *listed[each], file, file) for each, file in files.items()]
 
 
 def read_lists(lists: Path) -> dict[Segment, tuple[int, str]]:
@@ -140,23 +159,34 @@ def read_lists(lists: Path) -> dict[Segment, tuple[int, str]]:
     return listed
 
 
-def _by_folders(videos: dict[Segment, Path], source: Path) -> list[Clip]:
-    """Return the videos in folders named like a class."""
+def _by_folders(videos: Videos, source: Path) -> list[Clip]:
+    """Return the videos in folders named like a class, where replacements need not lie."""
+    placed = {
+        files[0]: [path for path in files if _class_of(path) in CLASS_NAMES]
+        for _, files in sorted(videos.items())
+    }
     clips = [
-        Clip(path.stem, CLASS_NAMES.index(name), _part(path.relative_to(source)), path, path)
-        for _, path in sorted(videos.items())
-        if (name := path.parent.name.replace("_", " ")) in CLASS_NAMES
+        Clip(file.stem, CLASS_NAMES.index(_class_of(path)), _part(path, source), file, file)
+        for file, (path, *_) in ((file, paths) for file, paths in placed.items() if paths)
     ]
     if not clips:
         raise UserError(
             f"Nothing says the classes of the {len(videos)} videos in {source}: give --lists DIR "
             "with my_train.txt and my_test.txt, or folders named like 'blowing nose'."
         )
-    left_out = {path.stem for path in videos.values()} - {clip.id for clip in clips}
+    left_out = [file.stem for file, paths in placed.items() if not paths]
     notice("videos are in no folder of a class", left_out)
+    torn = [file.stem for file, paths in placed.items() if len(set(map(_class_of, paths))) > 1]
+    notice("videos are in folders of several classes", torn, "the first file's class counts")
     return clips
 
 
-def _part(path: Path) -> str:
+def _class_of(path: Path) -> str:
+    """Return what a file's folder says of its class."""
+    return path.parent.name.replace("_", " ")
+
+
+def _part(path: Path, source: Path) -> str:
     """Return the part that a folder on the way names, or nothing."""
-    return next((PART_OF_FOLDER[name] for name in path.parts if name in PART_OF_FOLDER), "")
+    names = path.relative_to(source).parts
+    return next((PART_OF_FOLDER[name] for name in names if name in PART_OF_FOLDER), "")

@@ -6,10 +6,13 @@ from. Source: https://www.kaggle.com/datasets/lingyueguo/urbansound8k-av (Guo et
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from datamodules.prepare.clip import Clip
-from datamodules.prepare.folders import pair, require_folders
+from datamodules.prepare.folders import SOUNDS as SOUND_SUFFIXES
+from datamodules.prepare.folders import by_name, find_files, pair, require_folders
+from datamodules.prepare.pictures import IMAGE_SUFFIXES
 from snn_mm.errors import UserError
 
 CLASS_NAMES = (
@@ -41,17 +44,18 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
     if lists is not None:
         raise UserError("UrbanSound8K-AV has no lists: leave out --lists.")
     require_folders(source, (PICTURES, SOUNDS), LAYOUT)
-    pictures = files_by_class(source / PICTURES, ".jpg")
-    sounds = files_by_class(source / SOUNDS, ".wav")
+    pictures = files_by_class(source / PICTURES, IMAGE_SUFFIXES)
+    sounds = files_by_class(source / SOUNDS, SOUND_SUFFIXES)
     return [
         Clip(name.split("/")[1], label_of(sounds[name]), "", pictures[name], sounds[name])
         for name in pair(pictures, sounds, LAYOUT)
     ]
 
 
-def files_by_class(folder: Path, suffix: str) -> dict[str, Path]:
+def files_by_class(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """Return the files `<class>/<stem><suffix>` of a folder by `<class>/<stem>`."""
-    return {f"{path.parent.name}/{path.stem}": path for path in folder.glob(f"*/*{suffix}")}
+    files = find_files(folder, suffixes, depth=2)
+    return by_name(files, lambda path: f"{path.parent.name}/{path.stem}")
 
 
 def label_of(path: Path) -> int:

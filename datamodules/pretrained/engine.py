@@ -16,13 +16,13 @@ from torch import Tensor
 from datamodules.prepare.clip import Clip, UnreadableClipError
 from datamodules.prepare.engine import Watch
 from datamodules.prepare.failures import FailureList
+from datamodules.prepare.folders import FILMS, find_files
 from datamodules.prepare.store import UNREADABLE
 from datamodules.pretrained.encoders import VideoEncoder
 from datamodules.pretrained.output import FeatureOutput
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 
-SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".flv", ".mov"})
 FACTS = "features.json"
 
 
@@ -45,9 +45,9 @@ def find_videos(source: Path) -> list[Clip]:
     Raises:
         UserError: there is none, or two have the same name.
     """
-    files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+    files = find_files(source, FILMS)
     if not files:
-        known = ", ".join(sorted(SUFFIXES))
+        known = ", ".join(sorted(FILMS))
         raise UserError(f"{source} holds no video; accepted are <name> with {known}.")
     named: dict[str, Path] = {}
     for path in files:

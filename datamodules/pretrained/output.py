@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.prepare.folders import find_files
 from datamodules.pretrained.containers import CONTAINERS
 from snn_mm.run.replace import replacing
 
@@ -40,7 +41,7 @@ class FeatureOutput:
         Raises:
             UserError: the file that holds them can't be read.
         """
-        single = {path.stem for path in self._parts.glob("*.npy")}
+        single = {path.stem for path in find_files(self._parts, {".npy"})}
         return single | self._packed()
 
     def _packed(self) -> set[str]:
@@ -59,5 +60,5 @@ class FeatureOutput:
         if self.file is None or not self._parts.is_dir():
             return
         path = self.directory / self.file
-        CONTAINERS[path.suffix].extend(path, sorted(self._parts.glob("*.npy")))
+        CONTAINERS[path.suffix].extend(path, find_files(self._parts, {".npy"}))
         shutil.rmtree(self._parts)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from datamodules.prepare.folders import find_files
 from datamodules.pretrained.frames import FrameEncoder
 from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest
@@ -47,7 +48,7 @@ class VideoMAE(FrameEncoder):
         self._model = model.float().eval().requires_grad_(False).to(device)
         if (frames := self._model.config.num_frames) != FRAMES:
             raise UserError(f"{directory}: num_frames is {frames}; accepted is {FRAMES}.")
-        weights = sorted(directory.glob("*.safetensors"))
+        weights = find_files(directory, {".safetensors"})
         self.facts: dict[str, object] = {
             "weights": [file_digest(path) for path in weights],
             "frames_per_second": frames_per_second,

@@ -59,9 +59,9 @@ def run(argv: list[str]) -> int:
         return 0
     _check(options)
     begin = time.monotonic()
-    extraction, store = _extract(
-        options, read_labels(options.labels, options.clips, options.openface)
-    )
+    with notes_as_lines():
+        utterances = read_labels(options.labels, options.clips, options.openface)
+    extraction, store = _extract(options, utterances)
     for line in _summary(options, extraction, store):
         print(line)
     print(

@@ -23,6 +23,14 @@ def test_the_folder_of_the_recordings_is_accepted_too(fsdd_dir: Path) -> None:
     assert list_utterances(fsdd_dir / "recordings") == list_utterances(fsdd_dir)
 
 
+def test_ghosts_of_macos_and_suffixes_in_capitals_change_nothing(fsdd_dir: Path) -> None:
+    said = [utterance[1:] for utterance in list_utterances(fsdd_dir)]
+    for path in list((fsdd_dir / "recordings").iterdir()):
+        path.with_name(f"._{path.name}").touch()
+        path.rename(path.with_suffix(".WAV"))
+    assert [utterance[1:] for utterance in list_utterances(fsdd_dir)] == said
+
+
 def test_loudness_and_silence_around_a_recording_do_not_matter(tmp_path: Path) -> None:
     wave = np.random.default_rng(0).normal(0, 0.2, 3000).clip(-0.9, 0.9)
     wave[[0, -1]] = 0.5

@@ -70,6 +70,28 @@ def test_the_official_layout_is_read(tmp_path: Path, write_random_events: Writer
     assert found == [(3, False), (7, False), (0, True)]
 
 
+def test_ghosts_of_macos_and_suffixes_in_capitals_change_nothing(
+    tmp_path: Path, nmnist_dir: Path, write_random_events: Writer
+) -> None:
+    write_random_events(tmp_path / "Train" / "3" / "1.BIN", seed=0)
+    (tmp_path / "Train" / "3" / "._1.BIN").touch()
+    (tmp_path / "Train" / ".cache").mkdir()
+    (tmp_path / "Train" / ".cache" / "1.bin").touch()
+    assert [recording.path.name for recording in list_recordings(tmp_path)] == ["1.BIN"]
+    (nmnist_dir / "._train1K.txt").write_bytes(b"\0\5\x16\7" * 50)
+    (nmnist_dir / "3.bs2").rename(nmnist_dir / "3.BS2")
+    found = list_recordings(nmnist_dir)
+    assert len(found) == 50
+    assert all(recording.path.is_file() for recording in found)
+
+
+def test_a_recording_in_both_lists_is_refused(nmnist_dir: Path) -> None:
+    with (nmnist_dir / "test100.txt").open("a") as file:
+        file.write("\n12 2\n")
+    with pytest.raises(UserError, match=r"12\.bs2 is listed 2 times in .*; accepted is once"):
+        list_recordings(nmnist_dir)
+
+
 def test_the_listed_layout_is_read(nmnist_dir: Path) -> None:
     found = list_recordings(nmnist_dir)
     assert sum(recording.test for recording in found) == 10

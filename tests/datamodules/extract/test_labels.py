@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,24 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 def test_another_encoding_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not in UTF-8"):
         read_labels(write(tmp_path, OWN + "d,test,0,我\n", "gb18030"), tmp_path)
+
+
+def test_ghosts_of_macos_are_no_clips_and_suffixes_compare_without_case(tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    (tables / "more").mkdir(parents=True)
+    for name in ("a.Mp4", "._a.mp4", "._a.wav", ".Trashes.mp4", "tables/a.CSV", "tables/._a.csv"):
+        (tmp_path / name).touch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        row = read_labels(write(tmp_path, OWN), tmp_path, tables)[0]
+    assert (row.clip.sound, row.clip.picture) == (tmp_path / "a.Mp4", tables / "a.CSV")
+
+
+def test_a_film_without_a_row_is_counted(tmp_path: Path) -> None:
+    for name in ("a.mp4", "z.webm"):
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match=r"1 clips have no row in labels\.csv; .*\(z\.webm\)"):
+        read_labels(write(tmp_path, OWN), tmp_path)
 
 
 def test_two_files_of_one_clip_are_refused(tmp_path: Path) -> None:

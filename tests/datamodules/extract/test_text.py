@@ -48,7 +48,8 @@ def test_an_unfit_directory_is_named(directory: Path) -> None:
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocab.txt"])
 def test_every_file_of_the_encoder_counts_in_its_digest(directory: Path, name: str) -> None:
     before = encoder_digest(directory)
-    (directory / "README.md").write_text("of no account")
+    for other in ("README.md", f"._{name}"):
+        (directory / other).write_text("of no account")
     assert encoder_digest(directory) == before
     (directory / name).write_text("[]")  # as long as before
     assert encoder_digest(directory) != before

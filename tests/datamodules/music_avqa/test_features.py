@@ -54,6 +54,15 @@ def test_missing_features_are_named_and_counted(folder: FeatureFolder) -> None:
         folder.require(["c", "b", "a", "a"])
 
 
+def test_hidden_files_are_none_and_of_two_the_array_counts(folder: FeatureFolder) -> None:
+    write_array(folder.directory / "a.npy", ramp())
+    (folder.directory / "a.npy").rename(folder.directory / "a.NPY")
+    write_array(folder.directory / "a.h5", ramp() + 1)
+    (folder.directory / "._a.npy").touch()
+    with pytest.warns(UserWarning, match=r"1 clips have several files; .*\(a\.NPY of 2\)"):
+        assert torch.equal(folder.step("a", 7), torch.from_numpy(ramp()[7]))
+
+
 def test_a_link_to_nothing_is_a_missing_file(folder: FeatureFolder) -> None:
     (folder.directory / "a.npy").symlink_to(folder.directory / "gone.npy")
     with pytest.raises(UserError, match=r"a\.npy \(or \.h5\) is missing"):

@@ -44,6 +44,18 @@ def test_annotations_alone_know_no_parts(source: Path) -> None:
     assert len(clips) == 86
 
 
+def test_ghosts_of_macos_and_other_films_are_told_apart(source: Path) -> None:
+    ids = [clip.id for clip in find_clips(source, None)]
+    for path in list((source / "AVE").iterdir()):
+        path.with_name(f"._{path.name}").touch()
+        path.rename(path.with_suffix(".MKV"))
+    with pytest.warns(
+        UserWarning, match=r"1 videos are in several lists; .*\(----train10\)"
+    ) as caught:
+        assert [clip.id for clip in find_clips(source, None)] == ids
+    assert len(caught) == 1
+
+
 def test_a_listed_video_that_is_absent_is_counted(source: Path) -> None:
     (source / "AVE" / "----train02.mp4").unlink()
     with pytest.warns(UserWarning, match=r"1 videos that the lists name are not in .*----train02"):

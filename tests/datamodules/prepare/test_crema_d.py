@@ -54,6 +54,33 @@ def test_a_clip_in_no_list_is_counted_and_left_out(source: Path) -> None:
         assert len(find_clips(source, source / "lists")) == 17
 
 
+def test_ghosts_of_macos_and_suffixes_in_capitals_change_nothing(source: Path) -> None:
+    names = [clip.id for clip in find_clips(source, None)]
+    for path in [*(source / "VideoFlash").iterdir(), *(source / "AudioWAV").iterdir()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7" * 50)
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert [clip.id for clip in find_clips(source, None)] == names
+
+
+def test_of_two_files_of_a_clip_the_first_counts_and_is_named(source: Path) -> None:
+    shutil.copy(
+        source / "AudioWAV" / "1001_DFA_ANG_XX.wav", source / "AudioWAV" / "1001_DFA_ANG_XX.WAV"
+    )
+    with pytest.warns(
+        UserWarning, match=r"1 clips have several files; .*\(1001_DFA_ANG_XX\.WAV of 2"
+    ):
+        clips = find_clips(source, None)
+    assert len(clips) == 18
+    assert clips[0].sound.suffix == ".WAV"
+
+
+def test_a_broken_link_is_a_clip_that_preparing_lists(source: Path) -> None:
+    path = source / "AudioWAV" / "1001_DFA_ANG_XX.wav"
+    path.unlink()
+    path.symlink_to(source / "gone.wav")
+    assert len(find_clips(source, None)) == 18
+
+
 def test_git_lfs_pointers_are_refused_with_the_command(source: Path) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 70000\n"
     (source / "AudioWAV" / "1001_DFA_ANG_XX.wav").write_bytes(pointer)

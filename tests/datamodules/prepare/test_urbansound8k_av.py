@@ -27,6 +27,14 @@ def test_a_pair_has_the_label_of_its_folder(urbansound8k_av_dir: Path) -> None:
     assert last.sound == urbansound8k_av_dir / SOUNDS / "street_music" / "1092-9-0-0.wav"
 
 
+def test_ghosts_of_macos_and_suffixes_in_capitals_change_nothing(source: Path) -> None:
+    names = [clip.id for clip in find_clips(source, None)]
+    for path in [*source.glob("*/*/*.jpg"), *source.glob("*/*/*.wav")]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7" * 50)
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert [clip.id for clip in find_clips(source, None)] == names
+
+
 def test_half_a_pair_is_counted_and_left_out(source: Path) -> None:
     (source / PICTURES / "siren" / "1080-8-0-0.jpg").unlink()
     with pytest.warns(UserWarning, match="1 clips have a sound but no picture.*siren/1080-8-0-0"):

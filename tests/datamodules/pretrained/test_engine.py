@@ -115,6 +115,14 @@ def test_a_dictionary_takes_new_videos_and_keeps_what_it_has(tmp_path: Path) -> 
     assert out.tolist() == [0, 0, 0]
 
 
+def test_ghosts_of_macos_are_no_features(videos: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "dict.npy.parts"
+    parts.mkdir()
+    (parts / "._a.npy").write_bytes(b"\0\5\x16\7" * 50)
+    assert encode(videos, FeatureOutput(tmp_path, "dict.npy")).encoded == 3
+    assert FeatureOutput(tmp_path, "dict.npy").names() == {"a", "b", "c"}
+
+
 def test_features_of_other_weights_are_not_mixed(videos: Path, tmp_path: Path) -> None:
     encode(videos, FeatureOutput(tmp_path))
     with pytest.raises(UserError, match=r"made otherwise: weights in features\.json differ"):
@@ -150,8 +158,10 @@ def test_a_video_whose_features_are_not_finite_is_listed(videos: Path, tmp_path:
 def test_videos_of_one_name_or_none_at_all_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no video"):
         find_videos(tmp_path)
-    for name in ("a.mp4", "a.b.mp4", "a.mkv"):
+    for name in ("a.mp4", "a.b.MP4", "._a.mp4", ".b.mkv"):
         (tmp_path / name).touch()
+    assert [video.id for video in find_videos(tmp_path)] == ["a.b", "a"]
+    (tmp_path / "a.mkv").touch()
     with pytest.raises(UserError, match=r"a\.mkv and .*a\.mp4 have one name"):
         find_videos(tmp_path)
 

@@ -46,6 +46,9 @@ GROUPS = (
 
 NEURON_MODULE = "snn_mm.neurons"
 
+OF_A_RUN = "snn_mm.run."
+"""Where the classes live whose objects only a running command has, such as its run directory."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -102,15 +105,23 @@ def _has_model(file: Path) -> bool:
 
 
 def components() -> list[Entry]:
-    """Return the public concrete classes of `snn_mm` and `datamodules` that belong to a group."""
+    """Return the public concrete classes of `snn_mm` and `datamodules` that a config can build."""
     index = SourceIndex(read_source(module, file) for module, file in _source_files())
     entries = []
     for cls in index.classes:
         group = _group(index, cls)
         if group and index.is_concrete(cls):
-            text = prose(cls.docstring)
-            entries.append(Entry(group, cls.name, cls.path, text, index.parameters(cls)))
+            parameters = index.parameters(cls)
+            if not any(_is_of_a_run(index, cls, parameter) for parameter in parameters):
+                text = prose(cls.docstring)
+                entries.append(Entry(group, cls.name, cls.path, text, parameters))
     return entries
+
+
+def _is_of_a_run(index: SourceIndex, cls: SourceClass, parameter: Parameter) -> bool:
+    """Whether a constructor needs an object that no config has."""
+    needed = index.resolve(cls.module, parameter.type) if parameter.default is None else None
+    return needed is not None and needed.path.startswith(OF_A_RUN)
 
 
 def find(key: str, entries: list[Entry]) -> list[Entry]:

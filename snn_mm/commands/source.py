@@ -6,7 +6,6 @@ Importing the encoders would import torch, which takes seconds; parsing them tak
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,9 +44,14 @@ class SourceClass:
         return ast.get_docstring(self.node) or ""
 
     @cached_property
+    def dotted_bases(self) -> tuple[str, ...]:
+        """Each base as the class statement calls it: `base.Encoder` for `base.Encoder[X]`."""
+        return tuple(_dotted_name(base) for base in self.node.bases)
+
+    @cached_property
     def bases(self) -> tuple[str, ...]:
-        """The last part of each base's name: `Encoder` for `base.Encoder` and `Encoder[X]`."""
-        return tuple(_last_name(base) for base in self.node.bases)
+        """The last part of each base's name."""
+        return tuple(name.rpartition(".")[2] for name in self.dotted_bases)
 
     @cached_property
     def methods(self) -> dict[str, ast.FunctionDef]:
@@ -80,10 +84,19 @@ class SourceClass:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What one file defines: its classes, and the values that its signatures name."""
+    """What one file defines.
 
+    Attributes:
+        module: the name it is imported by.
+        classes: its classes.
+        values: the values that its signatures name.
+        imports: what it imports, by the name that stands for it.
+    """
+
+    module: str
     classes: list[SourceClass]
     values: dict[str, ast.expr]
+    imports: dict[str, str]
 
 
 class SourceIndex:
@@ -93,9 +106,8 @@ class SourceIndex:
         files = list(files)
         self.classes = [cls for file in files for cls in file.classes]
         self._values = _unambiguous(file.values for file in files)
-        self._by_name: dict[str, list[SourceClass]] = defaultdict(list)
-        for cls in self.classes:
-            self._by_name[cls.name].append(cls)
+        self._by_path = {cls.path: cls for cls in self.classes}
+        self._imports = {file.module: file.imports for file in files}
 
     def lineage(self, cls: SourceClass) -> list[SourceClass]:
         """Return the class and every ancestor in these files, nearest first."""
@@ -142,14 +154,27 @@ class SourceIndex:
             if parameter.name not in taken | keywords:
                 yield parameter
 
+    def resolve(self, module: str, name: str) -> SourceClass | None:
+        """Return the class that a name stands for in a module; None if it is of no file here.
+
+        Args:
+            module: the module in which the name is used.
+            name: the name, with dots where it is reached through a module.
+        """
+        here = f"{module}.{name}"
+        if here in self._by_path:
+            return self._by_path[here]
+        head, dot, rest = name.partition(".")
+        target = self._imports.get(module, {}).get(head)
+        if target is None:
+            return None
+        package, _, last = f"{target}{dot}{rest}".rpartition(".")
+        return None if (package, last) == (module, name) else self.resolve(package, last)
+
     def _bases(self, cls: SourceClass) -> list[SourceClass]:
-        """Return the bases found in these files; of two with one name, that of the same module."""
-        found = []
-        for name in cls.bases:
-            candidates = [c for c in self._by_name[name] if c is not cls]
-            candidates.sort(key=lambda candidate: candidate.module != cls.module)
-            found += candidates[:1]
-        return found
+        """Return the bases found in these files."""
+        found = (self.resolve(cls.module, name) for name in cls.dotted_bases)
+        return [base for base in found if base is not None]
 
 
 def read_source(module: str, path: Path) -> SourceFile:
@@ -167,7 +192,21 @@ def read_source(module: str, path: Path) -> SourceFile:
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}") from None
     classes = [SourceClass(module, node) for node in tree.body if isinstance(node, ast.ClassDef)]
-    return SourceFile(classes, named_values(tree))
+    return SourceFile(module, classes, named_values(tree), dict(_imported(tree.body)))
+
+
+def _imported(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield each name that statements import, and what it stands for."""
+    for statement in statements:
+        if isinstance(statement, ast.If):  # such as `if TYPE_CHECKING`
+            yield from _imported(statement.body)
+        elif isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                yield alias.asname or alias.name, f"{statement.module}.{alias.name}"
+        elif isinstance(statement, ast.Import):
+            for alias in statement.names:
+                plain = alias.name.partition(".")[0]
+                yield alias.asname or plain, alias.name if alias.asname else plain
 
 
 def _unambiguous(groups: Iterable[dict[str, ast.expr]]) -> dict[str, ast.expr]:
@@ -192,8 +231,11 @@ def _is_abstract(method: ast.FunctionDef) -> bool:
     return any(_last_name(mark) == "abstractmethod" for mark in method.decorator_list)
 
 
+def _dotted_name(node: ast.expr) -> str:
+    """Return a name without what it is subscripted with."""
+    return _dotted_name(node.value) if isinstance(node, ast.Subscript) else ast.unparse(node)
+
+
 def _last_name(node: ast.expr) -> str:
     """Return the last part of a dotted name, whatever it is subscripted with."""
-    if isinstance(node, ast.Subscript):
-        return _last_name(node.value)
-    return ast.unparse(node).rsplit(".", 1)[-1]
+    return _dotted_name(node).rpartition(".")[2]

@@ -8,9 +8,22 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from lightning import Callback, LightningDataModule, LightningModule
+from torch import nn
 
+import datamodules
+import snn_mm.modules
+import snn_mm.spiking_fusion  # noqa: F401 - makes its classes choices
 from snn_mm.commands.catalogue import GROUPS, Entry, catalogue, components, experiments, find
+from snn_mm.commands.class_names import subclasses
+from snn_mm.continual.dual_attention import DualAttention
+from snn_mm.continual.methods import Method
+from snn_mm.encoders import Encoder
 from snn_mm.errors import UserError
+from snn_mm.fusion import Fusion
+from snn_mm.sentiment.network import SentimentNetwork
+
+datamodules.import_all()
 
 COMPONENTS = components()
 CLASS_PATH = re.compile(r"class_path: *([A-Za-z0-9]+)(?=[ ,}\n])")
@@ -52,6 +65,40 @@ def test_parameters_are_those_python_sees(entry: Entry) -> None:
 def test_every_class_and_parameter_is_described(entry: Entry) -> None:
     assert entry.summary
     assert [p.name for p in entry.parameters if not (p.description and p.type)] == []
+
+
+ROOTS = {
+    "modules": LightningModule,
+    "encoders": Encoder,
+    "neurons": nn.Module,
+    "fusions": Fusion,
+    "networks": SentimentNetwork,
+    "methods": Method,
+    "trunks": DualAttention,
+    "modulations": Callback,
+    "callbacks": Callback,
+    "datamodules": LightningDataModule,
+}
+"""What a config may name where a class of the group stands."""
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
+def test_what_is_listed_is_what_fit_finds_by_its_name_and_path(entry: Entry) -> None:
+    module, name = entry.location.rsplit(".", 1)
+    cls = getattr(import_module(module), name)
+    assert issubclass(cls, ROOTS[entry.group])
+    kin = [kind for kind in subclasses([ROOTS[entry.group]]) if kind.__name__ == name]
+    assert set(kin) <= {cls}
+
+
+def test_what_needs_an_object_of_the_run_or_only_shares_a_name_is_not_offered() -> None:
+    assert not {entry.name for entry in COMPONENTS} & {
+        "LastCheckpoint",
+        "RunRecord",
+        "WandbRecord",
+        "ResNetMaps",
+        "VideoMAE",
+    }
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,22 @@ def test_broken_source_names_file_and_line(tmp_path: Path) -> None:
     file.write_text("x = 1\nclass :\n")
     with pytest.raises(UserError, match=r"broken\.py, line 2"):
         read_source("broken", file)
+
+
+def test_of_two_classes_with_one_name_the_imported_one_is_the_base(tmp_path: Path) -> None:
+    sources = {
+        "one.base": "class Base:\n    def __init__(self, a: int): ...",
+        "two.base": "class Base:\n    def __init__(self, b: int): ...",
+        "two": "from two.base import Base as Given",
+        "user": "import one.base\nfrom two import Given\n"
+        "class A(one.base.Base): ...\nclass B(Given): ...\nclass C(Base): ...",
+    }
+    files = []
+    for module, text in sources.items():
+        path = tmp_path / f"{module}.py"
+        path.write_text(text)
+        files.append(read_source(module, path))
+    index = SourceIndex(files)
+    names = {c.name: [p.name for p in index.parameters(c)] for c in index.classes[2:]}
+    assert names == {"A": ["a"], "B": ["b"], "C": []}
+    assert index.ancestor_names(pick(index, "C")) == {"Base"}

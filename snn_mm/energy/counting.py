@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,31 +11,19 @@ from typing import Any
 import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from spikingjelly.activation_based.op_counter import (
-    ACCounter,
     DispatchCounterMode,
-    MACCounter,
     ModuleCounterMode,
     NeuromorphicMemoryAccessCounter,
-    SynOpCounter,
 )
 from spikingjelly.activation_based.op_counter.base import BaseCounter, ModuleCounter
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import flop_registry
 
 from snn_mm.energy.counts import Counts
+from snn_mm.energy.rules import PRODUCTS, UnpricedCounter, extended_counters, operation_name
 from snn_mm.energy.tracker import TOTAL, LayerTracker, outer_modules, scope
+from snn_mm.energy.weight_reads import WeightReads
 from snn_mm.neurons import reset_neurons
-
-aten = torch.ops.aten
-SYNAPTIC = (
-    aten.mm.default,
-    aten.addmm.default,
-    aten.bmm.default,
-    aten.baddbmm.default,
-    aten.convolution.default,
-)
-"""What `SynOpCounter` counts: matrix products and convolutions."""
 
 
 class OperationCounters:
@@ -53,12 +42,10 @@ class OperationCounters:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.tracker = LayerTracker(model)
-        self.mac, self.ac, self.synops = MACCounter(), ACCounter(), SynOpCounter()
+        self.mac, self.ac, self.synops, self.sites = extended_counters()
+        self.weights = WeightReads(model, self.mac, self.ac)
+        self.unpriced = UnpricedCounter(self.mac, self.ac)
         self.memory = NeuromorphicMemoryAccessCounter()
-        self.sites = BaseCounter()
-        self.sites.rules = {
-            op: partial(_sites, flop_registry[op.overloadpacket]) for op in SYNAPTIC
-        }
         self.updates = ModuleCounter()
         self.updates.rules = {("forward", BaseNode): _neuron_updates}
 
@@ -68,7 +55,9 @@ class OperationCounters:
         It runs twice: the module counters compute with tensors themselves, in hooks where the
         operation counters would see it.
         """
-        operations = DispatchCounterMode([self.sites, self.mac, self.ac, self.synops])
+        operations = DispatchCounterMode(
+            [self.sites, self.mac, self.ac, self.synops, self.weights, self.unpriced]
+        )
         operations.module_tracker = self.tracker
         modules = ModuleCounterMode([self.memory, self.updates], model=self.model)
         for mode in (operations, modules):
@@ -84,36 +73,48 @@ class OperationCounters:
         names = {scope(self.model, name): name for name in outer_modules(self.model)}
         counts = {names[key]: self._counts(key) for key in self.tracker.visited}
         inside = sum(counts.values(), Counts())
-        everything = Counts(**self._operations(TOTAL), **self._traffic(TOTAL))
+        everything = self._operations(TOTAL) + self._traffic(TOTAL)
         counts[""] = counts.get("", Counts()) + (everything - inside)
         return {name: numbers for name, numbers in counts.items() if numbers != Counts()}
+
+    def without_rule(self) -> dict[str, int]:
+        """Results of operations that no rule charges for, by their names, most frequent first."""
+        results: Counter[str] = Counter()
+        for op, number in self.unpriced.records[TOTAL].items():
+            results[operation_name(op)] += number
+        return {name: number for name, number in results.most_common() if number}
 
     def _counts(self, key: str) -> Counts:
         module = self.model.get_submodule(key.partition(".")[2])
         # Module counters book under containers too; only what has a rule counts by itself.
         own = any(c.has_rule(("forward", module)) for c in (self.memory, self.updates))
-        return Counts(**self._operations(key), **(self._traffic(key) if own else {}))
+        return self._operations(key) + (self._traffic(key) if own else Counts())
 
-    def _operations(self, key: str) -> dict[str, int]:
-        return {
-            "mac": _sum(self.mac, key),
-            "ac": _sum(self.ac, key),
-            "synops": _sum(self.synops, key),
-            "sites": _sum(self.sites, key),
-            "mac_sites": sum(self.mac.records[key][op] for op in SYNAPTIC),
-        }
+    def _operations(self, key: str) -> Counts:
+        return Counts(
+            mac=_sum(self.mac, key),
+            ac=_sum(self.ac, key),
+            synops=_sum(self.synops, key),
+            sites=_sum(self.sites, key),
+            mac_sites=sum(self.mac.records[key][op] for op in PRODUCTS),
+            memory_bytes=_sum(self.weights, key),
+        )
 
-    def _traffic(self, key: str) -> dict[str, int]:
-        return {
-            "neuron_updates": _sum(self.updates, key),
-            "memory_bytes": _sum(self.memory, key),
-        }
+    def _traffic(self, key: str) -> Counts:
+        return Counts(neuron_updates=_sum(self.updates, key), memory_bytes=_sum(self.memory, key))
 
 
 def count_operations(
     model: nn.Module, samples: Iterable[Any], forward: Callable[[Any], Any] | None = None
 ) -> dict[str, Counts]:
-    """Count the operations of a network, by layer, summed over samples.
+    """Counts by module name, in the order in which modules began to run; see `run_counters`."""
+    return run_counters(model, samples, forward).by_layer()
+
+
+def run_counters(
+    model: nn.Module, samples: Iterable[Any], forward: Callable[[Any], Any] | None = None
+) -> OperationCounters:
+    """Count the operations of a network, summed over samples.
 
     Samples run one by one: whether a tensor is binary, and what batch norm computes once a call,
     would otherwise depend on the batch size.
@@ -123,9 +124,6 @@ def count_operations(
             and are left at rest.
         samples: batches of one sample.
         forward: what to count; default, the call of the network.
-
-    Returns:
-        Counts by module name, in the order in which modules began to run.
     """
     counters = OperationCounters(model)
     compute = forward or model
@@ -139,22 +137,23 @@ def count_operations(
         for sample in samples:
             counters.run(partial(compute, sample))
         reset_neurons(model)
-    return counters.by_layer()
+    return counters
 
 
 @contextmanager
 def _written_out() -> Iterator[None]:
-    """Let the CPU compute by single operations: oneDNN's LSTM is one that no rule knows."""
-    before = torch.backends.mkldnn.enabled
+    """Let the CPU compute by single operations that rules know.
+
+    oneDNN's LSTM and the fast path of torch's attention in evaluation are one operation each.
+    """
+    before, fast = torch.backends.mkldnn.enabled, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property in disguise
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mkldnn.enabled = before
-
-
-def _sites(formula: Callable[..., int], args: Any, kwargs: Any, out: Tensor) -> int:
-    return formula(*args, **kwargs, out_val=out) // 2  # torch counts a MAC as two operations
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _neuron_updates(module: BaseNode, args: Any, kwargs: Any, out: Tensor) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor
 from snn_mm.contracts import Batch
 from snn_mm.energy.copies import ann_twin, copy_for_counting
 from snn_mm.energy.cost import CostModel
-from snn_mm.energy.counting import count_operations
+from snn_mm.energy.counting import OperationCounters, run_counters
 from snn_mm.energy.counts import Layer
 from snn_mm.energy.parts import label_layers
 from snn_mm.energy.report import EnergyReport
@@ -35,9 +35,10 @@ def estimate_energy(
     """
     with torch.random.fork_rng(devices=[]):
         copy = copy_for_counting(module)
-        layers = _count(copy, samples)
+        counters = _count(copy, samples)
+        layers = label_layers(copy, counters.by_layer())
         twin = _count_twin(copy, samples[:1]) if with_twin and is_spiking(copy) else None
-    return EnergyReport(cost, len(samples), layers, twin)
+    return EnergyReport(cost, len(samples), layers, twin, counters.without_rule())
 
 
 def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
@@ -73,14 +74,14 @@ def _pick(tensors: dict[str, Tensor], i: int) -> dict[str, Tensor]:
     }
 
 
-def _count(module: LightningModule, samples: Sequence[Batch]) -> list[Layer]:
-    counts = count_operations(module, samples, lambda sample: module.predict_step(sample, 0))
-    return label_layers(module, counts)
+def _count(module: LightningModule, samples: Sequence[Batch]) -> OperationCounters:
+    return run_counters(module, samples, lambda sample: module.predict_step(sample, 0))
 
 
 def _count_twin(copy: LightningModule, samples: Sequence[Batch]) -> list[Layer] | None:
     try:
-        return _count(ann_twin(copy), samples)
+        twin = ann_twin(copy)
+        return label_layers(twin, _count(twin, samples).by_layer())
     except (RuntimeError, ValueError, IndexError) as error:
         rank_zero_warn(f"EnergyEstimator: no ANN twin, it does not run with one time step: {error}")
         return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from snn_mm.energy.cost import (
@@ -85,12 +85,15 @@ class EnergyReport:
         samples: how many samples the means are over.
         layers: counts summed over these samples.
         twin: the ANN twin's layers, counted on one sample; None without one.
+        without_rule: how many results operations made that no rule charges for, by operation and
+            summed over these samples: they are not in any energy.
     """
 
     cost_model: CostModel
     samples: int
     layers: list[Layer]
     twin: list[Layer] | None = None
+    without_rule: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> Summary:
@@ -144,10 +147,11 @@ class EnergyReport:
             "parts": {name: asdict(part) for name, part in self.parts.items()},
             "layers": [self._layer_as_dict(layer) for layer in self.layers],
             "ann_twin": asdict(self.ann_twin) if self.ann_twin else None,
+            "without_rule": {k: n / self.samples for k, n in self.without_rule.items()},
         }
 
     def table(self) -> str:
-        """A small table: one line for each part and one for the whole."""
+        """A small table: one line for each part, one for the whole, and what is not in it."""
         rows: list[tuple[str, ...]] = [
             ("per sample", "MAC", "SynOps", "compute µJ", "memory µJ", "formula µJ", "purity")
         ]
@@ -155,10 +159,12 @@ class EnergyReport:
         if self.ann_twin:
             rows.append(_row("ANN twin", self.ann_twin.total))
         widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join(
+        lines = [
             "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
             for row in rows
-        )
+        ]
+        left_out = [f"{name} {n / self.samples:,.0f}" for name, n in self.without_rule.items()]
+        return "\n".join([*lines, *([f"no rule for: {', '.join(left_out)}"] if left_out else [])])
 
     def _layer_as_dict(self, layer: Layer) -> dict[str, Any]:
         numbers = asdict(summarise([layer], self.cost_model, self.samples))

@@ -128,8 +128,6 @@ class CrossModalLayer(nn.Module):
 class CrossAttention(nn.Module):
     """Multi-head attention of one sequence to another.
 
-    `nn.MultiheadAttention` takes a path in evaluation that operation counters do not see.
-
     Args:
         dim: D; a multiple of `heads`.
         heads: number of heads.

@@ -24,6 +24,7 @@ class Energy:
         purity: share of them that binary spikes drove, None where there is none.
         ann_ratio: compute energy of the ANN twin over ours.
         parts_uj: compute energy by modality and for the fusion.
+        without_rule: results of operations that are in no number above, by operation.
     """
 
     cost_model: str
@@ -34,6 +35,7 @@ class Energy:
     purity: float | None
     ann_ratio: float | None
     parts_uj: dict[str, float] = field(default_factory=dict)
+    without_rule: dict[str, float] = field(default_factory=dict)
 
 
 def read_energy(run: Path, problems: list[str]) -> Energy | None:
@@ -48,6 +50,7 @@ def read_energy(run: Path, problems: list[str]) -> Energy | None:
         if content:
             problems.append("energy.json: total.compute_pj is missing")
         return None
+    left_out = as_dict(content.get("without_rule"))
     parts = {name: _millions(counts, "compute_pj") for name, counts in _parts(content)}
     return Energy(
         cost_model=str(as_dict(content.get("cost_model")).get("name", "unnamed")),
@@ -58,6 +61,7 @@ def read_energy(run: Path, problems: list[str]) -> Energy | None:
         purity=_number(total, "purity"),
         ann_ratio=_number(as_dict(content.get("ann_twin")), "ratio_compute"),
         parts_uj={name: value for name, value in parts.items() if value is not None},
+        without_rule={name: float(n) for name, n in left_out.items() if is_number(n)},
     )
 
 

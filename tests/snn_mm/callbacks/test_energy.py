@@ -78,7 +78,15 @@ def test_file_and_log_hold_what_others_read(
 ) -> None:
     (metrics,) = make_trainer(EnergyEstimator(samples=3)).test(module, loader, verbose=False)
     content = json.loads((tmp_path / "run" / "energy.json").read_text())
-    assert set(content) == {"cost_model", "samples", "total", "parts", "layers", "ann_twin"}
+    assert set(content) == {
+        "cost_model",
+        "samples",
+        "total",
+        "parts",
+        "layers",
+        "ann_twin",
+        "without_rule",
+    }
     assert content["samples"] == 3
     assert set(content["total"]) == COUNTS
     assert set(content["parts"]) == {"a", "b", "fusion"}
@@ -170,5 +178,5 @@ def test_table_has_a_line_for_each_part_and_the_twin(
     make_trainer(estimator).test(module, loader, verbose=False)
     assert estimator.report is not None
     lines = estimator.report.table().splitlines()
-    starts = ["per sample", "fusion", "a ", "b ", "total", "ANN twin"]
+    starts = ["per sample", "fusion", "a ", "b ", "total", "ANN twin", "no rule for: "]
     assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))

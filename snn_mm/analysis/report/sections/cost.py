@@ -38,7 +38,23 @@ def energy_section(comparison: Comparison, metric: Metric) -> Section:
     drawn = {group.method: group for group in groups}
     figure = Figure(caption, [p for p in panels if p], legend(comparison, list(drawn.values())))
     blocks: list[Block] = [energy_table(comparison, groups), parts_table(comparison, groups)]
+    blocks += left_out(groups)
     return Section("Energy", [figure, *blocks] if figure.panels else blocks)
+
+
+def left_out(groups: Sequence[Group]) -> list[Block]:
+    """Name the operations that are in no energy, with the most results that a run had of each."""
+    most: dict[str, float] = {}
+    for energy in (energy for group in groups for energy in energies(group)):
+        for name, number in energy.without_rule.items():
+            most[name] = max(most.get(name, 0.0), number)
+    ordered = sorted(most.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{name} {number:,.0f}" for name, number in ordered)
+    text = (
+        "In no energy above, for no rule charges for it (results per sample, the most that a run "
+        f"has): {named}."
+    )
+    return [Text(text)] if named else []
 
 
 def energies(group: Group) -> list[Energy]:

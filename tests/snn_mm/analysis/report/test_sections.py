@@ -190,6 +190,17 @@ def test_energy_against_accuracy(paths: list[Path]) -> None:
     assert figures(section) == ["DigitsAV"]
 
 
+def test_operations_that_are_in_no_energy_are_named_with_the_most_results(
+    paths: list[Path],
+) -> None:
+    for path, number in zip(paths, (1200.0, 1500.0, 900.0)):
+        left_out = {"without_rule": {"tanh": 3.0, "mul": number}}
+        add_json(path, "energy.json", energy(1.0) | left_out)
+    last = energy_section(gather(paths), ACCURACY).blocks[-1]
+    assert isinstance(last, Text)
+    assert last.text.endswith("mul 1,500, tanh 3.")
+
+
 @pytest.mark.parametrize(
     ("section", "callback"),
     [(energy_section, "EnergyEstimator"), (firing_section, "FiringRateMonitor")],

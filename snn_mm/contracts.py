@@ -45,11 +45,13 @@ class FusionOutput(NamedTuple):
         fused: logits `[T, N, K]`.
         unimodal: logits `[T, N, K]` by modality.
         features: what they were made of.
+        scores: attention scores `[T, N]` of each output, where the fusion was scaled by them.
     """
 
     fused: Tensor
     unimodal: dict[str, Tensor]
     features: dict[str, Tensor]
+    scores: dict[str, Tensor] | None = None
 
     def by_name(self) -> dict[str, Tensor]:
         """All logits: those of each modality, and those of the fusion as `FUSED`."""
@@ -80,8 +82,10 @@ class StepOutput(NamedTuple):
 
     def detached(self) -> StepOutput:
         """The same values without their graph."""
-        fused, unimodal, features = self.output
-        output = FusionOutput(fused.detach(), _detached(unimodal), _detached(features))
+        fused, unimodal, features, scores = self.output
+        output = FusionOutput(
+            fused.detach(), _detached(unimodal), _detached(features), scores and _detached(scores)
+        )
         return StepOutput(output, _detached(self.logits), self.target)
 
 

@@ -33,15 +33,15 @@ def true_class_probability(logits: Tensor, target: Tensor) -> Tensor:
     Computed in at least float32, so that half-precision logits lose nothing in the softmax.
 
     Args:
-        logits: `[N, K]`.
-        target: class indices `[N]`, each in `[0, K)`.
+        logits: `[..., N, K]`.
+        target: class indices `[..., N]`, each in `[0, K)`.
 
     Returns:
-        Probabilities `[N]`, without gradient.
+        Probabilities `[..., N]`, without gradient.
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
     probability = logits.detach().softmax(dim=-1, dtype=dtype)
-    return probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [N]
+    return probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [..., N]
 
 
 def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:

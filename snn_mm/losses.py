@@ -57,7 +57,9 @@ def joint_cross_entropy(
     )
 
 
-def temporal_cross_entropy(logits: Tensor, target: Tensor, scores: Tensor) -> Tensor:
+def temporal_cross_entropy(
+    logits: Tensor, target: Tensor, scores: Tensor, factors: Tensor | None = None
+) -> Tensor:
     """Cross-entropy of each time step weighted by its attention score (TAAF Eq. 8).
 
     L = mean over samples of -Σ_t α(t) log softmax(O(t))_y. With α = 1/T it is the first term of
@@ -70,16 +72,19 @@ def temporal_cross_entropy(logits: Tensor, target: Tensor, scores: Tensor) -> Te
         logits: O, `[T, N, K]`.
         target: class indices `[N]`.
         scores: α, `[T, N]`, summing to one over time.
+        factors: k, `[T, N]`, what multiplies the loss of each time step (see `attention_factors`);
+            without them 1.
 
     Returns:
         A scalar in nats.
     """
+    scores = scores if factors is None else factors * scores
     log_probability = log_softmax(logits, dim=-1)
     picked = log_probability.gather(-1, target.expand(len(logits), -1).unsqueeze(-1))  # [T, N, 1]
     return -(scores * picked.squeeze(-1)).sum(dim=0).mean()  # [T, N] -> [N] -> scalar
 
 
-def output_regulariser(logits: Tensor, phi: float = 1.0) -> Tensor:
+def output_regulariser(logits: Tensor, phi: float = 1.0, factors: Tensor | None = None) -> Tensor:
     """Mean squared distance of the outputs of all time steps from Φ (TAAF before Eq. 9).
 
     L_MSE = 1/T Σ_t MSE(O(t), Φ), which keeps single outputs from growing without bound. TET, where
@@ -88,15 +93,22 @@ def output_regulariser(logits: Tensor, phi: float = 1.0) -> Tensor:
     Args:
         logits: O, `[T, N, K]`.
         phi: Φ.
+        factors: k, `[T, N]`, what multiplies the summand of each time step; without them 1.
 
     Returns:
         A scalar.
     """
-    return (logits - phi).square().mean()
+    distance = (logits - phi).square()  # [T, N, K]
+    return distance.mean() if factors is None else (factors.unsqueeze(-1) * distance).mean()
 
 
 def attention_guided_loss(
-    logits: Tensor, target: Tensor, scores: Tensor, phi: float = 1.0, lam: float = 1e-3
+    logits: Tensor,
+    target: Tensor,
+    scores: Tensor,
+    phi: float = 1.0,
+    lam: float = 1e-3,
+    factors: Tensor | None = None,
 ) -> Tensor:
     """The loss of one output, L_AGL = (1 - λ) L_AGLori + λ L_MSE (TAAF Eq. 9).
 
@@ -106,13 +118,14 @@ def attention_guided_loss(
         scores: α, `[T, N]`, summing to one over time.
         phi: Φ, what the regulariser pulls every output to.
         lam: λ in [0, 1]; neither paper prints it, 1e-3 is TET's.
+        factors: k, `[T, N]`, what multiplies the loss of each time step; without them 1.
 
     Returns:
         A scalar.
     """
     summands = {
-        "guided": lambda: temporal_cross_entropy(logits, target, scores),
-        "regulariser": lambda: output_regulariser(logits, phi),
+        "guided": lambda: temporal_cross_entropy(logits, target, scores, factors),
+        "regulariser": lambda: output_regulariser(logits, phi, factors),
     }
     terms = weighted_terms({"guided": 1.0 - lam, "regulariser": lam}, lambda n: summands[n]())
     return reduce(add, terms.values())

@@ -63,7 +63,7 @@ class TaskStep(NamedTuple):
         This is what modulations see: the released IEMF computes its coefficient from it.
         """
         rows = ~self.exemplars
-        fused, unimodal, features = self.output
+        fused, unimodal, features = self.output[:3]
         output = FusionOutput(
             fused[:, rows, self.start :],  # [T, N', K']
             {name: value[:, rows, self.start :] for name, value in unimodal.items()},

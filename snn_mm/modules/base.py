@@ -113,7 +113,11 @@ class MultimodalModule(TaskModule):
 
     def forward(self, inputs: dict[str, Tensor]) -> FusionOutput:
         """Logits `[T, N, K]` of inputs by modality (shapes: see `Batch`)."""
-        output: FusionOutput = self.fusion(self.encode(inputs))
+        return self.fuse(self.encode(inputs))
+
+    def fuse(self, features: dict[str, Tensor]) -> FusionOutput:
+        """Logits `[T, N, K]` of features `[T, N, D]` by modality."""
+        output: FusionOutput = self.fusion(features)
         return output
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -151,7 +155,7 @@ class MultimodalModule(TaskModule):
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
-        output: FusionOutput = self.fusion(self.encode(batch["inputs"]))
+        output = self.fuse(self.encode(batch["inputs"]))
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         step = StepOutput(output, logits, target)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from snn_mm.alignment import AlignedEncoder, Kernel
 from snn_mm.attention import TemporalAttention, attention_entropy
 from snn_mm.contracts import FUSED, FusionOutput, LossTerms, Scope
 from snn_mm.encoders.base import Encoder, NeuronFactory
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
@@ -28,6 +28,7 @@ from snn_mm.neurons import TAAFLIF
 
 Attended = Literal["logits", "features", "none"]
 Readout = Literal["attention", "mean"]
+AttentionOn = Literal["loss", "fusion", "both"]
 
 
 def shared_concat(feature_dims: dict[str, int], num_classes: int) -> Concat:
@@ -52,6 +53,10 @@ class TAAFModule(MultimodalModule):
         neuron: of projection and alignment.
         attention: what queries and keys are made of. Eq. 5 writes the outputs, the text says fused
             features; `none` is the ablation, all steps alike.
+        attention_on: what the scores weigh. `loss`: Eqs 8 and 9, all that the equations say.
+            `fusion`: the features that enter the fused prediction, each time step times T α(t) of
+            the fusion's scores; the paper says in words that scores modulate the fused features.
+            `both`. Scaled spikes are no spikes: the fusion then multiplies.
         detach_attention: whether the loss does not reach the scores. The paper learns them by
             backpropagation; then the easiest step draws the attention.
         readout: how time steps become one prediction: weighted by the scores, or their `mean`; the
@@ -76,6 +81,7 @@ class TAAFModule(MultimodalModule):
         kernel: Kernel = "shared",
         neuron: NeuronFactory = TAAFLIF,
         attention: Attended = "logits",
+        attention_on: AttentionOn = "loss",
         detach_attention: bool = False,
         readout: Readout = "attention",
         beta: float = 1.0,
@@ -103,7 +109,9 @@ class TAAFModule(MultimodalModule):
             lr_scheduler_monitor,
             parameter_groups,
         )
+        check_choice("model.attention_on", attention_on, get_args(AttentionOn))
         self.attended, self.detach_attention = attention, detach_attention
+        self.attention_on = attention_on
         self.readout_by, self.beta, self.phi, self.lam = readout, beta, phi, lam
         self.attention = nn.ModuleDict() if attention == "none" else self._build_attention()
 
@@ -117,16 +125,33 @@ class TAAFModule(MultimodalModule):
             {name: TemporalAttention(d, self.num_classes) for name, d in dims.items()}
         )
 
+    def fuse(self, features: dict[str, Tensor]) -> FusionOutput:
+        """Logits `[T, N, K]` of features `[T, N, D]`, scaled by attention if it acts on them."""
+        output = super().fuse(features)
+        if self.attention_on == "loss" or not self.attention:
+            return output
+        scores = self.scores(output)
+        attended = scores[FUSED].detach() if self.detach_attention else scores[FUSED]
+        scale = len(attended) * attended.unsqueeze(-1)  # [T, N, 1]; even attention changes nothing
+        fused = self.fusion.fuse({name: scale * value for name, value in features.items()})
+        return output._replace(fused=fused, scores=scores)
+
     def scores(self, output: FusionOutput) -> dict[str, Tensor]:
         """Attention scores α `[T, N]`, by modality and for `FUSED`; 1/T each without attention."""
         if not self.attention:
-            uniform = output.fused.new_full(output.fused.shape[:2], 1.0 / len(output.fused))
-            return dict.fromkeys(output.by_name(), uniform)
+            return self._even_scores(output)
+        if output.scores is not None:
+            return output.scores
         attended = output.by_name()
         if self.attended == "features":
             joined = torch.cat([output.features[name] for name in self.modalities], dim=-1)
             attended = {**output.features, FUSED: joined}  # [T, N, ΣD]
         return {name: attend(attended[name]) for name, attend in self.attention.items()}
+
+    @staticmethod
+    def _even_scores(output: FusionOutput) -> dict[str, Tensor]:
+        uniform = output.fused.new_full(output.fused.shape[:2], 1.0 / len(output.fused))
+        return dict.fromkeys(output.by_name(), uniform)
 
     def readout(self, output: FusionOutput) -> dict[str, Tensor]:
         """One prediction per sample: logits `[N, K]` by modality and fused."""
@@ -142,22 +167,31 @@ class TAAFModule(MultimodalModule):
         self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor
     ) -> LossTerms:
         """L_f and β L_u of Eq. 10, each by Eq. 9."""
-        scores = self.scores(output)
+        return self.time_weighted_terms(output, target, {})
+
+    def time_weighted_terms(
+        self, output: FusionOutput, target: Tensor, factors: dict[str, Tensor]
+    ) -> LossTerms:
+        """The summands of the loss with factors k `[T, N]` by modality on each time step."""
+        on_loss = self.attention_on != "fusion"
+        scores = self.scores(output) if on_loss else self._even_scores(output)
         if self.detach_attention:
             scores = {name: score.detach() for name, score in scores.items()}
         values = output.by_name()
         return weighted_terms(
             {FUSED: 1.0, **dict.fromkeys(output.unimodal, self.beta)},
             lambda name: attention_guided_loss(
-                values[name], target, scores[name], self.phi, self.lam
+                values[name], target, scores[name], self.phi, self.lam, factors.get(name)
             ),
         )
 
     def skips_parameters(self) -> bool:
-        """Whether heads or attention may be out of the loss: β = 0, λ = 1, detached scores."""
+        """Whether heads or attention may be out of the loss: β = 0, λ = 1, scores that do not learn."""
         attends = bool(self.attention)
         silent = not self.beta and (attends or bool(self.fusion.heads))
-        unlearnt = attends and (self.detach_attention or self.lam == 1.0)
+        unlearnt = attends and (
+            self.detach_attention or self.lam == 1.0 or self.attention_on == "fusion"
+        )
         return silent or unlearnt or super().skips_parameters()
 
     @torch.no_grad()

@@ -41,8 +41,10 @@ SWITCHED = [
     *(("taaf_cremad", (f"taaf/{row}",)) for row in ("full", "without_ta", "la_ta", "la")),
     *(("taaf_ave", (f"taaf/{row}",)) for row in ("without_ta", "la_ta", "la")),
     *(("taaf_ead", (f"taaf/{row}",)) for row in ("full_ead", "without_ta_ead", "la_ta_ead")),
-    *(("taaf_digits", (f"taaf/{row}",)) for row in ("detached", "no_adjustment", "off")),
-    ("taaf_digits", ("taaf/no_attention", "energy", "trackers")),
+    *(("taaf_digits", (f"taaf/{row}",)) for row in ("detached", "no_adjustment", "off", "neither")),
+    ("taaf_digits", ("taaf/attention_on_fusion", "energy", "trackers")),
+    ("taaf_digits", ("taaf/attention_strength", "trackers")),
+    ("taaf_digits", ("taaf/no_attention",)),
 ]
 MODULATED = [
     ("imbalanced_digits", (network, f"methods/{method}", update))

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.attention import TemporalAttention, attention_entropy, temporal_attention_scores
+from snn_mm.attention import (
+    TemporalAttention,
+    attention_entropy,
+    attention_factors,
+    temporal_attention_scores,
+)
 
 
 def numpy_scores(x: np.ndarray, query: np.ndarray, key: np.ndarray) -> np.ndarray:
@@ -48,6 +53,17 @@ def test_gradients_of_scores_equal_finite_differences(tensors: tuple[torch.Tenso
 def test_single_time_step_gets_the_whole_attention() -> None:
     attention = TemporalAttention(5, 2)
     torch.testing.assert_close(attention(torch.randn(1, 3, 5)), torch.ones(1, 3))
+
+
+def test_factors_fall_with_score_and_ratio_and_are_one_at_balance() -> None:
+    ratios = np.array([0.5, 1.0, 1.5, 4.0])
+    scores = np.array([[0.1, 0.4], [0.2, 0.3], [0.3, 0.2], [0.4, 0.1]])
+    expected = [
+        [1 - math.tanh(a * rho) if rho > 1 else 1.0 for a in row]
+        for rho, row in zip(ratios, scores)
+    ]
+    factors = attention_factors(torch.tensor(ratios), torch.tensor(scores).requires_grad_())
+    np.testing.assert_allclose(factors.numpy(), expected, rtol=1e-12)  # no gradient
 
 
 def test_entropy_is_one_for_equal_steps_and_zero_for_one_step_alone() -> None:

@@ -57,6 +57,44 @@ def test_dominant_modality_alone_is_scaled_by_k_of_its_ratio(
     assert torch.equal(rewritten["fused"], terms["fused"])
 
 
+def test_attention_as_strength_gives_every_time_step_a_factor_of_its_own(
+    module: TAAFModule, make_batch: MakeBatch, tmp_path: Path
+) -> None:
+    seen: dict[str, Any] = {}
+
+    class Recorder(LossAdjustment):
+        def rewrite_terms(self, terms: Any, step: Any, epoch: int) -> Any:
+            seen.update(step=step, scores=module.scores(step.output), terms=terms)
+            seen["rewritten"] = super().rewrite_terms(terms, step, epoch)
+            return seen["rewritten"]
+
+    callback = Recorder(alpha="attention")
+    fit(module, make_batch(7), tmp_path, 1, callback)
+    output, target = seen["step"].output, seen["step"].target
+    assert torch.equal(seen["rewritten"]["fused"], seen["terms"]["fused"])
+    for name, other in (("audio", "visual"), ("visual", "audio")):
+        total, factors = 0.0, []
+        for t, logits in enumerate(output.unimodal[name]):
+            own = summed_probability(logits.detach(), target)
+            rho = own / summed_probability(output.unimodal[other][t].detach(), target)
+            for n, row in enumerate(logits):
+                alpha = float(seen["scores"][name][t, n].detach())
+                k = 1 - math.tanh(alpha * rho) if rho > 1 else 1.0
+                entropy = -float(row.log_softmax(dim=-1)[target[n]])
+                square = float((row - module.phi).square().mean()) / len(output.unimodal[name])
+                factors.append(k)
+                total += k * ((1 - module.lam) * alpha * entropy + module.lam * square) / 7
+        assert float(seen["rewritten"][name]) == pytest.approx(total, rel=1e-9)
+        assert callback.factors[f"k_{name}"] == pytest.approx(sum(factors) / len(factors))
+
+
+def test_attention_as_strength_needs_time_steps_and_a_level_of_batches() -> None:
+    with pytest.raises(UserError, match="level batch"):
+        LossAdjustment(alpha="attention", level="validation")
+    with pytest.raises(UserError, match="accepted: 0 or more, attention"):
+        LossAdjustment(alpha="scores")  # type: ignore[arg-type]
+
+
 def test_factors_carry_no_gradient(module: TAAFModule, make_batch: MakeBatch) -> None:
     terms, step = step_of(module, make_batch(7))
     callback = LossAdjustment()

@@ -116,6 +116,7 @@ def test_every_parameter_has_exactly_one_role(make: Make, fusion: Any) -> None:
         ({"beta": 2.5, "lam": 0.0}, set()),
         ({"lam": 1.0}, {"attention.audio", "attention.visual", "attention.fused"}),
         ({"detach_attention": True}, {"attention.audio", "attention.visual", "attention.fused"}),
+        ({"attention_on": "fusion"}, {"attention.audio", "attention.visual"}),
         ({"beta": 0.0}, {"attention.audio", "attention.visual", "fusion.heads"}),
         ({"beta": 0.0, "attention": "none"}, {"fusion.heads"}),
     ],
@@ -130,6 +131,34 @@ def test_what_weighs_nothing_alone_has_no_gradient_and_ddp_is_told(
     expected = silent if unimodal == "heads" else silent - {"fusion.heads"}
     assert {".".join(name.split(".")[:2]) for name in found} == expected
     assert module.skips_parameters() == bool(expected)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_attention_on_the_fusion_scales_its_features_and_no_unimodal_output(
+    make: Make, make_batch: MakeBatch, detach: bool
+) -> None:
+    module = make(attention_on="both", detach_attention=detach)
+    plain, batch = make(), make_batch(6)
+    plain.load_state_dict(module.state_dict())
+    before, output = plain(batch["inputs"]), module(batch["inputs"])
+    score = plain.scores(before)[FUSED]
+    scaled = [3 * torch.einsum("tn,tnd->tnd", score, x) for x in before.features.values()]
+    expected = module.fusion.classifier(torch.cat(scaled, dim=-1))
+    torch.testing.assert_close(output.fused, expected)
+    torch.testing.assert_close(output.unimodal, before.unimodal)
+    torch.testing.assert_close(module.scores(output)[FUSED], score)
+    cross_entropy(output.fused.sum(dim=0), batch["target"]).backward()
+    assert (module.attention[FUSED].query.grad is None) == detach
+
+
+def test_attention_on_the_fusion_alone_weighs_all_steps_of_the_loss_alike(
+    make: Make, make_batch: MakeBatch
+) -> None:
+    module, batch = make(attention_on="fusion", lam=0.0), make_batch(6)
+    output = module(batch["inputs"])
+    for name, term in terms_of(module, batch).items():
+        steps = [cross_entropy(logits, batch["target"]) for logits in output.by_name()[name]]
+        torch.testing.assert_close(term, torch.stack(steps).mean())
 
 
 def test_impossible_weights_are_refused(make: Make) -> None:

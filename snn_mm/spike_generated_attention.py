@@ -136,13 +136,14 @@ class FiringRate(nn.Module):
 
 
 def _spikes_and_places(spikes: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Of each sample `[N]` in float32: how many spikes there are, and how many there could be."""
+    """Of each sample `[N]`, at least in float32: how many spikes there are, and could be."""
     steps, _, width = spikes.shape
-    fired = spikes.sum(dim=-1, dtype=torch.float32)  # [T, N, D] -> [T, N]
+    dtype = torch.promote_types(spikes.dtype, torch.float32)
+    fired = spikes.sum(dim=-1, dtype=dtype)  # [T, N, D] -> [T, N]
     if valid is None:
         total = fired.sum(dim=0)
         return total, torch.full_like(total, steps * width)
-    places = valid.sum(dim=0, dtype=torch.float32) * width
+    places = valid.sum(dim=0, dtype=dtype) * width
     return fired.masked_fill(~valid, 0.0).sum(dim=0), places
 
 

@@ -25,6 +25,8 @@ KEPT_IN_FILE = 1 << 16
 
 _OPCODES = {opcode.code: opcode for opcode in opcodes}
 _LONGEST_LINE = 1 << 16
+"""Of names and numbers; protocol 0 writes the values of an array as one line of text."""
+_TEXT = ("UNICODE", "STRING")
 _TO_NEWLINE = -1
 _SIZES = {
     "BINBYTES": "<I",
@@ -114,7 +116,8 @@ def _argument(data: mmap, opcode: OpcodeInfo) -> Any:
     if opcode.arg is None:
         return None
     position = data.tell()
-    if opcode.arg.n == _TO_NEWLINE and data.find(b"\n", position, position + _LONGEST_LINE) < 0:
+    longest = len(data) if opcode.name in _TEXT else position + _LONGEST_LINE
+    if opcode.arg.n == _TO_NEWLINE and data.find(b"\n", position, longest) < 0:
         raise ValueError("no end of a line")
     reader: Any = opcode.arg.reader
     return reader(data)

@@ -18,9 +18,13 @@ from snn_mm.analysis.report.document import (
 )
 from snn_mm.analysis.report.html import slug, to_html
 from snn_mm.analysis.report.wording import NOTHING
+from snn_mm.metrics.sentiment_scores import Protocol
 
 Texts = Callable[[str], str | None]
 """What is said in a clip, by its id; None where the data do not have it."""
+
+CLIPPED: dict[Protocol, str] = {"sims": ", with scores clipped to [-1, 1]"}
+"""What the rules of a data set do to scores before they are rated."""
 
 CAPTION = (
     "Filled: the head's score. Outline: its own label, which is the clip's where a modality has "
@@ -28,7 +32,14 @@ CAPTION = (
 )
 
 
-def case_page(run: str, part: str, cases: Sequence[Case], chosen: list[Choice], say: Texts) -> str:
+def case_page(
+    run: str,
+    part: str,
+    cases: Sequence[Case],
+    chosen: list[Choice],
+    say: Texts,
+    protocol: Protocol,
+) -> str:
     """Write the page.
 
     Args:
@@ -37,10 +48,11 @@ def case_page(run: str, part: str, cases: Sequence[Case], chosen: list[Choice], 
         cases: all of them.
         chosen: those that are shown, by rule.
         say: gives the text of a clip.
+        protocol: how scores are rated.
     """
     heads = list(cases[0].score)
     limit = axis_limit(cases, [case for choice in chosen for case in choice.cases])
-    sections = [Section("All clips", [heads_table(cases, part)])]
+    sections = [Section("All clips", [heads_table(cases, part, protocol)])]
     for choice in chosen:
         blocks: list[Block] = [
             Text(choice.rule),
@@ -63,15 +75,16 @@ def axis_limit(cases: Sequence[Case], shown: Sequence[Case]) -> float:
     return max([*labels, *scores, 1e-3])
 
 
-def heads_table(cases: Sequence[Case], part: str) -> Table:
+def heads_table(cases: Sequence[Case], part: str, protocol: Protocol) -> Table:
     """Error and wrong signs of every head over all clips."""
     rows: list[list[Cell | str]] = []
-    for record in rate_heads(cases):
+    for record in rate_heads(cases, protocol):
         share = f"{record.opposed / record.signed:.1%}" if record.signed else NOTHING
         counted = f"{record.opposed} of {record.signed}"
         rows.append([record.head, f"{record.error:.4f}", Cell(share, detail=counted)])
     caption = (
-        f"All {len(cases)} clips of the {part} part. Opposite sign: among clips whose label for "
+        f"All {len(cases)} clips of the {part} part, rated as in the run's results"
+        f"{CLIPPED.get(protocol, '')}. Opposite sign: among clips whose label for "
         "this head is not 0. Which clips are shown below says nothing of these numbers."
     )
     return Table("heads", caption, ["Head", "Mean absolute error", "Opposite sign"], rows)

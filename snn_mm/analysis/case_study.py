@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
+from snn_mm.metrics.sentiment_scores import Protocol, rate
 from snn_mm.modules.sentiment import SentimentModule
 
 ZERO = 1e-6
@@ -66,7 +67,7 @@ class HeadRecord(NamedTuple):
     """How one head does over all clips.
 
     Attributes:
-        error: mean absolute error.
+        error: mean absolute error, the `mae` of the run's own results.
         opposed: number of clips whose score has the opposite sign of their label.
         signed: number of clips with a label other than 0.
     """
@@ -130,12 +131,14 @@ def choose_cases(cases: Sequence[Case], count: int) -> list[Choice]:
     return [choice for choice in choices if choice.cases]
 
 
-def rate_heads(cases: Sequence[Case]) -> list[HeadRecord]:
-    """Error and wrong signs of every head over all clips."""
+def rate_heads(cases: Sequence[Case], protocol: Protocol) -> list[HeadRecord]:
+    """Error, as the protocol rates it, and wrong signs of every head over all clips."""
     records = []
     for head in cases[0].score:
-        errors = [abs(case.score[head] - case.label[head]) for case in cases]
+        score = torch.tensor([case.score[head] for case in cases])
+        label = torch.tensor([case.label[head] for case in cases])
+        error = float(rate(score, label, protocol)["mae"])
         opposed = sum(head in case.opposed for case in cases)
         signed = sum(case.has_sign(head) for case in cases)
-        records.append(HeadRecord(head, statistics.fmean(errors), opposed, signed))
+        records.append(HeadRecord(head, error, opposed, signed))
     return records

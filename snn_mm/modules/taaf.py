@@ -186,7 +186,7 @@ class TAAFModule(MultimodalModule):
         )
 
     def skips_parameters(self) -> bool:
-        """Whether heads or attention may be out of the loss: β = 0, λ = 1, scores that do not learn."""
+        """Whether heads or attention may be out of the loss: β = 0, λ = 1, unlearnt scores."""
         attends = bool(self.attention)
         silent = not self.beta and (attends or bool(self.fusion.heads))
         unlearnt = attends and (

@@ -161,6 +161,12 @@ def test_ranks_share_one_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(FiringRate()(spikes, VALID)) == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_rate_of_float64_is_summed_in_float64() -> None:
+    values = torch.rand(STEPS, SAMPLES, WIDTH, dtype=torch.float64)
+    expected = values.permute(1, 0, 2)[VALID.T].mean()
+    assert float(FiringRate()(values, VALID)) == pytest.approx(float(expected), rel=1e-13)
+
+
 def test_sqrt_d_is_vanilla_attention() -> None:
     module, spikes = attention(scale="sqrt_d"), spike_train()
     query, key, value = (

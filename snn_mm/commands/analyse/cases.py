@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
     else:
         chosen = choose_cases(cases, options.count)
     name = f"{restored.run.experiment}/{restored.run.run_id}"
-    page = case_page(name, options.split, cases, chosen, text_of(restored.data))
+    page = case_page(name, options.split, cases, chosen, text_of(restored.data), module.protocol)
     path = figures_folder(options, restored) / "cases.html"
     write_text(path, page)
     print(path)

@@ -14,6 +14,7 @@ from snn_mm.analysis.clip_loading import alone, batches, sentiment_module
 from snn_mm.analysis.restore import Restored, restore
 from snn_mm.cli import main
 from snn_mm.errors import UserError
+from snn_mm.metrics.sentiment import SCORES
 
 
 def case(name: str, text: float, audio: float, fused: float, label: float = 0.5) -> Case:
@@ -66,10 +67,27 @@ def test_more_clips_than_there_are_is_all_of_them() -> None:
 
 
 def test_heads_are_rated_over_all_clips() -> None:
-    text, audio, fused = rate_heads(CASES)
+    text, audio, fused = rate_heads(CASES, "mosei")
     assert (text.opposed, audio.opposed, fused.opposed) == (0, 1, 1)
     assert audio.error == pytest.approx((0.2 + 1.2 + 0.2 + 0.1) / 4)
     assert fused.signed == 4
+
+
+def test_the_error_of_a_head_is_what_the_run_reports(restored: Restored) -> None:
+    module = sentiment_module(restored)
+    cases = score_clips(module, batches(restored.data, "test"))
+    loud = [c._replace(score={h: 5 * x for h, x in c.score.items()}) for c in cases]
+    for clips in (cases, loud):  # loud scores leave [-1, 1], where CH-SIMS clips them
+        for record in rate_heads(clips, module.protocol):
+            metric = SCORES[module.protocol]()
+            metric.update(
+                torch.tensor([c.score[record.head] for c in clips]),
+                torch.tensor([c.label[record.head] for c in clips]),
+            )
+            assert record.error == pytest.approx(float(metric.compute()["mae"]), rel=1e-6)
+    clipped = [min(1.0, max(-1.0, c.score["fused"])) - c.label["fused"] for c in loud]
+    fused = next(r for r in rate_heads(loud, module.protocol) if r.head == "fused")
+    assert fused.error == pytest.approx(sum(map(abs, clipped)) / len(clipped))
 
 
 def test_bars_start_at_zero_and_end_at_score_and_label() -> None:
@@ -89,7 +107,7 @@ def test_the_axis_holds_all_labels_and_the_scores_that_are_shown() -> None:
 
 def test_the_page_escapes_what_is_said_and_shows_every_chosen_clip() -> None:
     chosen = choose_cases(CASES, 3)
-    page = case_page("x/a", "test", CASES, chosen, lambda name: f"<script>{name}</script>")
+    page = case_page("x/a", "test", CASES, chosen, lambda name: f"<script>{name}</script>", "mosei")
     assert "<script>" not in page
     assert "&lt;script&gt;torn&lt;/script&gt;" in page
     assert page.count("<svg") == 3
@@ -97,7 +115,7 @@ def test_the_page_escapes_what_is_said_and_shows_every_chosen_clip() -> None:
 
 
 def test_the_page_does_without_texts() -> None:
-    page = case_page("x/a", "test", CASES, choose_cases(CASES, 3), lambda name: None)
+    page = case_page("x/a", "test", CASES, choose_cases(CASES, 3), lambda name: None, "mosei")
     assert ">Said<" not in page
 
 

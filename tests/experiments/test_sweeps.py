@@ -1,0 +1,58 @@
+"""Every shipped sweep names files that are there, and as many runs as it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from snn_mm.cli import main
+
+FOLDER = Path(__file__).parents[2] / "experiments"
+SWEEPS = sorted((FOLDER / "sweeps").glob("*.yaml"))
+BASELINES = [p for p in (FOLDER / "_base/baselines").glob("*.yaml") if "_small" not in p.name]
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda path: path.stem)
+def test_a_sweep_lists_as_many_runs_as_its_header_says(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", str(sweep), "--dry-run"]) == 0
+    runs = capsys.readouterr().out.splitlines()
+    header = re.search(r"^#.* (\d+) runs", sweep.read_text(), re.MULTILINE)
+    assert header is not None
+    assert len(runs) == int(header[1])
+
+
+@pytest.mark.parametrize("path", BASELINES, ids=lambda path: path.stem)
+def test_settings_of_mmsa_stop_by_the_loss_and_clip_values_of_mult_alone(path: Path) -> None:
+    settings = yaml.safe_load(path.read_text())
+    trainer = settings["trainer"]
+    if isinstance(trainer, str):
+        trainer = yaml.safe_load((path.parent / trainer).read_text())
+    (stopping,) = trainer["callbacks"]
+    assert stopping["init_args"]["monitor"] == settings["checkpoint"]["monitor"] == "val/loss"
+    clipped = (trainer["gradient_clip_val"], trainer.get("gradient_clip_algorithm"))
+    # MMSA adds the gradients of eight batches up; here they are averaged.
+    expected = {"mult_sims": (1.0 / 8, "value"), "mult_mosei": (0.6 / 8, "value")}
+    assert clipped == pytest.approx(expected.get(path.stem, (None, None)))
+    assert settings["data"]["standardise"] is False
+
+
+def test_baselines_trained_alike_get_the_training_of_sgmt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pieces = ("sgmt_sims", "_base/baselines/mult_sims", "_base/sgmt/trained_alike")
+    configs = [f"--config={FOLDER / piece}.yaml" for piece in pieces]
+    assert main(["fit", *configs, "--print_config"]) == 0
+    made = yaml.safe_load(capsys.readouterr().out)
+    wanted = yaml.safe_load((FOLDER / "_base/sgmt/trainer.yaml").read_text())
+    trainer = made["trainer"]
+    assert trainer["gradient_clip_algorithm"] == "norm"
+    for key in ("max_epochs", "gradient_clip_val"):
+        assert trainer[key] == wanted[key]
+    assert trainer["callbacks"][0]["init_args"]["monitor"] == "val/mae/fused"
+    assert made["checkpoint"]["monitor"] == "val/mae/fused"
+    assert made["data"]["init_args"]["standardise"] is True

@@ -78,6 +78,11 @@ class Protocol:
                 raise UserError(f"protocol: {name} is {value}; accepted is more than 0.")
         check_choice("protocol: spectrogram", self.spectrogram, get_args(Spectrogram))
         check_choice("protocol: frame_draw", self.frame_draw, get_args(FrameDraw))
+        if self.spectrogram == "fbank" and (self.n_mels < 4 or self.sample_rate < 80):
+            raise UserError(
+                f"protocol: fbank with n_mels {self.n_mels} at {self.sample_rate} Hz; "
+                "accepted are at least 4 and at least 80."
+            )
         if self.resize is not None and self.resize < self.image_size:
             raise UserError(
                 f"protocol: resize is {self.resize}; accepted is at least image_size, "

@@ -68,7 +68,7 @@ class LogPower:
 
     log(S + 1e-7) where S is what `scipy.signal.spectrogram` returns by default, in 1/Hz: Tukey
     window (a quarter tapered), the mean of each frame taken off, one-sided, no padding:
-    L = 1 + (samples - n_fft) // hop.
+    L = 1 + (samples - n_fft) // hop. A wave shorter than one window is continued with zeros.
 
     Attributes:
         sample_rate: in Hz.
@@ -81,9 +81,11 @@ class LogPower:
     hop: int = 159
 
     def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` of at least `n_fft` samples into `[F, L]`."""
+        """Turn a wave `[samples]` into `[F, L]`."""
         window = _tukey(self.n_fft)
-        frames = wave.unfold(0, self.n_fft, self.hop)  # [samples] -> [L, n_fft]
+        frames = _at_least(wave, self.n_fft).unfold(
+            0, self.n_fft, self.hop
+        )  # [samples] -> [L, n_fft]
         frames = frames - frames.mean(dim=1, keepdim=True)
         power = torch.fft.rfft(frames * window).abs().square()
         power /= self.sample_rate * window.square().sum()
@@ -101,7 +103,8 @@ class KaldiFbank:
     Attributes:
         sample_rate: in Hz.
         n_mels: F, the number of mel bands.
-        frames: L; shorter waves are continued with zeros, longer ones cut.
+        frames: L; longer waves are cut, and frames of zeros follow shorter ones. A wave shorter
+            than one window is continued with zeros.
     """
 
     sample_rate: int = 16000
@@ -109,9 +112,10 @@ class KaldiFbank:
     frames: int = 1024
 
     def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` of at least 25 ms into `[F, L]`."""
+        """Turn a wave `[samples]` into `[F, L]`."""
+        window = math.ceil(0.025 * self.sample_rate)
         bands: Tensor = fbank(
-            (wave - wave.mean()).unsqueeze(0),
+            _at_least(wave - wave.mean(), window).unsqueeze(0),
             sample_frequency=self.sample_rate,
             num_mel_bins=self.n_mels,
             window_type="hanning",
@@ -121,6 +125,11 @@ class KaldiFbank:
         )[: self.frames]
         padded = torch.nn.functional.pad(bands, (0, 0, 0, self.frames - len(bands)))
         return ((padded + 4.503877) / (2 * 5.141276)).T  # [L, F] -> [F, L]
+
+
+def _at_least(wave: Tensor, samples: int) -> Tensor:
+    """Continue a wave that is shorter with zeros to `[samples]`."""
+    return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))
 
 
 def _magnitude(wave: Tensor, n_fft: int, hop: int) -> Tensor:

@@ -32,6 +32,8 @@ def test_an_override_changes_its_fields_alone() -> None:
         ({"resize": 100}, "resize is 100; accepted is at least image_size, 224"),
         ({"fps": 1}, "unknown fps; accepted are sample_rate, seconds"),
         ({"spectrogram": "mfcc"}, "spectrogram is 'mfcc'; accepted: log_stft, log_mel"),
+        ({"spectrogram": "fbank", "n_mels": 3}, "fbank with n_mels 3 .* accepted are at least 4"),
+        ({"spectrogram": "fbank", "sample_rate": 79}, "fbank with n_mels 64 at 79 Hz"),
         ({"frame_draw": "never"}, "frame_draw is 'never'; accepted: epoch, once"),
     ],
 )

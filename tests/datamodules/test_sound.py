@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torchaudio.functional import resample
 
-from datamodules.protocols import IEMF, PMR
+from datamodules.protocols import IEMF, PMR, Spectrogram
 from datamodules.sound import audio_input, transform, window
 
 WHOLE = replace(IEMF, seconds=None)
@@ -45,6 +46,19 @@ def test_the_wave_stays_within_one() -> None:
     clipped = window(noise(66150, scale=2.0), 22050, IEMF)
     assert clipped.min() == -1
     assert clipped.max() == 1
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+@pytest.mark.parametrize("seconds", [None, 0.01])
+@pytest.mark.parametrize("name", get_args(Spectrogram))
+def test_a_clip_of_a_few_milliseconds_has_a_spectrogram(
+    name: Spectrogram, seconds: float | None, rate: int
+) -> None:
+    protocol = replace(IEMF, spectrogram=name, seconds=seconds)
+    for milliseconds in (1, 24, 50):
+        spectrum = audio_input(noise(milliseconds * rate // 1000), rate, protocol)
+        assert spectrum.isfinite().all()
+        assert spectrum.shape[-1] >= 1
 
 
 def test_standardising_gives_mean_0_and_deviation_1() -> None:

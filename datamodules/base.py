@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, cast
 
-from datamodules.split import SampleSource, Source, check_split, collate
+from datamodules.split import SampleSource, Source, check_split, collate, warn_of_lacking
 from datamodules.split_module import (
     DEFAULT_LOADER,
     SPLITS,
@@ -34,8 +34,13 @@ class MultimodalDataModule(SplitDataModule):
         """Open one split; called once for each split that is needed."""
 
     def check_split(self, name: SplitName, split: Source) -> None:
-        """Refuse a split that is empty, inconsistent, or has labels that are no classes."""
-        check_split(name, cast("SampleSource", split), self.modalities, self.num_classes)
+        """Refuse a split that is empty, inconsistent, or has labels that are no classes.
+
+        Warns of classes that it lacks.
+        """
+        samples = cast("SampleSource", split)
+        check_split(name, samples, self.modalities, self.num_classes)
+        warn_of_lacking(name, samples, self.class_names)
 
     @staticmethod
     def collate(samples: list[Any]) -> Batch:

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.clip_split import ClipSplit
-from datamodules.division import cut_groups, listed
+from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.prepare.store import ClipStore
 from datamodules.protocols import Protocol, ProtocolFields, ProtocolName
@@ -102,7 +102,12 @@ class ClipDataModule(MultimodalDataModule):
 
     @cached_property
     def _rows(self) -> dict[SplitName, Rows]:
-        """The rows of the store in each split."""
+        """The rows of the store in each split; warns of classes that are too small for them."""
+        parts = self._divide()
+        warn_of_small_classes(self.store.labels, parts, self.store.class_names)
+        return parts
+
+    def _divide(self) -> dict[SplitName, Rows]:
         if self.division == "listed":
             others, test = listed(self.store.parts, self.data_set)
         else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.pairing import Rows
+from datamodules.split import SHOWN_CLASSES
+from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
 
 
@@ -27,6 +30,30 @@ def listed(parts: Sequence[str], name: str) -> tuple[Rows, Rows]:
             f"Prepare them with it:\nsnnmm prepare {name} --source DIR --lists DIR"
         )
     return np.flatnonzero(array == "train"), np.flatnonzero(array == "test")
+
+
+def warn_of_small_classes(
+    labels: Rows, parts: Mapping[SplitName, Rows], class_names: Sequence[str]
+) -> None:
+    """Warn of classes that have fewer clips than there are parts, and say where those are.
+
+    Args:
+        labels: classes, `[n]`.
+        parts: rows of each part; the same rows under two names count as one part.
+        class_names: K names.
+    """
+    several = len({rows.tobytes() for rows in parts.values()})
+    sizes = np.bincount(labels, minlength=len(class_names))
+    small = np.flatnonzero((sizes > 0) & (sizes < several))
+    found = [
+        f"{class_names[k]} ({sizes[k]} in {', '.join(p for p in parts if k in labels[parts[p]])})"
+        for k in small[:SHOWN_CLASSES]
+    ]
+    if found:
+        rank_zero_warn(
+            f"{len(small)} classes have fewer clips than the {several} parts they are divided "
+            f"into: {', '.join(found)}{', ...' * (len(small) > SHOWN_CLASSES)}."
+        )
 
 
 def cut_groups(

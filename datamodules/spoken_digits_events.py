@@ -15,6 +15,7 @@ from datamodules import fsdd, nmnist
 from datamodules.audio import LogMel
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
+from datamodules.division import warn_of_small_classes
 from datamodules.nmnist import EventOptions
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
 from datamodules.split import Split
@@ -196,7 +197,10 @@ class SpokenDigitsEvents(MultimodalDataModule):
             raise UserError(f"The 'train' split is empty: no {modality} recording is in it.")
         rng = stream(self.seed, "validation", modality)
         val, train = stratified_cut(labels[others], [self.val_fraction], rng)
-        return {"train": others[train], "val": others[val], "test": np.flatnonzero(test)}
+        parts: dict[SplitName, Rows]
+        parts = {"train": others[train], "val": others[val], "test": np.flatnonzero(test)}
+        warn_of_small_classes(labels, parts, self.class_names)
+        return parts
 
 
 def inventory(paths: Iterable[Path]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from datamodules.base import LoaderOptions, MultimodalDataModule
-from datamodules.split import Split, check_split
+from datamodules.split import Split, check_split, warn_of_lacking
 from snn_mm.errors import UserError
 
 ToyFactory = Callable[..., MultimodalDataModule]
@@ -185,6 +186,22 @@ def test_an_empty_split_is_refused_by_name(toy: ToyFactory, tmp_path: Path) -> N
     np.savez(tmp_path / "val.npz", **stored)
     with pytest.raises(UserError, match="'val' split is empty"):
         toy().setup("fit")
+
+
+def test_a_split_says_which_classes_it_lacks(toy: ToyFactory, tmp_path: Path) -> None:
+    stored = dict(np.load(tmp_path / "val.npz"))
+    np.savez(tmp_path / "val.npz", **{**stored, "label": np.zeros(12, int)})
+    with pytest.warns(UserWarning, match="The 'val' split has no sample of 1 of 2 classes: yes.$"):
+        toy().setup("fit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        toy().setup("test")
+
+
+def test_of_many_lacking_classes_ten_are_named() -> None:
+    split = Split.aligned({"audio": np.zeros((1, 1))}, np.array([3]), ["a"])
+    with pytest.warns(UserWarning, match=r"of 29 of 30 classes: 0, 1, 2, 4, .*, 9, 10, \.\.\.\.$"):
+        warn_of_lacking("train", split, [str(k) for k in range(30)])
 
 
 def test_parts_of_different_length_are_refused(toy: ToyFactory, tmp_path: Path) -> None:

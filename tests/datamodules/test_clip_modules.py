@@ -19,6 +19,7 @@ from datamodules.clip_module import ClipDataModule
 from datamodules.prepare import crema_d, kinetics_sounds
 from datamodules.prepare.clip import Clip
 from datamodules.prepare.engine import Request, prepare
+from datamodules.prepare.store import ClipStore
 from datamodules.split import Draw
 from snn_mm.errors import UserError
 
@@ -265,10 +266,20 @@ def test_a_damaged_picture_is_refused_by_name(prepared_root: str, tmp_path: Path
         batches(CremaD(str(tmp_path)))
 
 
-def test_a_sound_too_short_for_one_spectrum_is_refused_by_name(prepared_root: str) -> None:
-    override: Any = {"spectrogram": "log_power", "seconds": 0.01}
-    with pytest.raises(UserError, match=r"Prepared clip '100._DFA_..._XX' in .* can't be read"):
-        batches(CremaD(prepared_root, override=override))
+def test_a_class_of_one_clip_is_named_with_its_part_and_missed_in_the_others(
+    prepared_root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = CremaD(prepared_root).store.labels
+    labels[np.flatnonzero(labels == 0)[1:]] = 5  # ANG keeps one of its three clips
+    monkeypatch.setattr(ClipStore, "labels", labels)
+    dm = CremaD(prepared_root, split="random")
+    with pytest.warns(UserWarning, match="fewer clips than") as caught:
+        dm.fingerprint()
+    assert sorted(str(each.message) for each in caught) == [
+        "1 classes have fewer clips than the 3 parts they are divided into: ANG (1 in test).",
+        "The 'train' split has no sample of 1 of 6 classes: ANG.",
+        "The 'val' split has no sample of 1 of 6 classes: ANG.",
+    ]
 
 
 @pytest.mark.real_data

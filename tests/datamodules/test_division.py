@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
-from datamodules.division import cut_groups, listed
+from datamodules.division import cut_groups, listed, warn_of_small_classes
 from snn_mm.errors import UserError
 
 CREMA_D = np.repeat(np.arange(6), [1271, 1271, 1271, 1271, 1087, 1271])
@@ -53,6 +55,24 @@ def test_the_smallest_class_gives_one_clip() -> None:
 def test_a_fraction_of_0_cuts_nothing() -> None:
     stay, off = cut(CREMA_D, alone(CREMA_D), 0.0)
     assert (len(stay), len(off)) == (7442, 0)
+
+
+def test_classes_smaller_than_the_number_of_parts_are_named_with_their_place() -> None:
+    labels = np.array([0, 0, 0, 1, 2, 2, 3, 3, 3])
+    train, val, test = np.array([0, 4, 6]), np.array([1, 7]), np.array([2, 3, 5, 8])
+    message = (
+        r"2 classes have fewer clips than the 3 parts they are divided into: "
+        r"b \(1 in test\), c \(2 in train, test\)\.$"
+    )
+    with pytest.warns(UserWarning, match=message):
+        warn_of_small_classes(labels, {"train": train, "val": val, "test": test}, "abcde")
+
+
+def test_a_class_needs_a_clip_for_each_part_that_is_not_another() -> None:
+    labels, rows = np.array([0, 0, 1, 1]), np.array([1, 3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_small_classes(labels, {"train": np.array([0, 2]), "val": rows, "test": rows}, "ab")
 
 
 def test_listed_rows_are_those_of_the_list() -> None:

@@ -13,6 +13,10 @@ SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    **{character: f"{{{character}}}" for character in "[]*"},  # a row's end would take them
+    "|": "$|$",
+    "\n": " ",
+    "\r": " ",
     "<": "$<$",
     ">": "$>$",
     "±": r"$\pm$",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from snn_mm.analysis.report.document import Block, Cell, Document, Figure, Table, Text
 
@@ -12,9 +13,9 @@ FIGURES = "figures"
 
 def to_markdown(document: Document) -> str:
     """Render a report."""
-    lines = [f"# {document.title}", "", plain(document.summary), ""]
+    lines = [f"# {plain(document.title)}", "", plain(document.summary), ""]
     for section in document.sections:
-        lines += [f"## {section.title}", ""]
+        lines += [f"## {plain(section.title)}", ""]
         for block in section.blocks:
             lines += [*block_lines(block), ""]
     return "\n".join(lines)
@@ -41,7 +42,7 @@ def cell_text(cell: Cell) -> str:
     if cell.bold:
         text = f"**{text}**"
     if cell.href:
-        text = f"[{text}](<{cell.href}>)"
+        text = f"[{text}]({quote(cell.href)})"
     return f"{text}<br>{plain(cell.detail)}" if cell.detail else text
 
 
@@ -53,5 +54,14 @@ def figure_lines(figure: Figure) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown takes literally."""
-    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text).replace("\n", " ")
+    r"""Text that Markdown takes literally, wherever on a line it stands.
+
+    No tag and no entity, no formula and no struck-out word, no heading and no list.
+
+    Example:
+        >>> print(plain("# <b> & a_b"))
+        \# \<b\> \& a\_b
+    """
+    line = re.sub(r"\s*[\r\n]\s*", " ", text)
+    escaped = re.sub(r"([\\`*_|<>\[\]&~$])", r"\\\1", line)
+    return re.sub(r"^(\d*)([#+.)-])(?=[\s#.)+-]|$)", r"\1\\\2", escaped)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from snn_mm.analysis.report.charts import Line, line_chart
 from snn_mm.analysis.report.curves import Point
-from snn_mm.analysis.report.document import Cell, Document, Figure, Panel, Section, Table, Text
+from snn_mm.analysis.report.document import (
+    Block, Cell, Document, Figure, Panel, Section, Table, Text,
+)
 from snn_mm.analysis.report.html import to_html
 from snn_mm.analysis.report.latex import literal, to_latex
 from snn_mm.analysis.report.markdown import to_markdown
@@ -104,8 +111,40 @@ def test_markdown_has_tables_charts_and_legend() -> None:
 
 
 def test_markdown_escapes_what_would_break_a_table() -> None:
-    assert r"[r\|1](<../a b/1>)" in to_markdown(DOCUMENT)
+    assert r"[r\|1](../a%20b/1)" in to_markdown(DOCUMENT)
     assert r"a\_b" in to_markdown(DOCUMENT)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", "</a><b>", "&lt;b&gt; &amp;", "a_b_ *c* `d` ~~e~~ $f$ \\", "[x](y)",
+    "![x](y)", "# head", "1. item", "- item", "+ item", "---", "a\n\n# b", "<!-- x -->", "javascript:alert(1)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_markdown_shows_any_name_as_it_is(name: str) -> None:
+    """Rendered as CommonMark with tables, raw HTML allowed, as many viewers do."""
+    figure = Figure(name, [Panel("c", name, SVG)], [("A", 0, name)])
+    row = [Cell(name, detail=name, href=f"../{name}/run"), Cell(name, bold=True)]
+    blocks: list[Block] = [Text(name), Table("t", name, [name, name], [row]), figure]
+    text = to_markdown(Document(name, name, [Section(name, blocks)]))
+    allowed = {"heading", "paragraph", "table", "thead", "tbody", "tr", "th", "td", "inline"}
+    allowed |= {"bullet_list", "list_item", "text", "strong", "link", "image", "html_inline"}
+    shown = []
+    for token in flat(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)):
+        assert token.type.removesuffix("_open").removesuffix("_close") in allowed
+        assert token.type != "html_inline" or token.content == "<br>"
+        if token.type in {"text", "image"}:
+            shown.append((token.children or [token])[0].content.strip())
+    assert shown.count(" ".join(name.split())) == 13  # everywhere it was put
+    (link,) = re.findall(r"\]\((\.\./[^)]*)\)", text)
+    assert unquote(link) == f"../{name}/run"
+
+
+def flat(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from flat(token.children or []) if token.type == "inline" else ()
 
 
 def test_latex_has_booktabs_and_only_what_belongs_in_a_paper() -> None:
@@ -125,6 +164,7 @@ def test_latex_rows_have_as_many_cells_as_the_head() -> None:
     [
         ("50% & a_b #1 $x", r"50\% \& a\_b \#1 \$x"),
         ("{a}^~\\", r"\{a\}\textasciicircum{}\textasciitilde{}\textbackslash{}"),
+        ("[a] *b|\nc", r"{[}a{]} {*}b$|$ c"),
         ("−1 · µ", r"$-$1 $\cdot$ $\mu$"),
     ],
 )

@@ -19,6 +19,13 @@ SIZE = 34
 POLARITIES = 2
 BYTES_PER_EVENT = 5
 
+OVERFLOW_ROW, OVERFLOW_STEP = 240, 1 << 13
+"""A row with this y is no event: the clock has overflowed, and all later times are so much later.
+
+From `eventvision.py` of the data set's author (github.com/gorchard/event-Python); tonic does the
+same, spikingjelly and slayerPytorch take such rows for events outside of the camera.
+"""
+
 _HELP = (
     "accepted are Train/<digit>/*.bin with Test/<digit>/*.bin,\n"
     "or train*.txt and test*.txt listing 'index label' of <index>.bs2.\n"
@@ -121,6 +128,8 @@ def _digit(text: str, where: str) -> int:
 def read_events(path: Path) -> Events:
     """Read 40-bit events: x 8 bits, y 8, polarity 1, time 23 in microseconds, big-endian.
 
+    Rows that say that the clock has overflowed count for the times after them, not as events.
+
     Raises:
         UserError: the file is missing, empty, cut off or has pixels outside 34x34; names it.
     """
@@ -133,12 +142,17 @@ def read_events(path: Path) -> Events:
             f"Event file {path} is truncated: {len(raw)} bytes are not a positive multiple of "
             f"{BYTES_PER_EVENT}."
         )
-    x, y, high, middle, low = raw.reshape(-1, BYTES_PER_EVENT).T.astype(np.int64)
+    rows = raw.reshape(-1, BYTES_PER_EVENT).astype(np.int64)
+    is_overflow = rows[:, 1] == OVERFLOW_ROW
+    passed = OVERFLOW_STEP * np.cumsum(is_overflow)[~is_overflow]
+    if not len(passed):
+        raise UserError(f"Event file {path} has overflows of its clock, but no event.")
+    x, y, high, middle, low = rows[~is_overflow].T
     if max(x.max(), y.max()) >= SIZE:
         raise UserError(
             f"Event file {path} has the pixel ({x.max()}, {y.max()}); accepted are 0 to {SIZE - 1}."
         )
-    return Events(x, y, high >> 7, (high & 0x7F) << 16 | middle << 8 | low)
+    return Events(x, y, high >> 7, ((high & 0x7F) << 16 | middle << 8 | low) + passed)
 
 
 def bin_events(events: Events, options: EventOptions) -> NDArray[np.uint8]:

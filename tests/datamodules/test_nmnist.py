@@ -22,6 +22,25 @@ def test_events_are_decoded_as_they_were_written(tmp_path: Path, write_events: W
     assert [field.tolist() for field in decoded] == [list(field) for field in fields]
 
 
+def test_an_overflow_of_the_clock_moves_what_comes_after_it(
+    tmp_path: Path, write_events: Writer
+) -> None:
+    # Two in a row, wherever their x points, and one at the end.
+    x, y = [1, 2, 0, 200, 3, 4, 0], [5, 6, 240, 240, 7, 8, 240]
+    times = [100, 8000, 8191, 8191, 10, 20, 8191]
+    write_events(tmp_path / "a.bin", x, y, [0, 1, 0, 1, 1, 0, 1], times)
+    events = read_events(tmp_path / "a.bin")
+    assert events.time.tolist() == [100, 8000, 10 + 2 * 8192, 20 + 2 * 8192]
+    assert [field.tolist() for field in events[:3]] == [[1, 2, 3, 4], [5, 6, 7, 8], [0, 1, 1, 0]]
+    assert bin_events(events, EventOptions(2))[1].sum() == 2
+
+
+def test_overflows_alone_are_no_recording(tmp_path: Path, write_events: Writer) -> None:
+    write_events(tmp_path / "7.bs2", [0, 0], [240, 240], [0, 0], [0, 0])
+    with pytest.raises(UserError, match=r"7\.bs2 has overflows of its clock, but no event"):
+        read_events(tmp_path / "7.bs2")
+
+
 @pytest.mark.parametrize("bin_by", ["time", "count"])
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_binning_equals_a_slow_loop(
@@ -105,7 +124,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, size: int) -> None:
         read_events(tmp_path / "7.bs2")
 
 
-@pytest.mark.parametrize(("x", "y"), [(34, 0), (0, 34), (255, 240)])
+@pytest.mark.parametrize(("x", "y"), [(34, 0), (0, 34), (255, 241)])
 def test_a_pixel_outside_the_camera_is_refused_by_name(
     tmp_path: Path, x: int, y: int, write_events: Writer
 ) -> None:

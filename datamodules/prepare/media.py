@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,6 +30,10 @@ near the largest of 32 bits (0x7ffff000 by SoX, 0x80000000 by arecord, 0xfffffff
 
 SLACK = 0.5
 """Seconds that may be missing anyway: some formats don't say how long the last packet lasts."""
+
+
+JUMP = 10.0
+"""Seconds without any packet that only a jump of the time stamps explains, to FFmpeg as well."""
 
 
 class Extent(NamedTuple):
@@ -70,23 +76,45 @@ def read_extent(path: Path) -> Extent:
     """Return where picture and sound end, from the packets and not from what a header says.
 
     Raises:
-        UnreadableClipError: the file has been cut off.
+        UnreadableClipError: the file has been cut off, or its time stamps jump.
     """
     _refuse_short_riff(path)
     with reading(path) as file:
-        ends, zero = {"video": 0.0, "audio": 0.0}, time_zero(file)
-        for packet in file.demux():
-            time = packet.pts if packet.pts is not None else packet.dts
-            kind = packet.stream.type
-            if time is not None and kind in ends:
-                end = float((time + (packet.duration or 0)) * packet.time_base) - zero
-                ends[kind] = max(ends[kind], end)
+        ends, begins = {"video": 0.0, "audio": 0.0}, []
+        for kind, begin, end in _spans(file):
+            begins.append(begin)
+            ends[kind] = max(ends[kind], end)
         declared = (file.duration or 0) / av.time_base
+    for before, after in pairwise(sorted(begins)):
+        if after - before > JUMP:
+            raise UnreadableClipError(_jump(path, before, after))
     if max(ends.values()) < min(COMPLETE_SHARE * declared, declared - SLACK):
         raise UnreadableClipError(
             f"{path.name} is cut off: it ends at {max(ends.values()):.1f} of {declared:.1f} s"
         )
     return Extent(ends["video"], ends["audio"])
+
+
+def _spans(file: InputContainer) -> Iterator[tuple[str, float, float]]:
+    """Yield of each packet of picture or sound its kind, and the seconds of begin and end."""
+    zero, decoded = time_zero(file), dict[int, float]()
+    for packet in file.demux():
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or packet.stream.type not in ("video", "audio"):
+            continue
+        begin, length = (float(x * packet.time_base) for x in (time, packet.duration or 0))
+        yield packet.stream.type, begin - zero, begin - zero + length
+        # Pictures are stored in the order of decoding, in which time only ever grows.
+        if packet.dts is not None:
+            before = decoded.get(packet.stream.index, -math.inf)
+            after = float(packet.dts * packet.time_base) - zero
+            if after < before - SLACK:
+                raise UnreadableClipError(_jump(Path(file.name), before, after))
+            decoded[packet.stream.index] = after
+
+
+def _jump(path: Path, before: float, after: float) -> str:
+    return f"{path.name}: its time stamps jump from {before:.1f} to {max(after, 0.0):.1f} s"
 
 
 def _refuse_short_riff(path: Path) -> None:
@@ -130,8 +158,11 @@ def time_zero(file: InputContainer) -> float:
 
 
 def seek(file: InputContainer, seconds: float) -> None:
-    """Go to the last key frame at or before a time stamp."""
-    file.seek(int(seconds * av.time_base), backward=True)
+    """Go to the last key frame at or before a time stamp, or to the beginning if there is none."""
+    try:
+        file.seek(int(seconds * av.time_base), backward=True)
+    except av.PermissionError:  # FLV's answer to a time before its first picture
+        file.seek(0, unsupported_byte_offset=True)
 
 
 def between(start: float, end: float | None) -> str:

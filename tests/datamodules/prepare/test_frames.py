@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,64 @@ def test_a_lying_film_is_turned(
     }
     assert (width, height) == ((48, 64) if abs(rotation) == 90 else (64, 48))
     assert max(halves, key=lambda name: halves[name].mean()) == bright
+
+
+SHOWN = {
+    (1, 0, 0, 1): [0, 1, 2, 3],
+    (-1, 0, 0, 1): [1, 0, 3, 2],
+    (1, 0, 0, -1): [2, 3, 0, 1],
+    (-1, 0, 0, -1): [3, 2, 1, 0],
+    (0, 1, 1, 0): [0, 2, 1, 3],
+    (0, -1, -1, 0): [3, 1, 2, 0],
+    (0, 1, -1, 0): [2, 0, 3, 1],
+    (0, -1, 1, 0): [1, 3, 0, 2],
+}
+"""The quarters, from left to right and downwards, that ffmpeg 5.1 shows of a film whose stored
+quarters are 0 to 3, by the display matrix in its header."""
+
+
+def film_of_quarters(path: Path, matrix: tuple[int, ...]) -> Path:
+    """Write a film of quarters from dark to bright, and a display matrix into its header."""
+    picture = np.kron(np.array([[30, 90], [150, 210]], np.uint8), np.ones((24, 32), np.uint8))
+    with av.open(path, "w") as file:
+        video = file.add_stream("mpeg4", 10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for frame in (av.VideoFrame.from_ndarray(picture, "gray"), None):
+            file.mux(video.encode(frame and frame.reformat(format="yuv420p")))
+    data = bytearray(path.read_bytes())
+    (a, b, c, d), at = (65536 * number for number in matrix), data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("matrix", "shown"), SHOWN.items(), ids=str)
+def test_each_display_matrix_shows_what_ffmpeg_shows(
+    matrix: tuple[int, ...], shown: list[int], tmp_path: Path
+) -> None:
+    frame = read_frames(film_of_quarters(tmp_path / "a.mp4", matrix), 0.0, 0.1, PLAIN)[0]
+    image = open_jpeg(frame).mean(axis=2)
+    height, width = image.shape
+    assert (width, height) == ((64, 48) if matrix[0] else (48, 64))
+    quarters = image.reshape(2, height // 2, 2, width // 2).mean(axis=(1, 3))  # [2, 2]
+    assert np.rint((quarters.ravel() - 30) / 60).tolist() == shown
+
+
+def test_side_data_that_pyav_has_no_name_for_leave_the_turn(tmp_path: Path) -> None:
+    # FFmpeg 8 hands on EXIF, which PyAV 18 stumbles over.
+    jpeg, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (64, 48)).save(jpeg, "JPEG", exif=exif)
+    with av.open(tmp_path / "a.avi", "w") as file:
+        video = file.add_stream("mjpeg", 10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        packet = av.Packet(jpeg.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = video, 0, 0, True
+        file.mux(packet)
+    with av.open(tmp_path / "a.avi") as film:
+        stored = next(film.decode(video=0)).rotation
+    shape = open_jpeg(read_frames(tmp_path / "a.avi", 0.0, 0.1, PLAIN)[0]).shape
+    assert shape == ((64, 48, 3) if stored else (48, 64, 3))
 
 
 @pytest.mark.parametrize(("stop", "film"), [(1.0, {"picture": False}), (0.0, {})])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import TAAFLIF, is_spiking, reset_neurons
+from snn_mm.neurons import TAAFLIF, is_spiking
 
 Kernel = Literal["shared", "depthwise"]
 """`shared`: one kernel over time for all channels; `depthwise`: one for each."""
@@ -119,7 +119,6 @@ class AlignedEncoder(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[T, N, D]` of an input of the backbone's kind."""
-        reset_neurons(self)
         features: Tensor = self.alignment(self.projection(self.backbone(x)))
         return features
 

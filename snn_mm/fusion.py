@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FusionOutput, Scope
 from snn_mm.errors import UserError
+from snn_mm.neurons import StartsAtRest
 
 UnimodalLogits = Literal["heads", "shared"]
 """`heads`: an own linear classifier per modality (IEMF Eq. 7). `shared`: the part of the fused
 classifier that belongs to the modality, without extra parameters (OGM-GE, TAAF Eq. 4)."""
 
 
-class Fusion(nn.Module, ABC):
+class Fusion(StartsAtRest, ABC):
     """Base class of every fusion.
 
     Args:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import torch
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from snn_mm.callbacks.firing_rate import FUSION
 from snn_mm.contracts import Batch
+from snn_mm.neurons import spiking_layers
 from snn_mm.sgmt import SGMT, SingleModalNetwork, SpikingLayer
 from snn_mm.spike_generated_attention import SpikeGeneratedAttention
 
@@ -123,8 +123,8 @@ def recording(network: SGMT) -> Iterator[tuple[dict[str, int], dict[nn.Module, T
     hooks: list[RemovableHandle] = []
     for name, part in [*network.encoders.items(), (FUSION, network.fusion)]:
         hooks.append(part.register_forward_hook(_length_hook(name, lengths)))
-    neurons = (module for module in network.modules() if isinstance(module, BaseNode))
-    hooks += [module.register_forward_hook(_spike_hook(spikes)) for module in neurons]
+    neurons = (layer for _, layer in spiking_layers(network))
+    hooks += [layer.register_forward_hook(_spike_hook(spikes)) for layer in neurons]
     for attention in attentions:
         attention.record = True
     try:

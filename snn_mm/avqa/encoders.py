@@ -17,7 +17,7 @@ from snn_mm.avqa.activation import activation
 from snn_mm.avqa.grounding import spatial_grounding
 from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import reset_neurons
+from snn_mm.neurons import detached_after, reset_neurons
 
 
 class SoundEncoder(Encoder):
@@ -45,7 +45,6 @@ class SoundEncoder(Encoder):
                 f"SoundEncoder: the input must be [N, L, {self.in_features}], "
                 f"this one is {list(x.shape)}\nSet in_features to what the data module delivers."
             )
-        reset_neurons(self)
         current = self.expand(x).transpose(0, 1)  # [L, N, D]
         features: Tensor = self.project(self.activation(current))
         return features
@@ -63,7 +62,6 @@ class FrameEncoder(Encoder):
                 f"{type(self).__name__}: the input must be [N, L, {self.in_channels}, H, W], "
                 f"this one is {list(x.shape)}\nSet its channels to what the data module delivers."
             )
-        reset_neurons(self)
         return self.encode(x, sound)
 
     @abstractmethod
@@ -133,7 +131,8 @@ class GroundedFrames(FrameEncoder):
     def match_logits(self, sound: Tensor, frames: Tensor) -> Tensor:
         """Logits `[L, N, 2]` of mismatched and matched, of features `[L, N, C]` of both."""
         reset_neurons(self.match)
-        logits: Tensor = self.match(torch.cat([sound, frames], dim=-1))
+        with detached_after(self.match):
+            logits: Tensor = self.match(torch.cat([sound, frames], dim=-1))
         return logits
 
 

@@ -79,7 +79,6 @@ class QuestionFusion(Fusion):
         the question found in each modality.
         """
         question = features[QUESTION]
-        reset_neurons(self)
         found = {
             name: grounding(question.squeeze(0), features[name])
             for name, grounding in self.temporal.items()

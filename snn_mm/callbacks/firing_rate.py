@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from snn_mm.neurons import is_spiking, spiking_layers
 
 FUSION = "fusion"
 
@@ -26,7 +27,12 @@ def sum_leading(spikes: Tensor, dims: int) -> Tensor:
     return spikes.sum(leading, dtype=torch.float32)
 
 
-def steps_seen(neurons: BaseNode, spikes: Tensor) -> Tensor:
+def leading_dims(neurons: nn.Module) -> int:
+    """Dimensions of spikes before those of the neurons: `[T, N, ...]`, or a step `[N, ...]`."""
+    return 1 if getattr(neurons, "step_mode", "m") == "s" else 2
+
+
+def steps_seen(neurons: nn.Module, spikes: Tensor) -> Tensor:
     """Time steps times samples of a spike train `[T, N, ...]`, without padding; a float64 scalar.
 
     Sequences of different lengths share a batch, and their padding is no time in which a neuron
@@ -36,17 +42,17 @@ def steps_seen(neurons: BaseNode, spikes: Tensor) -> Tensor:
     if valid is not None:
         total: Tensor = valid.sum(dtype=torch.float64)
         return total
-    steps = spikes.shape[: 2 if neurons.step_mode == "m" else 1].numel()
+    steps = spikes.shape[: leading_dims(neurons)].numel()
     return torch.tensor(float(steps), dtype=torch.float64, device=spikes.device)
 
 
-def count_spikes(neurons: BaseNode, spikes: Tensor) -> Tensor:
+def count_spikes(neurons: nn.Module, spikes: Tensor) -> Tensor:
     """Number of spikes and of places where one could be, `[2]`, of a spike train `[T, N, ...]`.
 
     Sums of float32 are exact up to 2^24, which one neuron in one batch stays below; summing all in
     float64 at once takes fifty times as long.
     """
-    dims = 2 if neurons.step_mode == "m" else 1
+    dims = leading_dims(neurons)
     places = steps_seen(neurons, spikes) * spikes.shape[dims:].numel()
     return torch.stack([sum_leading(spikes, dims).sum(dtype=torch.float64), places])
 
@@ -91,8 +97,7 @@ class FiringRateMonitor(Callback):
             counts = self._counts[name] = []
             self._hooks += [
                 neurons.register_forward_hook(counter(counts))
-                for neurons in part.modules()
-                if isinstance(neurons, BaseNode)
+                for _, neurons in spiking_layers(part)
             ]
 
     def _log_and_detach(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -109,10 +114,10 @@ class FiringRateMonitor(Callback):
         self._hooks, self._counts = [], {}
 
 
-def counter(counts: list[Tensor]) -> Callable[[BaseNode, Any, Tensor], None]:
+def counter(counts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
     """A forward hook that keeps what a layer of neurons fired."""
 
-    def count(neurons: BaseNode, inputs: Any, spikes: Tensor) -> None:
+    def count(neurons: nn.Module, inputs: Any, spikes: Tensor) -> None:
         counts.append(count_spikes(neurons, spikes.detach()))
 
     return count
@@ -122,7 +127,7 @@ def spiking_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Encoders that hold spiking neurons, with their modality, and the fusion if it does."""
     yield from spiking_encoders(module)
     fusion = getattr(module, FUSION, None)
-    if isinstance(fusion, nn.Module) and has_neurons(fusion):
+    if isinstance(fusion, nn.Module) and is_spiking(fusion):
         yield FUSION, fusion
 
 
@@ -132,10 +137,5 @@ def spiking_encoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     if not isinstance(encoders, nn.ModuleDict):
         return
     for name, encoder in encoders.items():
-        if has_neurons(encoder):
+        if is_spiking(encoder):
             yield name, encoder
-
-
-def has_neurons(module: nn.Module) -> bool:
-    """Whether any layer fires; a recurrent container keeps a state without firing itself."""
-    return any(isinstance(part, BaseNode) for part in module.modules())

@@ -123,6 +123,10 @@ class RunRecord(Callback):
         """Note the test metrics."""
         self.update(test=plain_metrics(trainer.callback_metrics))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy writes nothing: the directory stays with the original."""
+        return {**self.__dict__, "is_writer": False, "_lock": RunLock(self.run)}
+
     def state_dict(self) -> dict[str, Any]:
         """What is known of the best checkpoint and of a divergence, and the time spent so far."""
         return {

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
-from snn_mm.callbacks.firing_rate import spiking_parts, steps_seen, sum_leading
+from snn_mm.callbacks.firing_rate import leading_dims, spiking_parts, steps_seen, sum_leading
 from snn_mm.errors import UserError
+from snn_mm.neurons import spiking_layers
 
 BINS = 60
 LOWEST, HIGHEST = -3.0, 1.5
@@ -56,7 +56,9 @@ class SpikeCounter:
         has_run: whether the layer saw any batch.
     """
 
-    def __init__(self, modality: str, layer: str, neurons: BaseNode, membrane_samples: int) -> None:
+    def __init__(
+        self, modality: str, layer: str, neurons: nn.Module, membrane_samples: int
+    ) -> None:
         self.modality, self.layer = modality, layer
         self._membrane_samples = membrane_samples
         self.has_run = False
@@ -82,9 +84,10 @@ class SpikeCounter:
             self.modality, self.layer, fired.numel(), rate, silent, saturated, membrane
         )
 
-    def _count(self, neurons: BaseNode, inputs: tuple[Any, ...], spikes: Tensor) -> None:
-        dims = 2 if neurons.step_mode == "m" else 1  # [T, N, ...] or one step [N, ...]
-        fired = sum_leading(spikes, dims).to(torch.int64)  # [...], spikes of each neuron
+    def _count(self, neurons: nn.Module, inputs: tuple[Any, ...], spikes: Tensor) -> None:
+        fired = sum_leading(spikes, leading_dims(neurons)).to(
+            torch.int64
+        )  # [...], spikes of each neuron
         if not self.has_run:
             self.has_run = True
             self._fired, self._places = torch.zeros_like(fired), fired.new_zeros(())
@@ -96,8 +99,9 @@ class SpikeCounter:
             )
         self._fired += fired
         self._places += steps_seen(neurons, spikes).to(torch.int64)
-        if isinstance(neurons.v, Tensor):
-            potential = neurons.v[: self._membrane_samples] / neurons.v_threshold  # [n, ...]
+        membrane, threshold = getattr(neurons, "v", None), getattr(neurons, "v_threshold", None)
+        if isinstance(membrane, Tensor) and threshold is not None:
+            potential = membrane[: self._membrane_samples] / threshold  # [n, ...]
             counts = membrane_histogram(potential)
             self._membrane = counts if self._membrane is None else self._membrane + counts
 
@@ -132,9 +136,8 @@ def membrane_histogram(potential: Tensor) -> Tensor:
     return torch.bincount(places.long().flatten() + 1, minlength=BINS + 2)
 
 
-def spiking_layers(module: nn.Module) -> Iterator[tuple[str, str, BaseNode]]:
+def layers_by_modality(module: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:
     """Modality, name and layer of all neurons of a module's encoders and fusion."""
     for modality, owner in spiking_parts(module):
-        for name, part in owner.named_modules():
-            if isinstance(part, BaseNode):
-                yield modality, name, part
+        for name, part in spiking_layers(owner):
+            yield modality, name, part

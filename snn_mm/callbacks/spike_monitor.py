@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
 from snn_mm.callbacks.run_files import run_directory, writes_files
-from snn_mm.callbacks.spike_counter import LayerSpikes, SpikeCounter, spiking_layers
+from snn_mm.callbacks.spike_counter import LayerSpikes, SpikeCounter, layers_by_modality
 from snn_mm.callbacks.spike_record import SpikeRecord
 from snn_mm.errors import UserError
 
@@ -97,7 +97,7 @@ class SpikeMonitor(Callback):
         self._detach()
         self._counters = [
             SpikeCounter(*found, membrane_samples=self.membrane_samples)
-            for found in spiking_layers(pl_module)
+            for found in layers_by_modality(pl_module)
         ]
 
     def _detach(self) -> None:

@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from snn_mm.continual.distillation import AttentionMaps
 from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import is_spiking, reset_neurons
+from snn_mm.neurons import StartsAtRest, detached_after, is_spiking, reset_neurons
 
 AUDIO, VISUAL = "audio", "visual"
 
@@ -92,7 +92,8 @@ class Branch(nn.Module):
     def attend(self, x: Tensor) -> Tensor:
         """What scores are made of, `[..., D]` of an input `[..., D']`: tanh, or firing rates."""
         reset_neurons(self.attention_neuron)  # it runs once for each part of the frames
-        return self._over_time(self.attention(x), self.attention_neuron).mean(dim=0)
+        with detached_after(self.attention_neuron):  # also where a backward pass runs it again
+            return self._over_time(self.attention(x), self.attention_neuron).mean(dim=0)
 
     def features(self, x: Tensor) -> Tensor:
         """Features `[T, N, D]` of an input `[N, D']`."""
@@ -104,7 +105,7 @@ class Branch(nn.Module):
         return spikes
 
 
-class DualAttention(nn.Module):
+class DualAttention(StartsAtRest):
     """Audio-guided spatial and temporal attention over visual tokens.
 
     Everything it owns belongs to one modality (`encoders`), so that parameters, firing rates and
@@ -159,7 +160,6 @@ class DualAttention(nn.Module):
             keep_attention: whether to return the maps, which take as much memory as the tokens.
         """
         self._check_inputs(inputs)
-        reset_neurons(self)
         audio, visual = inputs[AUDIO], inputs[VISUAL]
         tokens = visual.reshape(len(visual), self.frames, -1, self.dims[VISUAL])  # [N, L, S, D]
         guide = self._branch(AUDIO).attend(audio)  # [N, D]

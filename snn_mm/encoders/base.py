@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError, check_choice
-from snn_mm.neurons import is_spiking, reset_neurons
+from snn_mm.neurons import StartsAtRest, is_spiking, response, spiking_layers
 
 NeuronFactory = Callable[[], nn.Module]
 """Makes a fresh neuron layer: a spiking preset, or `torch.nn.ReLU` for the ANN twin."""
@@ -22,13 +22,13 @@ InputKind = Literal["static", "frames", "events"]
 _SHAPES = {"static": "[N, {}, H, W]", "frames": "[N, L, {}, H, W]", "events": "[N, T, {}, H, W]"}
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(StartsAtRest, ABC):
     """Base class of every backbone.
 
-    An encoder resets its own neurons at the start of `forward`, so that no membrane potential leaks
-    from one batch into the next whatever the caller does. A static input is encoded directly: what
-    comes before the first neuron is computed once and shared by all T steps. The ANN twin of an
-    encoder is the same class with `neuron=torch.nn.ReLU` and `time_steps=1`.
+    A call begins with the neurons at rest, so that no membrane potential leaks from one batch into
+    the next whatever caller and subclass do, and its features are checked. A static input is
+    encoded directly: what comes before the first neuron is computed once and shared by all T steps.
+    The ANN twin of an encoder is the same class with `neuron=torch.nn.ReLU` and `time_steps=1`.
 
     Attributes:
         feature_dim: D, the width of the features.
@@ -41,6 +41,44 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Encode `[N, C, H, W]`, `[N, L, C, H, W]` or `[N, T, C, H, W]` to features `[T, N, D]`."""
+
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Run `forward` on neurons at rest.
+
+        Raises:
+            UserError: it gave no features `[T, N, D]`, or a neuron layer does not fit.
+        """
+        try:
+            features = super().__call__(x, *args, **kwargs)
+        except (RuntimeError, ValueError) as error:
+            if misfit := _misfit(self):
+                raise UserError(misfit) from error
+            raise
+        shape = list(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        if len(shape) != 3 or shape[1:] != [len(x), self.feature_dim]:
+            raise UserError(_wrong_features(self, len(x), shape))
+        return cast("Tensor", features)
+
+
+def _wrong_features(encoder: Encoder, samples: int, found: list[int] | str) -> str:
+    """What an encoder should have given, and the shape, or the kind, of what it gave."""
+    hint = "\nwithout time T is 1: features.unsqueeze(0)" if len(found) == 2 else ""
+    return _misfit(encoder) or (
+        f"{type(encoder).__name__}: forward must give a tensor [T, N, D] (time steps, batch, "
+        f"feature_dim), here [T, {samples}, {encoder.feature_dim}]; it gave {found}{hint}"
+    )
+
+
+def _misfit(encoder: Encoder) -> str | None:
+    """What is wrong with the first neuron layer that fits no encoder, or not this one."""
+    for name, layer in spiking_layers(encoder):
+        what = f"{type(encoder).__name__}: its {name}, {type(layer).__name__}"
+        spikes, steps = response(layer), getattr(layer, "T", encoder.time_steps)
+        if spikes is not None and spikes.dim() > 3:
+            return f"{what}, makes {list(spikes.shape)} of [T, N, D]"
+        if steps != encoder.time_steps:
+            return f"{what}, has T = {steps}, the encoder time_steps: {encoder.time_steps}"
+    return None
 
 
 class ImageEncoder(Encoder):
@@ -69,7 +107,6 @@ class ImageEncoder(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         """Encode `[N, C, H, W]`, `[N, L, C, H, W]` or `[N, T, C, H, W]` to features `[T, N, D]`."""
         self._check(x)
-        reset_neurons(self)
         if self.input_kind == "events":
             return self.body(self._event_current(x))
         if self.input_kind == "frames":

@@ -10,7 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import TAAFLIF, reset_neurons
+from snn_mm.neurons import TAAFLIF
 
 
 class RecurrentNet(Encoder):
@@ -60,7 +60,6 @@ class RecurrentNet(Encoder):
                 f"RecurrentNet: an input must be [N, {wanted}], this one is {list(x.shape)}\n"
                 "Set in_channels, bands and frames to what the data module delivers."
             )
-        reset_neurons(self)
         signal = self._pieces(x)
         for recurrent in self.layers:
             signal = recurrent(signal)

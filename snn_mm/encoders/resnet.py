@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
 from snn_mm.errors import check_choice
-from snn_mm.neurons import IEMFLIF, reset_neurons
+from snn_mm.neurons import IEMFLIF, detached_after, reset_neurons
 
 Form = Literal["preactivation", "postactivation"]
 
@@ -147,7 +147,8 @@ def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
 
     def run(x: Tensor) -> Tensor:
         reset_neurons(block)  # else the second run would start from where the first one ended
-        out: Tensor = block(x)
+        with detached_after(block):
+            out: Tensor = block(x)
         return out
 
     contexts = partial(_first_and_second_run, block)

@@ -9,11 +9,10 @@ from copy import deepcopy
 from typing import TypeVar
 
 import torch
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
 
 from snn_mm.encoders.base import Encoder
-from snn_mm.neurons import LIF, is_spiking, reset_neurons
+from snn_mm.neurons import LIF, fires, is_spiking, reset_neurons
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
@@ -47,7 +46,7 @@ def ann_twin(copy: ModuleT) -> ModuleT:
         twin = _copied(copy)
     for part in list(twin.modules()):
         for name, child in list(part._modules.items()):  # named_children skips repetitions
-            if isinstance(child, BaseNode):
+            if child is not None and fires(child):
                 part.register_module(name, nn.Softplus())
         if isinstance(part, Encoder):
             part.time_steps = 1

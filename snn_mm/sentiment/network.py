@@ -9,9 +9,10 @@ from itertools import chain
 from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Scope
+from snn_mm.neurons import StartsAtRest
 
 
-class SentimentNetwork(nn.Module, ABC):
+class SentimentNetwork(StartsAtRest, ABC):
     """Sequences of features by modality in, one score per sample and head out.
 
     Padding never changes a result: a clip alone scores as it does in a batch with longer ones.

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.errors import UserError, check_choice
-from snn_mm.neurons import reset_neurons
 from snn_mm.sentiment.network import SentimentNetwork
 from snn_mm.sequences import Padding, align_steps, last_valid, masked_mean, zero_padding
 from snn_mm.sgmt.fusion import FusionNetwork, Merge, Sequence
@@ -111,7 +110,6 @@ class SGMT(SentimentNetwork):
 
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
-        reset_neurons(self)
         aligned, lengths = align_steps(inputs, lengths, self.max_lengths, self.steps, self.padding)
         encoded: dict[str, Sequence] = {
             name: encoder(zero_padding(aligned[name], lengths[name]), lengths[name])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from snn_mm.alignment import SpikingProjection
 from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
-from snn_mm.neurons import TAAFLIF, reset_neurons
+from snn_mm.neurons import TAAFLIF, detached_after, reset_neurons
 from snn_mm.spiking_fusion.base import Join, MixingFusion, frozen_statistics
 from snn_mm.spiking_fusion.cross_attention import SpikingCrossAttention
 
@@ -135,5 +135,5 @@ class SCMRL(MixingFusion):
     def semantic_features(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """The residuals `[T, N, D]` once more, for a loss of their own; no statistics change."""
         reset_neurons(self)
-        with frozen_statistics(self):
+        with frozen_statistics(self), detached_after(self):
             return self.residuals(features)

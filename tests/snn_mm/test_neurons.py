@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
+from spikingjelly.activation_based import layer as layers
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 
+from snn_mm.encoders import RecurrentNet
 from snn_mm.errors import UserError
 from snn_mm.neurons import IEMFLIF, LIF, SGMTLIF, TAAFLIF, is_spiking, reset_neurons
 
@@ -172,15 +175,57 @@ def test_yaml_coerces_whole_numbers() -> None:
 
 
 def test_reset_spares_metrics() -> None:
-    layers = nn.ModuleList([IEMFLIF(), neuron.IFNode(step_mode="m"), MeanMetric()])
-    layers[2].update(3.0)
-    for layer in layers[:2]:
+    neurons, mean = [IEMFLIF(), neuron.IFNode(step_mode="m")], MeanMetric()
+    parts = nn.ModuleList([*neurons, mean, MetricCollection({"mean": MeanMetric()})])
+    for metric in parts[2:]:
+        metric.update(3.0)
+    for layer in parts[:2]:
         layer(torch.ones(2, 3) / 4)
-    reset_neurons(layers)
-    assert layers[2].compute() == 3.0
-    assert all(layer.v == 0.0 for layer in layers[:2])
+    reset_neurons(parts)
+    assert (mean.compute(), parts[3].compute()["mean"]) == (3.0, 3.0)
+    assert all(layer.v == 0.0 for layer in parts[:2])
 
 
 def test_is_spiking_tells_a_twin_apart() -> None:
     assert is_spiking(nn.Sequential(nn.Linear(1, 1), TAAFLIF()))
     assert not is_spiking(nn.Sequential(nn.Linear(1, 1), nn.ReLU()))
+
+
+class ByHand(nn.Module):
+    """A neuron layer of one's own: no base class, and a state that only `reset` forgets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.v: Tensor | float = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.v = self.v + x.sum(0)
+        return (self.v > 1).to(x).expand(x.shape)
+
+    def reset(self) -> None:
+        self.v = 0.0
+
+
+class Swish(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * x.sigmoid()
+
+
+def test_what_fires_is_told_by_its_output() -> None:
+    stateless = partial(neuron.PSN, T=3)
+    firing = [stateless, partial(neuron.SlidingPSN, k=2), neuron.SimpleIFNode, ByHand]
+    silent = [Swish, nn.Identity, nn.Dropout, layers.Dropout, lambda: layers.Conv2d(1, 1, 3)]
+    assert [is_spiking(nn.Sequential(nn.Linear(1, 1), make())) for make in firing] == [True] * 4
+    assert [is_spiking(nn.Sequential(nn.Linear(1, 1), make())) for make in silent] == [False] * 5
+
+
+def test_a_recurrent_container_of_activations_does_not_fire() -> None:
+    assert not is_spiking(RecurrentNet(4, 6, neuron=nn.ReLU))
+    assert is_spiking(RecurrentNet(4, 6))
+
+
+def test_a_neuron_of_ones_own_is_reset() -> None:
+    own = ByHand()
+    own(torch.ones(2, 3))
+    reset_neurons(nn.Sequential(own))
+    assert own.v == 0.0

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from lightning import Trainer
-from spikingjelly.activation_based.neuron import BaseNode
+from spikingjelly.activation_based.neuron import BaseNode, SlidingPSN
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -68,6 +69,17 @@ def trainer(tmp_path: Path) -> Trainer:
         callbacks=[FiringRateMonitor()],
         default_root_dir=tmp_path,
     )
+
+
+def test_neurons_of_any_base_class_have_a_rate(trainer: Trainer) -> None:
+    torch.manual_seed(0)
+    sliding = partial(SlidingPSN, k=2)
+    encoders: dict[str, Encoder] = {
+        "a": TwoLayers(),
+        "b": ConvNet(1, sliding, time_steps=2, channels=(4,), feature_dim=4),
+    }
+    (metrics,) = trainer.test(IEMFModule(encoders, Concat, num_classes=2), batches(), verbose=False)
+    assert 0 < metrics["test/firing_rate/b"] < 1
 
 
 def test_rate_is_spikes_over_neurons_steps_and_samples(trainer: Trainer) -> None:

@@ -1,4 +1,5 @@
 import json
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -108,3 +109,12 @@ def test_numbers_become_plain() -> None:
     assert (plain(torch.tensor(0.5)), plain(float("inf")), plain(None)) == (0.5, None, None)
     metrics = plain_metrics({"b": torch.tensor(1.0), "a": torch.tensor(2.0)})
     assert list(metrics.items()) == [("a", 2.0), ("b", 1.0)]
+
+
+def test_a_copy_leaves_the_directory_to_the_original(record: RunRecord) -> None:
+    begin(record)
+    copied = deepcopy(record)
+    copied.close(status="finished")
+    assert read_json(record.run.results)["status"] == "running"
+    record.close(status="failed")
+    assert read_json(record.run.results)["status"] == "failed"

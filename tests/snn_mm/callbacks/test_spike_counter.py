@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from spikingjelly.activation_based.neuron import BaseNode, IFNode
+from spikingjelly.activation_based.neuron import PSN, BaseNode, IFNode
 from torch import Tensor
 
 from snn_mm.callbacks.firing_rate import sum_leading
@@ -121,3 +121,12 @@ def test_inputs_of_changing_size_are_refused() -> None:
     layer(torch.zeros(2, 1, 4))
     with pytest.raises(UserError, match=r"\[4\] in one batch and \[5\]"):
         layer(torch.zeros(2, 1, 5))
+
+
+def test_neurons_without_a_membrane_are_counted() -> None:
+    layer = PSN(T=3)
+    counter = SpikeCounter("a", "layer", layer, membrane_samples=4)
+    spikes = layer(torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0)))
+    found = counter.summarise(lambda counts: counts, saturated_from=1.0)
+    assert (found.neurons, found.membrane) == (5, [])
+    assert found.rate == pytest.approx(spikes.mean().item())

@@ -128,11 +128,15 @@ class RunRecord(Callback):
         return {**self.__dict__, "is_writer": False, "_lock": RunLock(self.run)}
 
     def state_dict(self) -> dict[str, Any]:
-        """What is known of the best checkpoint and of a divergence, and the time spent so far."""
+        """What is known of the best checkpoint and of a divergence, the time so far, the config.
+
+        A run that goes on with other settings compares its own with those of the checkpoint.
+        """
         return {
             "best": self._best,
             "train_seconds": self._train_seconds,
             "diverged_in": self._diverged_in,
+            "config": self.config,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

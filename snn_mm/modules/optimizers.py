@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from lightning import Trainer
 from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import (
@@ -60,3 +62,22 @@ def check_interval(scheduler: LRScheduler | ReduceLROnPlateau, interval: Interva
             f"model.lr_scheduler: {type(scheduler).__name__} advances each optimizer step; "
             "set lr_scheduler_interval: step"
         )
+
+
+def check_length(trainer: Trainer) -> None:
+    """Refuse a training that is longer than its schedule, such as OneCycleLR, can go on.
+
+    Raises:
+        UserError: names the schedule's length and that of the training.
+    """
+    for config in trainer.lr_scheduler_configs:
+        total: int | None = getattr(config.scheduler, "total_steps", None)
+        if total is None or config.interval != "step":
+            continue
+        done: int = config.scheduler.last_epoch
+        needed = done + trainer.estimated_stepping_batches - trainer.global_step
+        if total < needed < math.inf:
+            raise UserError(
+                f"model.lr_scheduler.total_steps is {total}, but this training takes "
+                f"{needed:.0f} optimizer steps\naccepted: {needed:.0f} or more"
+            )

@@ -19,6 +19,7 @@ from snn_mm.modules.optimizers import (
     SchedulerFactory,
     check_groups,
     check_interval,
+    check_length,
     group_parameters,
     paper_sgd,
 )
@@ -108,6 +109,10 @@ class TaskModule(LightningModule, ABC):
             return 1.0
         count = torch.tensor(float(samples), device=self.device)
         return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
+
+    def on_train_start(self) -> None:
+        """Refuse a schedule that ends before the training does."""
+        check_length(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One training step."""

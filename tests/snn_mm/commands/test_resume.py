@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from snn_mm.cli import main
 from snn_mm.run import RunDirectory
 
+Train = Callable[..., RunDirectory]
 Outcome = tuple[dict[str, Any], bytes]
 Die = Callable[[list[str], str], int]
 
@@ -116,12 +118,69 @@ def test_flags_win_over_the_config_of_the_resumed_run(
     assert yaml.safe_load(run.config.read_text())["trainer"]["max_epochs"] == 2
 
 
+SGD = ("--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "0.05")
+STOP = ("--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/loss")
+PATIENCE = (*STOP, "--trainer.callbacks.min_delta", "9", "--trainer.callbacks.patience")
+ONE_CYCLE = (
+    *("--model.lr_scheduler", "torch.optim.lr_scheduler.OneCycleLR", "--model.lr_scheduler.max_lr"),
+    *("0.1", "--model.lr_scheduler_interval", "step", "--model.lr_scheduler.total_steps"),
+)
+
+
+def last_state(run: RunDirectory) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(run.last, weights_only=True)
+    return state
+
+
+def test_flags_within_optimizer_and_callbacks_are_in_force(train: Train) -> None:
+    run = train(*SGD, "--model.optimizer.momentum", "0.9", *PATIENCE, "1")
+    assert outcome(run)[0]["epochs"] == 2
+    callbacks = yaml.safe_load(run.config.read_text())["trainer"]["callbacks"]
+    callbacks[-1]["init_args"]["patience"] = 3
+    flags = ("--trainer.callbacks", json.dumps(callbacks), "--trainer.max_epochs", "9")
+    rate = ("--model.optimizer.lr", "0.001", "--model.optimizer.momentum", "0.0")
+    assert main(["fit", "--resume", str(run.path), *rate, *flags]) == 0
+    group = last_state(run)["optimizer_states"][0]["param_groups"][0]
+    assert outcome(run)[0]["epochs"] == 4  # stopped by the new patience, not by the old one
+    assert (group["lr"], group["momentum"]) == (pytest.approx(0.001 * 0.7**4), 0.0)
+    assert main(["fit", "--resume", str(run.path)]) == 0  # its settings are those it was left with
+
+
+@pytest.mark.parametrize(
+    ("before", "flags", "key"),
+    [
+        ((), ("--checkpoint.monitor", "val/loss"), "checkpoint.monitor is val/loss"),
+        (SGD, ("--model.optimizer", "torch.optim.Adam"), "model.optimizer is Adam, but SGD"),
+        (SGD, ("--model.parameter_groups", "{audio: {lr: 1}}"), "model.parameter_groups.audio.lr"),
+    ],
+)
+def test_flags_that_no_state_can_take_over_are_refused_and_not_recorded(
+    before: tuple[str, ...],
+    flags: tuple[str, ...],
+    key: str,
+    train: Train,
+    fails: Callable[..., str],
+) -> None:
+    run = train(*before, "--trainer.max_epochs", "1", "--test_after_fit", "false")
+    config = run.config.read_bytes()
+    assert key in fails("fit", "--resume", str(run.path), "--trainer.max_epochs", "2", *flags)
+    assert run.config.read_bytes() == config
+
+
+def test_a_schedule_that_is_shorter_than_the_training_is_told_before_it(
+    train: Train, fails: Callable[..., str]
+) -> None:
+    run = train(*ONE_CYCLE, "5", "--trainer.max_epochs", "1", "--test_after_fit", "false")
+    resume = ("fit", "--resume", str(run.path), "--trainer.max_epochs", "2")
+    assert "model.lr_scheduler.total_steps is 5" in fails(*resume)
+    assert main([*resume, "--model.lr_scheduler.total_steps", "10"]) == 0
+    assert last_state(run)["lr_schedulers"][0]["total_steps"] == 10
+
+
 def test_a_run_that_was_stopped_early_stays_stopped(
     tmp_path: Path, toy_config: Path, die: Die
 ) -> None:
-    stop = ("--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/loss")
-    patience = ("--trainer.callbacks.patience", "1", "--trainer.callbacks.min_delta", "9")
-    argv = command(toy_config, tmp_path, *stop, *patience, "--trainer.max_epochs", "9")
+    argv = command(toy_config, tmp_path, *PATIENCE, "1", "--trainer.max_epochs", "9")
     assert die(argv, "on_test_batch_start:1:SIGKILL") == -signal.SIGKILL
     run = RunDirectory(tmp_path / "toy" / "a")
     assert main(["fit", "--resume", str(run.path)]) == 0

@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchaudio.transforms import MelSpectrogram
 
+from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.riff import refuse_short_riff
 from snn_mm.errors import UserError
 
 Wave = NDArray[np.float32]
@@ -26,11 +28,13 @@ def read_wav(path: Path, sample_rate: int) -> Wave:
     """Read a mono recording `[samples]`.
 
     Raises:
-        UserError: the file can't be read, is empty, not mono, not finite or has another rate.
+        UserError: the file can't be read, is cut off, empty, not mono, not finite, or has
+            another rate.
     """
     try:
+        refuse_short_riff(path)  # libsndfile takes what is there for all
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
+    except (UnreadableClipError, soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} can't be read as audio: {error}") from error
     if rate != sample_rate or wave.shape[1] != 1:
         raise UserError(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
 
-from datamodules.prepare.clip import ClipNote, UnreadableClipError
+from datamodules.prepare.clip import UnreadableClipError
+from datamodules.prepare.riff import COMPLETE_SHARE, refuse_short_riff
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,ogg,wav,w64,aiff,"
@@ -21,16 +21,8 @@ FORMATS = (
 )
 """Containers of films and recordings; FFmpeg would also play a text, or a list of addresses."""
 
-COMPLETE_SHARE = 0.9
-"""A file whose data end before this share of the length it declares has been cut off."""
-
-PLACEHOLDERS = (range(1), range(2**31 - 2**16, 2**31 + 2**16), range(2**32 - 2**16, 2**32))
-"""Lengths in a header of what is written to a pipe, where none can be filled in at the end: 0, or
-near the largest of 32 bits (0x7ffff000 by SoX, 0x80000000 by arecord, 0xffffffff by FFmpeg)."""
-
 SLACK = 0.5
 """Seconds that may be missing anyway: some formats don't say how long the last packet lasts."""
-
 
 JUMP = 10.0
 """Seconds without any packet that only a jump of the time stamps explains, to FFmpeg as well."""
@@ -78,7 +70,7 @@ def read_extent(path: Path) -> Extent:
     Raises:
         UnreadableClipError: the file has been cut off, or its time stamps jump.
     """
-    _refuse_short_riff(path)
+    refuse_short_riff(path)
     with reading(path) as file:
         ends, begins = {"video": 0.0, "audio": 0.0}, []
         for kind, begin, end in _spans(file):
@@ -115,41 +107,6 @@ def _spans(file: InputContainer) -> Iterator[tuple[str, float, float]]:
 
 def _jump(path: Path, before: float, after: float) -> str:
     return f"{path.name}: its time stamps jump from {before:.1f} to {max(after, 0.0):.1f} s"
-
-
-def _refuse_short_riff(path: Path) -> None:
-    """Refuse a WAV or AVI of fewer bytes than it declares: FFmpeg takes what is there for all."""
-    try:
-        with path.open("rb") as file:
-            declared, size = _riff_content(file), path.stat().st_size
-    except OSError as error:
-        raise UnreadableClipError(f"{path.name}: {error.strerror}") from error
-    if declared is None:
-        return
-    start, length = declared
-    is_short = size < COMPLETE_SHARE * (start + length)
-    if any(length in lengths for lengths in PLACEHOLDERS):
-        if is_short or (not length and start < size):
-            reason = "no length in the header, as if written to a pipe; taken whole as it is"
-            warnings.warn(ClipNote(reason, path.name), stacklevel=3)
-    elif is_short:
-        raise UnreadableClipError(
-            f"{path.name} is cut off: it has {size:,} of {start + length:,} bytes"
-        )
-
-
-def _riff_content(file: BinaryIO) -> tuple[int, int] | None:
-    """Return where the sound of a WAV, or all of another RIFF file, begins and its length."""
-    head = file.read(12)
-    if head[:4] != b"RIFF":
-        return None
-    whole = 8, int.from_bytes(head[4:8], "little")
-    while head[8:] == b"WAVE" and len(chunk := file.read(8)) == 8:
-        length = int.from_bytes(chunk[4:], "little")
-        if chunk[:4] == b"data":
-            return file.tell(), length
-        file.seek(length + length % 2, 1)
-    return whole
 
 
 def time_zero(file: InputContainer) -> float:

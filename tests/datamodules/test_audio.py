@@ -97,3 +97,11 @@ def test_a_corrupt_or_missing_file_is_refused_by_name(
         (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.wav can't be read"):
         read_wav(tmp_path / "a.wav", 8000)
+
+
+def test_a_recording_that_was_cut_off_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(8000), 8000)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(UserError, match=r"a\.wav is cut off: it has 9,000 of 16,044 bytes"):
+        read_wav(path, 8000)

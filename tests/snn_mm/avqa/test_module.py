@@ -32,17 +32,22 @@ def names_of(network: AVQAModule, parameters: Any) -> set[str]:
     return {".".join(known[id(parameter)].split(".")[:2]) for parameter in parameters}
 
 
-def test_loss_is_answers_and_heads_and_half_of_the_match_loss() -> None:
-    network, batch = module(joint_weight=2.0).eval(), questions(6, negatives=True)
+@pytest.mark.parametrize("weights", [{}, {"match_weight": 1.3, "label_smoothing": 0.2}], ids=str)
+def test_loss_is_answers_and_heads_and_half_of_the_match_loss(weights: dict[str, float]) -> None:
+    network, batch = module(joint_weight=2.0, **weights).eval(), questions(6, negatives=True)
+    smoothing, share = weights.get("label_smoothing", 0.0), weights.get("match_weight", 0.5)
     features = network.encode(batch["inputs"])
     logits = network.readout(network.fusion(features))
-    answers = {name: cross_entropy(value, batch["target"]) for name, value in logits.items()}
+    answers = {
+        name: cross_entropy(value, batch["target"], label_smoothing=smoothing)
+        for name, value in logits.items()
+    }
     frames, sound = network.encoders["visual"], features["audio"]
     other = frames(batch["inputs"]["negative"], sound)
     match = match_loss(
         frames.match_logits(sound, features["visual"]), frames.match_logits(sound, other)
     )
-    expected = answers[FUSED] + 2 * (answers["audio"] + answers["visual"]) + 0.5 * match
+    expected = answers[FUSED] + 2 * (answers["audio"] + answers["visual"]) + share * match
     torch.testing.assert_close(network.shared_step(batch, "train"), expected)
 
 

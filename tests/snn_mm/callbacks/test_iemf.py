@@ -18,11 +18,11 @@ MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]
 
 
-def expected_xi(module: IEMFModule, batch: Batch) -> float:
+def expected_xi(module: IEMFModule, batch: Batch, **options: Any) -> float:
     evidence = gather_evidence(module.readout(module(batch["inputs"])), batch["target"])
     values = {name: value.item() for name, value in evidence.sums.items()}
     fused = values.pop("fused")
-    return iemf_coefficient(list(values.values()), fused)
+    return iemf_coefficient(list(values.values()), fused, **options)
 
 
 @pytest.mark.parametrize("scope", ["classifier", "module"])
@@ -41,13 +41,14 @@ def test_update_scales_exactly_the_parameters_in_scope(
         torch.testing.assert_close(scaled[name], factor * plain[name])
 
 
+@pytest.mark.parametrize("options", [{}, {"gamma": 0.7, "kappa": "softsign"}], ids=str)
 def test_coefficient_equals_eq_10_of_the_batch(
-    fit: Any, make_module: MakeModule, make_batch: MakeBatch
+    fit: Any, make_module: MakeModule, make_batch: MakeBatch, options: dict[str, Any]
 ) -> None:
-    batch, callback = make_batch(8), IEMF()
+    batch, callback = make_batch(8), IEMF(**options)
     fit([batch], callback)
     torch.manual_seed(0)
-    expected = expected_xi(make_module(), batch)
+    expected = expected_xi(make_module(), batch, **options)
     assert callback.factors["xi"] == pytest.approx(expected, rel=1e-12)
     assert expected != pytest.approx(1.0, abs=1e-4)
 
@@ -111,6 +112,21 @@ def test_noise_depends_on_seed_and_step_alone(fit: Any, make_batch: MakeBatch) -
     )
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert not torch.allclose(first, other)
+
+
+def test_noise_has_the_raw_gradients_deviation_and_is_not_scaled(
+    fit: Any, updates: Any, make_batch: MakeBatch
+) -> None:
+    batch, callback = make_batch(8), IEMF(gamma=3.0, grad_noise="ge", seed=5)
+    plain, module = updates(fit([batch])), fit([batch], callback)
+    noisy, generator = updates(module), callback.generator(0, torch.device("cpu"))
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    for parameter in module.fusion_parameters():
+        raw = -plain[names[id(parameter)]]
+        unit = torch.empty_like(raw).normal_(generator=generator)
+        expected = callback.factors["xi"] * raw + unit * (raw.std() + 1e-8)
+        torch.testing.assert_close(-noisy.pop(names[id(parameter)]), expected)
+    torch.testing.assert_close(noisy, {name: plain[name] for name in noisy})
 
 
 def test_noise_differs_from_step_to_step() -> None:

@@ -76,6 +76,15 @@ def test_fitted_weights_follow_the_epoch(fit: Any, make_batch: MakeBatch) -> Non
     assert callback.factors["alpha1"] + callback.factors["alpha2"] == pytest.approx(1.0)
 
 
+def test_where_the_fitted_weight_leaves_nothing_to_the_divergence_it_is_no_summand() -> None:
+    logits = {name: torch.randn(4, 3) for name in ("audio", "visual", FUSED)}
+    step = StepOutput(FusionOutput(torch.empty(0), {}, {}), logits, torch.zeros(4))
+    before, at = (LFM().rewrite_terms({FUSED: torch.ones(())}, step, e) for e in (0, 183))
+    assert set(before) == {FUSED, "lfm"}
+    assert set(at) == {FUSED}
+    assert float(at[FUSED]) == 2.0
+
+
 def held_out_loss(module: IEMFModule, batch: Batch, half: slice) -> tuple[torch.Tensor, ...]:
     inputs = {name: value[half] for name, value in batch["inputs"].items()}
     logits = module.readout(module(inputs))

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+import torch
 from lightning import Callback
+from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from snn_mm.callbacks import MSLR
@@ -49,14 +53,28 @@ def test_dynamic_scale_is_the_own_rate_times_the_accuracy_ratio(
 @pytest.mark.parametrize(
     ("strategy", "expected"), [("keep", [0.2] * 4), ("smooth", [1.0, 0.6, 0.2, 0.2])]
 )
+@pytest.mark.parametrize("start", [0, 2])
 def test_keep_and_smooth_follow_their_schedule(
-    fit: Any, make_batch: MakeBatch, strategy: Any, expected: list[float]
+    fit: Any, make_batch: MakeBatch, strategy: Any, expected: list[float], start: int
 ) -> None:
-    callback = MSLR(strategy, {"audio": 0.2}, ramp_epochs=2)
+    callback = MSLR(strategy, {"audio": 0.2}, ramp_epochs=2, start_epoch=start)
     seen, batch = Recorder(callback), make_batch(8)
-    fit([batch], callback, seen, lr=0.1, max_epochs=4, validation=[batch])
-    assert seen.scales == pytest.approx(expected)
+    fit([batch], callback, seen, lr=0.1, max_epochs=4 + start, validation=[batch])
+    assert seen.scales == pytest.approx([math.nan] * start + expected, nan_ok=True)
     assert callback.factors["scale_visual"] == 1.0
+
+
+def test_a_scale_of_zero_freezes_the_modality_against_decay_and_momentum(
+    make_module: Any, make_batch: MakeBatch, make_trainer: Any
+) -> None:
+    batch = make_batch(8)
+    optimizer = partial(SGD, lr=0.1, momentum=0.9, weight_decay=0.1)
+    module = make_module(optimizer=optimizer)
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    loader: Any = DataLoader([batch], batch_size=None)  # type: ignore[arg-type]
+    make_trainer(MSLR("keep", {"audio": 0.0})).fit(module, loader)
+    still = {name for name, p in module.named_parameters() if torch.equal(p, before[name])}
+    assert {name for name in before if ".audio." in name} == still
 
 
 def test_released_scales_are_nine_and_eleven_tenths(fit: Any, make_batch: MakeBatch) -> None:

@@ -84,15 +84,20 @@ def test_avcil_adds_contrast_and_attention_of_the_exemplars_to_ssil() -> None:
         )
         for _ in range(2)
     ]
-    step = make_step(attention=maps[0], taught_attention=maps[1])
-    terms, plain = AVCIL(instance=0.3, attention=2.0).terms(step), SSIL().terms(step)
+    step = make_step(joint=0.4, attention=maps[0], taught_attention=maps[1])
+    weights = {"instance": 0.3, "class_contrast": 0.7, "attention": 2.0}
+    chosen = AVCIL(
+        **weights, query="visual", averaging="paper", contrast_temperature=0.2, spatial_share=0.3,
+        distillation=1.5, temperature=3.0,
+    )  # fmt: skip
+    terms, plain = chosen.terms(step), SSIL(1.5, 3.0).terms(step)
     audio, visual = (step.features()[name] for name in NAMES)
+    exemplars = [part.of(torch.tensor([2, 3])) for part in maps]
     expected = {
         **plain,
-        "instance": 0.3 * instance_contrast(audio, visual),
-        "class_contrast": class_contrast(audio, visual, step.target),
-        "attention": 2.0
-        * attention_distillation(*(part.of(torch.tensor([2, 3])) for part in maps)),
+        "instance": 0.3 * instance_contrast(visual, audio, 0.2),
+        "class_contrast": 0.7 * class_contrast(visual, audio, step.target, 0.2, "paper"),
+        "attention": 2.0 * attention_distillation(*exemplars, 0.3),
     }
     assert terms.keys() == expected.keys()
     for name, value in expected.items():

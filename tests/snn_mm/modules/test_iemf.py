@@ -28,10 +28,10 @@ def loss_of(module: IEMFModule, batch: Batch) -> torch.Tensor:
 def test_loss_is_fused_plus_weighted_unimodal_cross_entropy(
     make_module: MakeModule, make_batch: MakeBatch, weight: float
 ) -> None:
-    module, batch = make_module(joint_weight=weight), make_batch(6)
+    module, batch = make_module(joint_weight=weight, label_smoothing=0.2), make_batch(6)
     output = module(batch["inputs"])
-    logits = module.readout(output)
-    terms = {name: cross_entropy(value, batch["target"]) for name, value in logits.items()}
+    logits, target = module.readout(output), batch["target"]
+    terms = {n: cross_entropy(o, target, label_smoothing=0.2) for n, o in logits.items()}
     expected = terms[FUSED] + weight * (terms["audio"] + terms["visual"])
     torch.testing.assert_close(loss_of(module, batch), expected)
 

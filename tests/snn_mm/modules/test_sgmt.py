@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from snn_mm.connected_lif import ConnectedLIF
+from snn_mm.connected_lif import ConnectedLIF, random_connection
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.energy import estimate_energy, preset_cost_model, single_samples
 from snn_mm.modules import SGMTModule
 from snn_mm.neurons import is_spiking
+from snn_mm.sgmt.layer import NormalisedNeurons
 
 DIMS = {"text": 3, "audio": 2, "visual": 4}
 LONGEST = {"text": 4, "audio": 6, "visual": 5}
@@ -54,6 +55,17 @@ def test_only_the_fusion_network_is_connected() -> None:
     assert len(connected) == 2
     assert {part.strength for part in connected} == {0.1}
     assert not any(isinstance(part, ConnectedLIF) for part in model.encoders.modules())
+
+
+def test_every_option_reaches_every_layer() -> None:
+    chosen = {"scale_1": 0.7, "strength": 0.2, "connection_seed": 5, "connection_normalised": True}
+    model = module(**chosen, layers=2, fusion_layers=2)
+    norms = [part for part in model.modules() if isinstance(part, NormalisedNeurons)]
+    assert {part.scale_1 for part in norms} == {0.7}
+    assert len(norms) == 2 * 2 * 3 + 2 * 2
+    connected = [part for part in model.modules() if isinstance(part, ConnectedLIF)]
+    assert {part.strength for part in connected} == {0.2}
+    assert torch.equal(connected[0].connection, random_connection(24, 5, normalised=True))
 
 
 def test_one_switch_makes_the_twin_with_as_many_parameters() -> None:

@@ -43,13 +43,16 @@ def test_modalities_of_different_length_are_fused_as_spikes(
         assert set(features.unique().tolist()) == {0.0, 1.0}
 
 
-def test_loss_terms_are_those_of_eqs_9_and_10(make: Make, make_batch: MakeBatch) -> None:
-    module, batch = make(beta=0.5, lam=0.2, phi=0.7), make_batch(6)
+@pytest.mark.parametrize("beta", [0.5, 2.5])
+def test_loss_terms_are_those_of_eqs_9_and_10(
+    make: Make, make_batch: MakeBatch, beta: float
+) -> None:
+    module, batch = make(beta=beta, lam=0.2, phi=0.7), make_batch(6)
     output, terms = module(batch["inputs"]), terms_of(module, batch)
     scores = module.scores(output)
     for name, logits in output.by_name().items():
         own = attention_guided_loss(logits, batch["target"], scores[name], 0.7, 0.2)
-        torch.testing.assert_close(terms[name], own if name == FUSED else 0.5 * own)
+        torch.testing.assert_close(terms[name], own if name == FUSED else beta * own)
 
 
 def test_unimodal_outputs_of_the_shared_classifier_add_up_to_the_fused_one(

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from itertools import combinations
+from typing import get_args
+
 import pytest
 import torch
 
+from snn_mm.connected_lif import ConnectedLIF, random_connection
 from snn_mm.errors import UserError
 from snn_mm.sgmt.fusion import FusionNetwork, Merge, Sequence, concatenate_in_time
 from snn_mm.sgmt.layer import Connection, LayerOptions
@@ -51,6 +55,17 @@ def test_by_features_lasts_as_long_as_the_longest_modality() -> None:
     }
     (merged,) = network("features", ("text", "audio"))(sequences)
     assert merged.lengths.tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("merge", get_args(Merge))
+def test_no_two_layers_of_neurons_share_their_connection(merge: Merge) -> None:
+    options, connection = LayerOptions(heads=2), Connection(seed=7, normalised=True)
+    fusion = FusionNetwork(NAMES, WIDTH, 2, merge, options, connection)
+    matrices = [p.connection for p in fusion.modules() if isinstance(p, ConnectedLIF)]
+    assert len(matrices) == (6 * 2 * 3 if merge == "pairwise" else 2 * 2)
+    assert not any(torch.equal(a, b) for a, b in combinations(matrices, 2))
+    expected = random_connection(len(matrices[0]), 7, normalised=True)
+    assert torch.equal(matrices[0], expected)
 
 
 def test_pairs_need_two_modalities() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 from snn_mm.connected_lif import ConnectedLIF
 from snn_mm.errors import UserError
 from snn_mm.neurons import SGMTLIF, reset_neurons
-from snn_mm.sgmt.layer import Connection, LayerOptions, SpikingLayer
+from snn_mm.sgmt.layer import Connection, LayerOptions, NormalisedNeurons, SpikingLayer
 
 Floats = NDArray[np.float64]
 T, N, D, HEADS = 6, 2, 8, 2
@@ -36,40 +38,58 @@ def fired(current: Floats, tau: float, threshold: float, connection: Floats | fl
     return np.stack(spikes[1:])
 
 
-def attended(spikes: Floats, layer: SpikingLayer) -> Floats:
-    """Eqs 4-6 for one sample `[T, D]`, with scale_2 of the whole batch's firing rate."""
+def attended(spikes: Floats, context: Floats, layer: SpikingLayer) -> Floats:
+    """Eqs 4-6 for one sample `[T, D]`, with scale_2 of the whole batch's firing rates."""
     weights = [numbers(m.weight).T for m in (layer.attention.query, layer.attention.key)]
     value_weight = numbers(layer.attention.value.weight).T
-    width, rate, heads = D // HEADS, spikes.mean(), []
+    width, rate, heads = D // HEADS, np.sqrt(spikes.mean() * context.mean()), []
     for h in range(HEADS):
         part = slice(h * width, (h + 1) * width)
         scale = np.sqrt(weights[0][:, part].var() * weights[1][:, part].var() * width) * D * rate
         outputs = []
         for n in range(N):
-            q, k, v = (spikes[:, n] @ w[:, part] for w in (*weights, value_weight))
+            q = spikes[:, n] @ weights[0][:, part]
+            k, v = (context[:, n] @ w[:, part] for w in (weights[1], value_weight))
             scores = np.exp(q @ k.T / scale)
             outputs.append(scores / scores.sum(axis=1, keepdims=True) @ v)
         heads.append(np.stack(outputs, axis=1))
     return np.concatenate(heads, axis=-1)
 
 
-@pytest.mark.parametrize("connection", [None, Connection(strength=0.3, seed=3)])
-def test_layer_equals_equations_3_to_7_in_float64(connection: Connection | None) -> None:
-    torch.manual_seed(1)
-    layer = SpikingLayer(D, LayerOptions(heads=HEADS, scale_1=1.0), connection).double()
-    x = torch.randn(T, N, D, dtype=torch.float64)
-    result = layer(x, torch.ones(T, N, dtype=torch.bool))
+def vary(layer: SpikingLayer) -> SpikingLayer:
+    """Give every affine parameter of a norm a value of its own: 1 and 0 would hide them."""
+    for part in layer.modules():
+        if isinstance(part, nn.LayerNorm):
+            nn.init.uniform_(part.weight, 1.0, 3.0)
+            nn.init.normal_(part.bias)
+    return layer
 
-    omega = [
-        0.3 * numbers(part.neurons.connection) if connection else 0.0
-        for part in (layer.source, layer.attended)
-    ]
-    x_norm = normalised(numbers(x), layer.source.norm, 1.0)
-    y = attended(fired(x_norm, 2.0, 0.5, omega[0]), layer)
-    y_norm = normalised(y, layer.attended.norm, 1.0)
-    y_out = fired(y_norm, 2.0, 0.5, omega[1]) @ numbers(layer.linear.weight).T
-    r_norm = normalised(y_out + numbers(layer.linear.bias), layer.norm, 1.0)
-    assert numbers(result) == pytest.approx(r_norm + x_norm + y_norm, abs=1e-9)
+
+@pytest.mark.parametrize("cross", [False, True], ids=["self", "cross"])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
+@pytest.mark.parametrize("connection", [None, Connection(strength=0.3, seed=3)])
+def test_layer_equals_equations_3_to_7_in_float64(
+    connection: Connection | None, scale: float, cross: bool
+) -> None:
+    torch.manual_seed(1)
+    options = LayerOptions(heads=HEADS, scale_1=scale)
+    layer = vary(SpikingLayer(D, options, connection, cross).double())
+    x, z = torch.randn(2, T, N, D, dtype=torch.float64)
+    valid = torch.ones(T, N, dtype=torch.bool)
+    result = layer(x, valid, z, valid) if cross else layer(x, valid)
+
+    def spikes(current: Floats, part: NormalisedNeurons) -> Floats:
+        omega = 0.3 * numbers(part.neurons.connection) if connection else 0.0
+        return fired(current, 2.0, 0.5, omega)
+
+    x_norm = normalised(numbers(x), layer.source.norm, scale)
+    x_spike = context = spikes(x_norm, layer.source)
+    if layer.context is not None:
+        context = spikes(normalised(numbers(z), layer.context.norm, scale), layer.context)
+    y_norm = normalised(attended(x_spike, context, layer), layer.attended.norm, scale)
+    y_out = spikes(y_norm, layer.attended) @ numbers(layer.linear.weight).T
+    r_norm = normalised(y_out + numbers(layer.linear.bias), layer.norm, scale)
+    assert numbers(result) == pytest.approx(r_norm + x_norm + y_norm, abs=1e-7)
 
 
 def test_padding_gives_zeros_and_leaves_the_rest_alone() -> None:
@@ -86,10 +106,11 @@ def test_padding_gives_zeros_and_leaves_the_rest_alone() -> None:
 
 
 def test_every_neuron_layer_of_a_connected_layer_has_a_matrix_of_its_own() -> None:
-    layer = SpikingLayer(D, LayerOptions(heads=HEADS), Connection(seed=5), cross=True)
-    matrices = [part.connection for part in layer.modules() if isinstance(part, ConnectedLIF)]
-    assert len(matrices) == 3
-    assert not any(torch.equal(a, b) for a, b in ((matrices[0], matrices[1]), matrices[1:]))
+    for cross, count in ((False, 2), (True, 3)):
+        layer = SpikingLayer(D, LayerOptions(heads=HEADS), Connection(seed=5), cross)
+        matrices = [part.connection for part in layer.modules() if isinstance(part, ConnectedLIF)]
+        assert len(matrices) == count
+        assert not any(torch.equal(a, b) for a, b in combinations(matrices, 2))
 
 
 def test_twin_has_neither_membrane_nor_connection_and_vanilla_scale() -> None:

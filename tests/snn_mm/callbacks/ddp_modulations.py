@@ -1,7 +1,8 @@
 """Train a tiny network with each modulation on DEVICES ranks; write factors and weights.
 
 Called by test_ddp.py: `python ddp_modulations.py DEVICES DIRECTORY`. Ranks share the batches, so
-that two ranks with two samples each see what one process sees with four.
+that two ranks together see what one process sees. Shares of the ranks and micro-batches of a step
+are of unequal size: a mean of means is not the mean over all samples.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from lightning import Trainer
 from torch import Tensor, nn
 from torch.optim import SGD, Adam
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset
 
 from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGMGE, PMR, LossAdjustment, Modulation
 from snn_mm.encoders.base import Encoder
@@ -27,6 +28,8 @@ from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
 
 SIZE, EPOCHS = 16, 3
+SHARES = [((0, 4), (4, 5)), ((5, 6), (6, 8)), ((8, 12), (12, 13)), ((13, 14), (14, 16))]
+"""First sample and the one after the last, by micro-batch and rank; two micro-batches a step."""
 
 CASES: dict[str, list[Modulation]] = {
     "iemf": [IEMF(grad_noise="ge", seed=3)],
@@ -102,8 +105,9 @@ def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
         default_root_dir=directory,
     )
     rank = int(os.environ.get("LOCAL_RANK", "0"))
-    sampler = DistributedSampler(Samples(), devices, rank, shuffle=False)  # Lightning's shuffles
-    loader = DataLoader(Samples(), batch_size=4 // devices, sampler=sampler)
+    own = [[shares[rank]] if devices > 1 else shares for shares in SHARES]
+    batches = [[i for share in shares for i in range(*share)] for shares in own]
+    loader = DataLoader(Samples(), batch_sampler=batches)
     trainer.fit(module, loader, DataLoader(Samples(), batch_size=8))
     weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
     factors = [callback.factors for callback in callbacks]

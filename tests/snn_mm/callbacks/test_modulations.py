@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import Callback
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.utils.data import DataLoader
 
-from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGM, OGMGE, PMR, Modulation
+from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGM, OGMGE, PMR, LossAdjustment, Modulation
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
@@ -94,17 +95,67 @@ def test_mixed_precision_keeps_the_factors(
         torch.testing.assert_close(one, other, atol=0.03, rtol=0.03)
 
 
-@every_modulation
-def test_window_is_inclusive_and_leaves_other_epochs_alone(
-    fit: Any, updates: Any, make_batch: MakeBatch, make: Make
+@pytest.mark.parametrize("make", [*MODULATIONS.values(), IEMF], ids=[*MODULATIONS, "iemf"])
+def test_unequal_micro_batches_have_the_factors_of_one_large_batch(
+    fit: Any, make_batch: MakeBatch, micro_batches: Any, make: Make
 ) -> None:
-    batch, callback = make_batch(8), make(start_epoch=2, end_epoch=3)
-    options: dict[str, Any] = {"lr": 0.1, "validation": [batch]}
-    plain = updates(fit([batch], max_epochs=2, **options))
-    before = updates(fit([batch], callback, max_epochs=2, **options))
-    torch.testing.assert_close(before, plain, rtol=0, atol=0)
-    assert callback.factors == {}
-    assert [epoch for epoch in range(6) if callback.is_active(epoch)] == [2, 3]
+    """Of 4, 4 and 1 samples, so that the mean of their means is another; weights stay."""
+    batch, whole, parts = make_batch(9), make(), make()
+    options: dict[str, Any] = {"lr": 0.0, "max_epochs": 3, "validation": [batch]}
+    fit([batch], whole, **options)
+    fit(micro_batches(batch, 4), parts, accumulate_grad_batches=3, **options)
+    assert parts.factors
+    assert parts.factors == pytest.approx(whole.factors, rel=1e-9)
+
+
+class Effects(Callback):
+    """Notes gradients and learning rates of every optimizer step, by epoch."""
+
+    def __init__(self) -> None:
+        self.by_epoch: list[torch.Tensor] = []
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        rates = [torch.tensor([1e9 * group["lr"]]) for group in optimizer.param_groups]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in pl_module.parameters()]
+        seen = torch.cat([value.flatten().double() for value in (*rates, *grads)])
+        if len(self.by_epoch) == trainer.current_epoch:
+            self.by_epoch.append(seen.new_empty(0))
+        self.by_epoch[-1] = torch.cat([self.by_epoch[-1], seen])
+
+
+SHOWN: dict[str, Make] = {
+    **{name: make for name, make in MODULATIONS.items() if name != "mslr_dynamic"},
+    # Accuracies that stand still give a ratio of 1.
+    "mslr_dynamic": lambda **o: MSLR(scales={"audio": 0.5}, window=1, evidence="training", **o),
+    "iemf": lambda **o: IEMF(gamma=2.0, **o),
+    "iemf_rate": lambda **o: IEMF(gamma=2.0, update="learning_rate", **o),
+    "iemf_ge": lambda **o: IEMF(grad_noise="ge", **o),
+    "loss_adjustment": lambda **o: LossAdjustment(**o),
+    "loss_adjustment_validation": lambda **o: LossAdjustment(level="validation", **o),
+}
+
+
+def effects_of(fit: Any, make_batch: MakeBatch, epochs: int, *callbacks: Modulation) -> Effects:
+    """What optimizer steps see while weights stand still."""
+    batches, effects = [make_batch(8), make_batch(6)], Effects()
+    module = {"parameter_groups": {"fusion": {}}}
+    options = {"lr": 1e-9, "max_epochs": epochs, "validation": batches[:1], "module": module}
+    fit(batches, *callbacks, effects, **options)
+    return effects
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_it_acts_in_the_epochs_of_its_window_both_ends_included_and_in_no_other(
+    fit: Any, make_batch: MakeBatch, name: str
+) -> None:
+    plain = effects_of(fit, make_batch, 1).by_epoch[0]
+    for start, end, epochs in ((0, 0, 2), (1, 2, 4), (1, None, 3)):
+        callback = SHOWN[name](start_epoch=start, end_epoch=end)
+        found = effects_of(fit, make_batch, epochs, callback).by_epoch
+        acts = [epoch for epoch in range(epochs) if not torch.allclose(found[epoch], plain)]
+        # Prototypes are those of the epoch before; the first validation ends the first epoch.
+        waits = name.startswith("pmr") or (name == "loss_adjustment_validation" and start == 0)
+        assert acts == list(range(start + waits, epochs if end is None else end + 1))
 
 
 @every_modulation

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from snn_mm.callbacks.semantic_alignment import SemanticAlignment, semantic_alignment_loss
-from snn_mm.contracts import Batch
+from snn_mm.contracts import Batch, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.fusion import FusionFactory
 from snn_mm.modules import TAAFModule
@@ -63,6 +64,26 @@ def test_fit_minimises_the_loss_as_a_summand_of_its_own(
         aligned = fit(make_encoders, SCMRL, [callback], batch, tmp_path)
         assert callback.factors["loss"] > 0
         assert float(aligned - plain) == pytest.approx(weight * callback.factors["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (1, 1), (1, None)])
+def test_it_acts_in_the_epochs_of_its_window_alone(
+    make_encoders: Any, make_batch: Callable[[int], Batch], start: int, end: int | None
+) -> None:
+    module = TAAFModule(make_encoders({"audio": 3, "visual": 3}), 3, SCMRL, width=16).double()
+    batch = make_batch(8)
+    output = module(batch["inputs"])
+    logits = module.readout(output)
+    step = StepOutput(output, logits, batch["target"])
+    callback = SemanticAlignment(start_epoch=start, end_epoch=end)
+    callback.log_factors = lambda _: None  # type: ignore[method-assign]
+    acts = []
+    for epoch in range(3):
+        trainer: Any = SimpleNamespace(current_epoch=epoch)
+        callback._trainer, callback._module = trainer, module
+        if "semantic_alignment" in callback.modulate_loss({}, step):
+            acts.append(epoch)
+    assert acts == list(range(start, 3 if end is None else end + 1))
 
 
 def test_fusion_without_semantic_features_is_refused(

@@ -118,6 +118,22 @@ def test_windows_count_the_epochs_of_each_task(fit_tasks: Fit) -> None:
     assert {weight for _, weight in weights.seen} == {0.0, 0.5}
 
 
+@pytest.mark.parametrize("window", [(0, None), (0, 0), (1, 1), (1, 2), (2, None)], ids=str)
+def test_heads_are_trained_from_the_first_to_the_last_epoch_of_the_window(
+    make_continual: Fit, monkeypatch: pytest.MonkeyPatch, window: tuple[int, int | None]
+) -> None:
+    start, end = window
+    options = {"joint_start_epoch": start, "joint_end_epoch": end}
+    module = make_continual(joint_weight=2.5, **options)
+    weights = []
+    for epoch in range(4):
+        monkeypatch.setattr(ContinualModule, "modulation_epoch", epoch)
+        weights.append(module.current_joint_weight())
+    last = 3 if end is None else end
+    assert weights == [2.5 if start <= epoch <= last else 0.0 for epoch in range(4)]
+    assert module.skips_parameters() == (window != (0, None))
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

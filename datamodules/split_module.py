@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.strategies import DDPStrategy
@@ -87,6 +87,21 @@ class SplitDataModule(LightningDataModule, ABC):
             raise UserError(f"seed is {seed}; accepted are integers from 0.")
         self.root, self.seed, self.loader = root, seed, loader
         self._splits: dict[SplitName, Source] = {}
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> Self:
+        """What Lightning makes of a checkpoint and the arguments of the data module.
+
+        Raises:
+            UserError: none are given, for a checkpoint holds none, and the defaults are others.
+        """
+        if not kwargs:
+            raise UserError(
+                f"{cls.__name__}.load_from_checkpoint: a checkpoint does not hold what the data "
+                "were made with\n"
+                "snn_mm.load_run(path).data makes them from the config beside it"
+            )
+        return super().load_from_checkpoint(*args, **kwargs)
 
     @abstractmethod
     def load_split(self, name: SplitName) -> Source:

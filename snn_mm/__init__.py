@@ -6,4 +6,48 @@ The alphabet of every shape in this project: T time steps, N batch, C channels, 
 width, F frequency bins, L frames or sequence length, D features, K classes, M modalities.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from snn_mm.analysis.restore import Restored
+
+__all__ = ["__version__", "load_run"]
+
 __version__ = "0.1.0"
+
+
+def load_run(
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    data_root: str | None = None,
+    stages: tuple[str, ...] = ("fit", "test"),
+) -> Restored:
+    """Load what a run trained, from its directory alone: module, data and directory.
+
+        module, data, run = snn_mm.load_run("runs/quickstart/RUN_ID")
+        batch = next(iter(data.test_dataloader()))
+        logits = module.readout(module(batch["inputs"]))["fused"]  # [N, K]
+
+    The module has the weights of `checkpoints/best.ckpt` and is in evaluation mode. Classes of your
+    own that the run's config names must be importable.
+
+    Args:
+        path: directory of the run, or one of its checkpoints, such as `checkpoints/last.ckpt`.
+        device: where the module goes.
+        data_root: instead of `data.root` of the config, which is relative to the working directory.
+        stages: for which the data are set up; with none, `()`, the data need not be there.
+
+    Raises:
+        UserError: no run, no checkpoint, one of another model, or the data are missing.
+    """
+    import pathlib
+
+    from snn_mm.analysis.restore import restore
+
+    return restore(pathlib.Path(path), device, data_root, stages)

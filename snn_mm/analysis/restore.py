@@ -22,13 +22,19 @@ from snn_mm.commands.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.commands.errors import error_chain, shorten
 from snn_mm.commands.explain import explain
 from snn_mm.errors import UserError
-from snn_mm.run.directory import RunDirectory
+from snn_mm.run.directory import RunDirectory, find_run
 
 PARTS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
 
 
 class Restored(NamedTuple):
-    """What a run trained: its module in evaluation mode, its data set up, its directory."""
+    """What a run trained.
+
+    Attributes:
+        module: in evaluation mode, with the weights of the checkpoint.
+        data: set up.
+        run: the directory.
+    """
 
     module: LightningModule
     data: LightningDataModule
@@ -41,32 +47,55 @@ def restore(
     data_root: str | None = None,
     stages: tuple[str, ...] = ("fit", "test"),
 ) -> Restored:
-    """Build module and data from a run's `config.yaml` and load `checkpoints/best.ckpt`.
+    """Build module and data from a run's `config.yaml` and load a checkpoint.
 
     No trainer, logger or run directory is made. Data are found where the config says, relative to
     the working directory.
 
     Args:
-        run: directory of the run.
+        run: directory of the run, whose `checkpoints/best.ckpt` is loaded, or one of its
+            checkpoints.
         device: where the module goes.
         data_root: instead of `data.root` of the config, such as after data were moved.
-        stages: for which the data are set up.
+        stages: for which the data are set up; with none they are not looked for.
 
     Raises:
         UserError: no run, no checkpoint, one of another model, or the data are missing.
     """
-    directory = open_run(run)
+    directory, path = find_checkpoint(run)
     config = read_config(directory)
     if data_root is not None:
         config["data"].setdefault("init_args", {})["root"] = data_root
     built = build(config, directory)
     module, data = built["model"], built["data"]
-    check_checkpoint(directory.best, module)
-    module.load_state_dict(load_checkpoint(directory.best)["state_dict"])
-    data.prepare_data()
+    check_checkpoint(path, module)
+    load_state(load_checkpoint(path), module, data)
+    if stages:
+        data.prepare_data()
     for stage in stages:
         data.setup(stage)
     return Restored(module.to(device).eval(), data, directory)
+
+
+def load_state(checkpoint: dict[str, Any], module: LightningModule, data: Any) -> None:
+    """Give module and data what a checkpoint holds of them, as Lightning does."""
+    module.on_load_checkpoint(checkpoint)
+    module.load_state_dict(checkpoint["state_dict"])
+    if (key := type(data).__qualname__) in checkpoint:  # such as the task it has come to
+        data.load_state_dict(checkpoint[key])
+
+
+def find_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
+    """The run at a path and its best checkpoint, or the checkpoint at the path and its run.
+
+    Raises:
+        UserError: neither is there.
+    """
+    run = find_run(path) if path.is_file() else None
+    if run is not None and path.suffix == ".ckpt":
+        return run, path
+    run = open_run(path)
+    return run, run.best
 
 
 def open_run(path: Path) -> RunDirectory:

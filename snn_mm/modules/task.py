@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
 
 import torch
 from lightning import LightningModule
@@ -13,6 +14,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from snn_mm.contracts import Batch, LossTerms, Scope
+from snn_mm.errors import UserError
 from snn_mm.modules.optimizers import (
     Interval,
     OptimizerFactory,
@@ -78,6 +80,22 @@ class TaskModule(LightningModule, ABC):
     @abstractmethod
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused head, or of the whole fusion."""
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> Self:
+        """What Lightning makes of a checkpoint and the arguments of the module.
+
+        Raises:
+            UserError: arguments are missing, for a checkpoint holds none.
+        """
+        missing = missing_arguments(cls, kwargs)
+        if missing:
+            raise UserError(
+                f"{cls.__name__}.load_from_checkpoint: a checkpoint holds weights, but not "
+                f"{', '.join(missing)}\n"
+                "snn_mm.load_run(path).module builds the module from the config beside it"
+            )
+        return super().load_from_checkpoint(*args, **kwargs)
 
     def skips_parameters(self) -> bool:
         """Whether a training step may leave some parameters without a gradient.
@@ -162,3 +180,10 @@ class TaskModule(LightningModule, ABC):
         """
         count: Any = float(samples)
         self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
+
+
+def missing_arguments(made: type, given: Mapping[str, Any]) -> list[str]:
+    """Names of the arguments without default that a class needs and that are not given."""
+    parameters = inspect.signature(made).parameters.values()
+    named = (p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+    return [p.name for p in named if p.default is p.empty and p.name not in given]

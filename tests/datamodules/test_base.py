@@ -236,3 +236,8 @@ def test_loader_options_that_cannot_work_are_refused(options: dict[str, Any]) ->
 def test_a_negative_seed_is_refused(toy: ToyFactory) -> None:
     with pytest.raises(UserError, match="seed is -1"):
         toy(seed=-1)
+
+
+def test_lightnings_own_loading_does_not_make_data_with_the_defaults(toy: ToyFactory) -> None:
+    with pytest.raises(UserError, match=r"Toy\.load_from_checkpoint: .*\nsnn_mm\.load_run\(path\)"):
+        type(toy()).load_from_checkpoint("last.ckpt")

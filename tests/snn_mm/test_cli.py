@@ -32,6 +32,12 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, run: object) -> None:
     monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(name=name, run=run))
 
 
+def test_importing_the_package_is_cheap_and_offers_to_load_a_run() -> None:
+    code = "import sys, snn_mm; print(snn_mm.load_run.__name__, 'torch' in sys.modules)"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.split() == ["load_run", "False"]
+
+
 @pytest.mark.parametrize("argv", TORCH_FREE, ids=" ".join)
 def test_heavy_packages_stay_unimported(argv: list[str]) -> None:
     command = [sys.executable, "-c", PROBE, *argv]

@@ -92,5 +92,12 @@ def test_noise_has_the_standard_deviation_of_the_gradient() -> None:
     assert abs(noise.mean()) < 0.1
 
 
+def test_noise_of_a_constant_gradient_has_the_deviation_1e_8() -> None:
+    for count in (2, 10_000):
+        noise = generalisation_noise(torch.ones(count).double(), torch.Generator().manual_seed(0))
+        unit = torch.randn(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        torch.testing.assert_close(noise, 1e-8 * unit, atol=0, rtol=1e-6)
+
+
 def test_noise_of_a_single_element_is_zero_not_nan() -> None:
     assert generalisation_noise(torch.ones(1), torch.Generator()).item() == 0.0

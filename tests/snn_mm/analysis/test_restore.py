@@ -10,9 +10,12 @@ import torch
 import yaml
 from lightning import Trainer
 
-from snn_mm.analysis.restore import restore
+import snn_mm
+from snn_mm.analysis.restore import load_state, restore
 from snn_mm.cli import main
 from snn_mm.errors import UserError
+from snn_mm.fusion import Concat
+from snn_mm.modules import IEMFModule
 from snn_mm.run.directory import RunDirectory, read_json
 
 TOY = Path(__file__).parent.parent / "commands"
@@ -51,6 +54,59 @@ def test_the_restored_module_tests_as_the_run_did(trained: RunDirectory) -> None
     (metrics,) = trainer.test(module, data, verbose=False)
     recorded = read_json(run.results)["test"]
     assert metrics["test/accuracy/fused"] == pytest.approx(recorded["test/accuracy/fused"], abs=0.1)
+
+
+def test_one_line_of_python_loads_a_run_or_one_of_its_checkpoints(copied: RunDirectory) -> None:
+    checkpoint = torch.load(copied.best, weights_only=True)
+    best = {name: value.clone() for name, value in checkpoint["state_dict"].items()}
+    last = {name: value + 1 for name, value in best.items()}
+    torch.save({**checkpoint, "state_dict": last}, copied.last)
+    for path, saved in {str(copied.path): best, copied.best: best, copied.last: last}.items():
+        module, data, run = snn_mm.load_run(path)
+        assert run.path == copied.path
+        assert all(torch.equal(saved[name], value) for name, value in module.state_dict().items())
+        batch = next(iter(data.test_dataloader()))
+        assert module(batch["inputs"]).fused.shape[1] == len(batch["id"])
+
+
+def test_without_stages_the_data_are_not_looked_for(
+    trained: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, asked = type(snn_mm.load_run(trained.path).data), []
+    monkeypatch.setattr(kind, "prepare_data", lambda _: asked.append("prepare_data"))
+    monkeypatch.setattr(kind, "setup", lambda _, stage: asked.append(stage))
+    snn_mm.load_run(trained.path, stages=())
+    assert asked == []
+    snn_mm.load_run(trained.path, stages=("test",))
+    assert asked == ["prepare_data", "test"]
+
+
+def test_the_state_of_the_data_comes_with_the_checkpoint(
+    trained: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the task that class-incremental data have come to."""
+    checkpoint = torch.load(trained.best, weights_only=True)
+    module, data, _ = restore(trained.path, stages=())
+    seen: list[object] = []
+    monkeypatch.setattr(data, "load_state_dict", seen.append)
+    monkeypatch.setattr(module, "on_load_checkpoint", seen.append)
+    given = {**checkpoint, type(data).__qualname__: {"task": 1}}
+    load_state(given, module, data)
+    assert seen == [given, {"task": 1}]
+
+
+def test_lightnings_own_loading_says_what_is_missing_and_what_to_write_instead(
+    trained: RunDirectory,
+) -> None:
+    module = snn_mm.load_run(trained.path, stages=()).module
+    lines = "IEMFModule.load_from_checkpoint: .*encoders, fusion, num_classes\nsnn_mm.load_run"
+    with pytest.raises(UserError, match=lines):
+        IEMFModule.load_from_checkpoint(trained.best)
+    again = IEMFModule.load_from_checkpoint(
+        trained.best, encoders=dict(module.encoders), fusion=Concat, num_classes=2
+    )
+    for name, value in module.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
 
 
 def test_it_is_in_evaluation_mode_and_nothing_is_written(trained: RunDirectory) -> None:

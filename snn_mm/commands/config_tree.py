@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -98,4 +98,18 @@ def read_flags(arguments: list[str]) -> Iterator[Entry]:
         name, equals, value = argument.partition("=")
         words = [word for word in name[2:].rstrip("+").split(".") if word not in WRAPPERS]
         path = tuple(words[:-1] if words[-1] == "class_path" else words)
-        yield Entry(path, name, value if equals else following)
+        value = value if equals else following
+        yield Entry(path, name, value)
+        yield from _inside(value, path, name)
+
+
+def _inside(value: str, path: KeyPath, flag: str) -> Iterator[Entry]:
+    """Keys of a mapping or list that a flag holds, such as `--model.optimizer={lr: 0.1}`."""
+    if not value.startswith(("{", "[")):
+        return
+    try:
+        node = yaml.compose(value)
+    except yaml.YAMLError:
+        return
+    for entry in _walk(node, path, Path(flag)):
+        yield replace(entry, place=flag)

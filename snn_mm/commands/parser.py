@@ -1,22 +1,20 @@
-"""A parser that raises what it has to say, and takes a later list of callbacks as it stands."""
+"""A parser that raises what it has to say, and composes configs without dropping what they omit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.cli import ActionConfigFile, LightningArgumentParser
 
+from snn_mm.commands.composition import ConfigFile, lay_over, select_modalities
 from snn_mm.commands.config_tree import Entry, read_flags
 
 _TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
 """The flags of the command line that is being parsed."""
-
-CONFIG_FLAGS = ("-c", "--config")
 
 
 class ParserError(Exception):
@@ -33,13 +31,28 @@ class ParserError(Exception):
 
 
 class Parser(LightningArgumentParser):
-    """Lightning's parser without usage dumps, in which lists of callbacks do not mix."""
+    """Lightning's parser without usage dumps, in which config files are layers.
+
+    Attributes:
+        layers: the settings after each config file that was read.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.layers: list[Namespace] = []
+        super().__init__(*args, **options)
+
+    def add_argument(self, *args: Any, **options: Any) -> Any:
+        """Add an argument; that of config files with our composition."""
+        if options.get("action") is ActionConfigFile:
+            options["action"] = ConfigFile
+        return super().add_argument(*args, **options)
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *rest: Any, **options: Any
     ) -> Namespace:
         """Parse a command line, or what jsonargparse hands of it to the parser of a class."""
-        known = None if args is None else list(with_callbacks_emptied(args))
+        self.layers = []
+        known = None if args is None else list(args)
         typed = _TYPED.get()
         if typed is not None and known is not None:
             known = [as_typed(argument, typed) for argument in known]
@@ -48,6 +61,17 @@ class Parser(LightningArgumentParser):
             settings: Namespace = super().parse_args(known, *rest, **options)
         finally:
             _TYPED.reset(token)
+        return self.settled(settings)
+
+    def dump(self, cfg: Namespace, *rest: Any, **options: Any) -> str:
+        """Settings as YAML."""
+        return str(super().dump(self.settled(cfg.clone()), *rest, **options))
+
+    def settled(self, settings: Namespace) -> Namespace:
+        """Settings, changed in place, with what follows from the flags of a command line."""
+        if self.layers:
+            lay_over(self.layers[-1], settings, read_flags(list(self.args)))
+        select_modalities(settings)
         return settings
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -82,34 +106,3 @@ def python_text(value: str | None) -> str | None:
         return str(yaml.safe_load(value or ""))
     except yaml.YAMLError:
         return value
-
-
-def with_callbacks_emptied(arguments: Sequence[str]) -> Iterator[str]:
-    """Empty `trainer.callbacks` before each config file that sets it.
-
-    Of two lists of equal length jsonargparse merges item by item: the `start_epoch` of an earlier
-    file's first callback would silently become that of the later file's first callback.
-    """
-    for argument, following in zip(arguments, [*arguments[1:], ""]):
-        name, equals, value = argument.partition("=")
-        if name in CONFIG_FLAGS and sets_callbacks(Path(value if equals else following)):
-            yield "--trainer.callbacks=[]"
-        yield argument
-
-
-def sets_callbacks(path: Path) -> bool:
-    """Whether a config file, or the file it names as its trainer, has a list of callbacks."""
-    content = _mapping(path)
-    trainer = content.get("trainer")
-    if isinstance(trainer, str):
-        trainer = _mapping(path.parent / trainer)
-    return isinstance(trainer, dict) and "callbacks" in trainer
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    """The content of a YAML file; empty where it has none, which is for others to say."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}

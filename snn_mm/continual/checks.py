@@ -149,11 +149,13 @@ def check_selection(trainer: Trainer, monitor: str) -> None:
             )
 
 
-def branches(encoders: dict[str, Encoder] | None, trunk: nn.Module | None) -> dict[str, Any]:
+def branches(
+    encoders: dict[str, Encoder] | None, trunk: nn.Module | None, modalities: list[str] | None
+) -> dict[str, Any]:
     """The encoders of a module: those given, or the branches of its trunk.
 
     Raises:
-        UserError: both or neither are given.
+        UserError: both or neither are given, or some of a trunk's modalities alone are wanted.
     """
     if (encoders is None) == (trunk is None):
         raise UserError("model: give either encoders, one per modality, or a trunk for all of them")
@@ -163,6 +165,8 @@ def branches(encoders: dict[str, Encoder] | None, trunk: nn.Module | None) -> di
         raise UserError(
             f"model.trunk: {type(trunk).__name__} is none; accepted: DualAttention, or its subclass"
         )
+    if modalities is not None:
+        raise UserError("model.modalities: a trunk has all of its modalities; accepted: null")
     parts: dict[str, Any] = dict(trunk.encoders.items())
     for name, branch in parts.items():
         branch.feature_dim = trunk.feature_dims[name]  # what the fusion asks of any encoder

@@ -68,6 +68,7 @@ class AVQAModule(MultimodalModule):
         lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
         parameter_groups: optimizer options by modality name, `fusion` or `question`.
+        modalities: which of the encoders to use, in this order; all if left out.
     """
 
     fusion: QuestionFusion
@@ -86,6 +87,7 @@ class AVQAModule(MultimodalModule):
         lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
     ) -> None:
         check_encoders(encoders)
         for key, weight in (("joint_weight", joint_weight), ("match_weight", match_weight)):
@@ -100,6 +102,7 @@ class AVQAModule(MultimodalModule):
             lr_scheduler_interval,
             lr_scheduler_monitor,
             parameter_groups,
+            modalities,
         )
         if not isinstance(self.fusion, QuestionFusion):
             raise UserError(

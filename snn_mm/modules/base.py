@@ -42,8 +42,8 @@ class MultimodalModule(TaskModule):
     """Base of every paper's module: encoders, a fusion, and one step that all stages go through.
 
     A subclass says what its loss is (`loss_terms`) and may change how logits over time become
-    one prediction (`readout`). Modalities are those of `encoders`; a batch may hold more, so that
-    a unimodal twin of an experiment is the same file with one encoder.
+    one prediction (`readout`). Modalities are those of `encoders`, or some of them (`modalities`);
+    a batch may hold more, so that a unimodal twin is the same experiment with one of them.
 
     Args:
         encoders: one backbone per modality, by name.
@@ -55,6 +55,8 @@ class MultimodalModule(TaskModule):
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
         parameter_groups: optimizer options by modality name or `fusion`, such as
             `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
+        modalities: which of the encoders to use, in this order; all if left out. Encoder and
+            parameter group of a modality that is left out are gone.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class MultimodalModule(TaskModule):
         lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
     ) -> None:
         super().__init__(
             optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
@@ -74,7 +77,8 @@ class MultimodalModule(TaskModule):
         self.num_classes = num_classes
         self.step: StepOutput | None = None
         self.loss_modulations: list[ModulatesLoss] = []
-        self.configure_models(encoders, fusion)
+        names = self.choose_modalities(modalities, encoders, "model.encoders")
+        self.configure_models({name: encoders[name] for name in names}, fusion)
         self.configure_metrics()
         self.check_parameter_groups()
 

@@ -66,6 +66,7 @@ class ContinualModule(TaskSequenceModule):
         lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
         parameter_groups: optimizer options by modality name or `fusion`.
+        modalities: which of the encoders to use, in this order; all if left out.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class ContinualModule(TaskSequenceModule):
         lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
     ) -> None:
         check_options(num_classes, classes_per_task, select)
         check_joint(joint_weight, joint_start_epoch, joint_end_epoch)
         super().__init__(
-            branches(encoders, trunk),
+            branches(encoders, trunk, modalities),
             fusion,
             num_classes,
             optimizer,
@@ -97,6 +99,7 @@ class ContinualModule(TaskSequenceModule):
             lr_scheduler_interval,
             lr_scheduler_monitor,
             parameter_groups,
+            modalities,
         )
         self.trunk = trunk
         self.method: Method = method or Finetune()

@@ -37,6 +37,7 @@ class IEMFModule(MultimodalModule):
         lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
         parameter_groups: optimizer options by modality name or `fusion`.
+        modalities: which of the encoders to use, in this order; all if left out.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class IEMFModule(MultimodalModule):
         lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
     ) -> None:
         super().__init__(
             encoders,
@@ -61,6 +63,7 @@ class IEMFModule(MultimodalModule):
             lr_scheduler_interval,
             lr_scheduler_monitor,
             parameter_groups,
+            modalities,
         )
         if joint_weight < 0:
             raise UserError(f"model.joint_weight must not be negative, got {joint_weight}")

@@ -74,11 +74,9 @@ class SentimentModule(TaskModule):
         )
         check_choice("model.labels", labels, get_args(Labels))
         check_choice("model.protocol", protocol, get_args(Protocol))
-        names = chosen_modalities(modalities, feature_dims, max_lengths)
-        left_out = set(feature_dims) - set(names)
-        self.parameter_groups = {
-            name: group for name, group in self.parameter_groups.items() if name not in left_out
-        }
+        known = [name for name in feature_dims if name in max_lengths]
+        wanted = feature_dims if modalities is None else modalities
+        names = self.choose_modalities(wanted, known, "model.feature_dims and model.max_lengths")
         self.labels, self.protocol = labels, protocol
         self.network = network(
             {name: feature_dims[name] for name in names},
@@ -190,24 +188,6 @@ class SentimentModule(TaskModule):
             for kind, value in metric.compute().items():
                 self.log(f"{stage}/{kind}/{head}", value)
             metric.reset()
-
-
-def chosen_modalities(
-    wanted: list[str] | None, feature_dims: dict[str, int], max_lengths: dict[str, int]
-) -> list[str]:
-    """Modalities to use.
-
-    Raises:
-        UserError: one of them has no width or length.
-    """
-    names = list(feature_dims) if wanted is None else list(dict.fromkeys(wanted))
-    unknown = [name for name in names if name not in feature_dims or name not in max_lengths]
-    if unknown or not names:
-        raise UserError(
-            f"model.modalities: {', '.join(unknown) or 'none'}; accepted are those of "
-            f"model.feature_dims and model.max_lengths: {', '.join(feature_dims)}"
-        )
-    return names
 
 
 def head_weights(weights: dict[str, float] | None, heads: tuple[str, ...]) -> dict[str, float]:

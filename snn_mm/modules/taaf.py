@@ -69,6 +69,7 @@ class TAAFModule(MultimodalModule):
         lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
         parameter_groups: optimizer options by modality name or `fusion`.
+        modalities: which of the encoders to use, in this order; all if left out.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class TAAFModule(MultimodalModule):
         lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/loss",
         parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
     ) -> None:
         if beta < 0 or not 0 <= lam <= 1:
             raise UserError(f"model: 0 <= beta and 0 <= lam <= 1; got beta={beta}, lam={lam}")
@@ -108,6 +110,7 @@ class TAAFModule(MultimodalModule):
             lr_scheduler_interval,
             lr_scheduler_monitor,
             parameter_groups,
+            modalities,
         )
         check_choice("model.attention_on", attention_on, get_args(AttentionOn))
         self.attended, self.detach_attention = attention, detach_attention

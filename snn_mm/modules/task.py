@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, Self
 
 import torch
@@ -58,7 +58,7 @@ class TaskModule(LightningModule, ABC):
         self.scheduler_factory = lr_scheduler
         self.scheduler_interval = lr_scheduler_interval
         self.scheduler_monitor = lr_scheduler_monitor
-        self.parameter_groups = parameter_groups or {}
+        self.parameter_groups = dict(parameter_groups or {})
 
     @property
     @abstractmethod
@@ -112,6 +112,32 @@ class TaskModule(LightningModule, ABC):
         strategy = self.trainer.strategy
         if isinstance(strategy, DDPStrategy) and self.skips_parameters():
             strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
+
+    def choose_modalities(
+        self, wanted: Collection[str] | None, offered: Collection[str], place: str
+    ) -> list[str]:
+        """Modalities to use, in the order in which they are wanted; all that are offered if None.
+
+        Parameter groups of those that are left out are dropped.
+
+        Args:
+            wanted: what `model.modalities` says.
+            offered: what there is.
+            place: the keys that say what there is.
+
+        Raises:
+            UserError: one of them is not there, or none is wanted.
+        """
+        names = list(dict.fromkeys(offered if wanted is None else wanted))
+        unknown = [name for name in names if name not in offered]
+        if wanted is not None and (unknown or not names):
+            raise UserError(
+                f"model.modalities: {', '.join(unknown) or 'none'}; accepted are those of "
+                f"{place}: {', '.join(offered)}"
+            )
+        for name in set(offered) - set(names):
+            self.parameter_groups.pop(name, None)
+        return names
 
     def check_parameter_groups(self) -> None:
         """Refuse optimizer options of a role that the module does not have."""

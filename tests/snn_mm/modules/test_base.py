@@ -152,3 +152,16 @@ def test_shared_logits_leave_the_statistics_of_a_spiking_fusion_alone(
     module.shared_logits(module.encode(make_batch(6)["inputs"]))
     assert before
     torch.testing.assert_close(dict(module.fusion.named_buffers()), before)
+
+
+def test_modalities_choose_encoders_their_order_and_their_parameter_groups(
+    make_module: MakeModule,
+) -> None:
+    groups = {"audio": {"lr": 0.1}, "visual": {"lr": 0.2}}
+    module = make_module(modalities=["visual"], parameter_groups=groups)
+    assert module.modalities == ("visual",)
+    assert module.parameter_groups.keys() == {"visual"}
+    assert make_module(modalities=["visual", "audio"]).modalities == ("visual", "audio")
+    for wanted in (["smell"], []):
+        with pytest.raises(UserError, match=r"model\.encoders: audio, visual"):
+            make_module(modalities=wanted)

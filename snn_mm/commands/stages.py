@@ -72,6 +72,8 @@ def fit(cli: TrainCLI) -> None:
     cli.run_directory.discard_partial_checkpoints()
     if isinstance(trainer.accelerator, CPUAccelerator):
         keep_large_blocks()
+    if trainer.is_global_zero and cli.changes:
+        print("\n  ".join(cli.changes), flush=True)
     with record_outcome(cli):
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
         check_batches("fit", [trainer.num_training_batches], trainer.global_step)

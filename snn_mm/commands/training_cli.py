@@ -22,7 +22,8 @@ from snn_mm.callbacks.progress import PlainProgress
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.callbacks.run_record import RunRecord
 from snn_mm.callbacks.wandb_record import WandbRecord
-from snn_mm.commands.config_tree import read_flags
+from snn_mm.commands.changes import describe_changes
+from snn_mm.commands.config_tree import read_entries, read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
 from snn_mm.commands.trainer_options import built, check_amounts, check_trainer
@@ -92,6 +93,7 @@ class TrainCLI(LightningCLI):
         tests = self.command.stage == "fit" and options.test_after_fit
         check_amounts(self.command.stage, options.trainer, tests)
         self.saved_config = self._dump_for_saving()
+        self.changes = self._find_changes()
         self.run_directory = self._choose_run(options.run, options.seed_everything)
         os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)
         if options.trainer.default_root_dir is None:
@@ -166,6 +168,16 @@ class TrainCLI(LightningCLI):
             return known
         name = options.name or command.experiment
         return new_run(Path(options.root), name, options.id, seed)
+
+    def _find_changes(self) -> list[str]:
+        """What differs from the first config file, in lines; empty without one."""
+        command, parser = self.command, self._parser(self.command.stage)
+        layers = parser.layers if isinstance(parser, Parser) else []
+        if not layers:
+            return []
+        later = read_entries(command.configs[1:], command.arguments)
+        lines = describe_changes(layers[0], self.settings, later)
+        return [f"differs from {command.configs[0]}:", *lines] if lines else []
 
     def _dump_for_saving(self) -> str:
         """The config as YAML that may be fed back: without what belongs to this run alone."""

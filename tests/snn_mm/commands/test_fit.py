@@ -87,12 +87,13 @@ def test_predictions_are_probabilities_of_every_test_sample(trained: RunDirector
     assert float(rows[0]["fused/minus"]) + float(rows[0]["fused/plus"]) == pytest.approx(1)
 
 
-def test_the_table_names_accuracies_coefficient_and_place(
-    train: Train, capsys: pytest.CaptureFixture[str]
+def test_what_differs_comes_first_and_a_table_of_accuracies_coefficient_and_place_last(
+    train: Train, toy_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(*ONE_EPOCH)
     printed = capsys.readouterr().out
-    assert printed.startswith("epoch 1/1")
+    change = "  changed  trainer.max_epochs: 3 -> 1\n"
+    assert printed.startswith(f"differs from {toy_config}:\n{change}epoch 1/1")
     for label in ("accuracy, audio", "accuracy, visual", "accuracy, fused", "IEMF", str(run.path)):
         assert label in printed
 

@@ -29,11 +29,15 @@ class FeatureCache:
 
     def has(self, modality: str, clip: str, key: str) -> bool:
         """Whether whole features are there that were made from what the key says."""
+        return self.key(modality, clip) == key
+
+    def key(self, modality: str, clip: str) -> str | None:
+        """Return the key of the features that are there; None without any, or with damaged ones."""
         try:
             with np.load(self.path(modality, clip), allow_pickle=False) as file:
-                return "features" in file.files and str(file["key"]) == key
+                return str(file["key"]) if "features" in file.files else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return False
+            return None
 
     def put(self, modality: str, clip: str, key: str, features: NDArray[np.float32]) -> None:
         """Write the features `[L, D]` of a clip; a kill leaves no half file."""

@@ -12,34 +12,63 @@ from datamodules.extract.cache import FeatureCache
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import ExtractOptions
 from datamodules.prepare.clip import Clip, UnreadableClipError
+from datamodules.prepare.source import are_unchanged, record_files
 
 
-def extract_clip(clip: Clip, options: ExtractOptions, cache: FeatureCache) -> None:
+def extract_clip(
+    clip: Clip, options: ExtractOptions, cache: FeatureCache, verify: bool = False
+) -> None:
     """Put what is not yet in the cache there.
 
     Raises:
         UnreadableClipError: the clip or OpenFace's table of it is missing or damaged, or
             features are not finite.
     """
-    for modality, key in clip_keys(clip, options).items():
-        if not cache.has(modality, clip.id, key):
-            features = _features(modality, clip, options)
-            if not np.isfinite(features).all():
-                raise UnreadableClipError(f"its {modality} features hold NaN or infinity")
-            cache.put(modality, clip.id, key, features)
+    for modality, path in missing_parts(clip, options, cache, verify).items():
+        # Recorded before: what replaces the file from now on is another source.
+        made_of = {"options": _settings(modality, options), "source": record_files([path])}
+        features = _features(modality, clip, options)
+        if not np.isfinite(features).all():
+            raise UnreadableClipError(f"its {modality} features hold NaN or infinity")
+        cache.put(modality, clip.id, json.dumps(made_of), features)
 
 
-def clip_keys(clip: Clip, options: ExtractOptions) -> dict[str, str]:
-    """Return by modality what decides a clip's features: its file's size, and options.
+def missing_parts(
+    clip: Clip, options: ExtractOptions, cache: FeatureCache, verify: bool = False
+) -> dict[str, Path]:
+    """Return by modality the file of what is not in the cache as options and file have it now.
 
-    Sizes and not paths or times: clips may be moved or copied.
+    Args:
+        clip: whose features.
+        options: what decides them, beside the files.
+        cache: where they may be.
+        verify: whether to compare contents of files whose size and time are the same.
     """
-    pitch = options.pitch if options.variant == "paper" else None
-    keys = {"audio": json.dumps([_size(clip.sound), options.variant, pitch])}
+    files = {"audio": clip.sound}
     if clip.picture != clip.sound:
-        groups = sorted(set(options.groups))
-        keys["visual"] = json.dumps([_size(clip.picture), groups, options.frames_per_step])
-    return keys
+        files["visual"] = clip.picture
+    return {
+        modality: path
+        for modality, path in files.items()
+        if not _is_made_of(cache.key(modality, clip.id), path, _settings(modality, options), verify)
+    }
+
+
+def _is_made_of(key: str | None, path: Path, settings: list[object], verify: bool) -> bool:
+    """Whether a key says that features were made of a file as it is, and with these settings."""
+    made_of = json.loads(key) if key else None
+    return (
+        isinstance(made_of, dict)
+        and made_of.get("options") == settings
+        and are_unchanged([path], made_of.get("source"), verify)
+    )
+
+
+def _settings(modality: str, options: ExtractOptions) -> list[object]:
+    """Return the options that decide the features of a modality."""
+    if modality == "visual":
+        return [sorted(set(options.groups)), options.frames_per_step]
+    return [options.variant, options.pitch if options.variant == "paper" else None]
 
 
 def _features(modality: str, clip: Clip, options: ExtractOptions) -> NDArray[np.float32]:
@@ -51,7 +80,3 @@ def _features(modality: str, clip: Clip, options: ExtractOptions) -> NDArray[np.
 
     wave = read_wave(clip.sound)
     return librosa_features(wave, variant=options.variant, pitch=options.pitch)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1

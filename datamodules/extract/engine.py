@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from datamodules.extract.cache import FeatureCache
-from datamodules.extract.clips import clip_keys, extract_clip
+from datamodules.extract.clips import extract_clip, missing_parts
 from datamodules.extract.labels import Utterance
 from datamodules.extract.options import ExtractOptions
 from datamodules.prepare.clip import Clip
@@ -32,6 +32,7 @@ class Request:
         options: what decides the features.
         workers: number of processes; decides nothing but the time it takes.
         max_unreadable: the largest share of clips that may be left out.
+        verify: compare the contents of files with what was extracted, too, not only size and time.
     """
 
     utterances: Sequence[Utterance]
@@ -39,6 +40,7 @@ class Request:
     options: ExtractOptions = field(default_factory=ExtractOptions)
     workers: int = 1
     max_unreadable: float = 0.02
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def extract(request: Request, watch: Watch) -> Extraction:
         UserError: too many clips are unreadable.
     """
     cache, clips = FeatureCache(request.directory), [each.clip for each in request.utterances]
-    to_do = [clip for clip in clips if not _is_done(clip, request.options, cache)]
+    to_do = [c for c in clips if missing_parts(c, request.options, cache, request.verify)]
     failures, done = dict[str, str](), len(clips) - len(to_do)
     watch(done, len(clips), 0)
     with FailureList(request.directory / UNREADABLE) as listing:
@@ -102,16 +104,11 @@ def extract(request: Request, watch: Watch) -> Extraction:
     return Extraction(cache, readable, len(to_do) - len(failures), failures)
 
 
-def _is_done(clip: Clip, options: ExtractOptions, cache: FeatureCache) -> bool:
-    keys = clip_keys(clip, options)
-    return all(cache.has(modality, clip.id, key) for modality, key in keys.items())
-
-
 def _outcomes(
     clips: Sequence[Clip], request: Request, cache: FeatureCache
 ) -> Iterator[tuple[Clip, str | None]]:
     """Yield each clip when it is done, with the reason if it can't be read."""
-    work = partial(extract_clip, options=request.options, cache=cache)
+    work = partial(extract_clip, options=request.options, cache=cache, verify=request.verify)
     # Workers hand on whatever their function returns, here nothing; their types name one result.
     with Workers(min(request.workers, len(clips)), cast(Any, work)) as workers:
         yield from cast("Iterator[tuple[Clip, str | None]]", workers.outcomes(clips))

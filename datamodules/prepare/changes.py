@@ -6,20 +6,30 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from datamodules.prepare.clip import Clip
-from datamodules.prepare.journal import read_journal, source_key
+from datamodules.prepare.journal import is_source, read_journal
 from datamodules.prepare.store import JOURNAL, STORE
 
 
-def source_digest(clips: Sequence[Clip]) -> str:
-    """Return a digest of all that a finder says, and of the sizes of the files, not their paths."""
-    rows = sorted([clip.id, clip.label, clip.part, source_key(clip)] for clip in clips)
+def listing_digest(clips: Sequence[Clip]) -> str:
+    """Return a digest of names, labels and parts as a finder says them."""
+    rows = sorted([clip.id, clip.label, clip.part] for clip in clips)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def describe_changes(directory: Path, clips: Sequence[Clip], options: Mapping[str, object]) -> str:
-    """Say how a request differs from what a finished store was made from; empty if in nothing."""
+def describe_changes(
+    directory: Path, clips: Sequence[Clip], options: Mapping[str, object], verify: bool = False
+) -> str:
+    """Say how a request differs from what a finished store was made from; empty if in nothing.
+
+    Args:
+        directory: of the store.
+        clips: those of the request.
+        options: those of the request.
+        verify: whether to compare the contents of files whose size and time are the same.
+    """
     manifest = json.loads((directory / STORE).read_text())
     was = manifest.get("options", {})
     changes = [
@@ -27,18 +37,26 @@ def describe_changes(directory: Path, clips: Sequence[Clip], options: Mapping[st
         for name, value in options.items()
         if was.get(name) != value
     ]
-    if manifest.get("source") != source_digest(clips):
-        changes.append(_changed_clips(directory, clips))
+    changes += _changed_clips(_sources(directory, manifest), clips, verify)
+    if not changes and manifest.get("listing") != listing_digest(clips):
+        changes.append("labels or parts of clips changed")
     return ", ".join(changes)
 
 
-def _changed_clips(directory: Path, clips: Sequence[Clip]) -> str:
-    sources = {entry["id"]: entry["source"] for entry in read_journal(directory / JOURNAL, skip=1)}
-    now = {clip.id: source_key(clip) for clip in clips}
+def _sources(directory: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what each clip of a store, or unreadable beside it, was made from."""
+    journal = {entry["id"]: entry["source"] for entry in read_journal(directory / JOURNAL, skip=1)}
+    prepared = {name: journal.get(name, "") for name in manifest["ids"]}
+    unreadable: dict[str, str] = manifest.get("unreadable_sources", {})
+    return prepared | unreadable
+
+
+def _changed_clips(sources: Mapping[str, str], clips: Sequence[Clip], verify: bool) -> list[str]:
+    now = {clip.id: clip for clip in clips}
+    both = sorted(now.keys() & sources.keys())
     counts = {
-        "new or mended": sorted(now.keys() - sources.keys()),
+        "new": sorted(now.keys() - sources.keys()),
         "gone": sorted(sources.keys() - now.keys()),
-        "changed": sorted(name for name in now if sources.get(name, now[name]) != now[name]),
+        "changed": [name for name in both if not is_source(now[name], sources[name], verify)],
     }
-    found = [f"{len(ids)} clips {kind} (first: {ids[0]})" for kind, ids in counts.items() if ids]
-    return ", ".join(found) or "labels or parts of clips changed"
+    return [f"{len(ids)} clips {kind} (first: {ids[0]})" for kind, ids in counts.items() if ids]

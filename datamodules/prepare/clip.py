@@ -40,11 +40,13 @@ class DecodedClip:
         sample_rate: of the sound, in Hz.
         sound: one channel `[samples]`; 32768 stands for 1.
         frames: JPEG files, evenly spread over the clip.
+        source: what it was decoded from, as `journal.describe_source` writes it.
     """
 
     sample_rate: int
     sound: NDArray[np.int16]
     frames: list[bytes]
+    source: str = ""
 
 
 class UnreadableClipError(Exception):

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from datamodules.prepare.changes import describe_changes, source_digest
+from datamodules.prepare.changes import describe_changes, listing_digest
 from datamodules.prepare.clip import Clip
 from datamodules.prepare.decode import decode_clip
 from datamodules.prepare.failures import FailureList
+from datamodules.prepare.journal import describe_source
 from datamodules.prepare.options import DecodeOptions
 from datamodules.prepare.store import STORE, UNREADABLE, ClipStore
 from datamodules.prepare.workers import Workers
@@ -48,6 +49,7 @@ class Request:
         workers: number of processes; decides nothing but the time it takes.
         max_unreadable: the largest share of clips that may be left out.
         update: bring a finished store up to date.
+        verify: compare the contents of files with what was prepared, too, not only size and time.
     """
 
     clips: Sequence[Clip]
@@ -57,6 +59,7 @@ class Request:
     workers: int = 1
     max_unreadable: float = 0.02
     update: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,9 @@ def _is_up_to_date(request: Request) -> bool:
     """
     if request.update or not (request.directory / STORE).is_file():
         return False
-    changes = describe_changes(request.directory, request.clips, request.decoding.as_dict())
+    changes = describe_changes(
+        request.directory, request.clips, request.decoding.as_dict(), request.verify
+    )
     if changes:
         raise UserError(
             f"{request.directory} was prepared from something else: {changes}.\n"
@@ -144,12 +149,15 @@ def _is_up_to_date(request: Request) -> bool:
 
 def _prepare(request: Request, watch: Watch) -> Outcome:
     with StoreWriter(request.directory, request.decoding.as_dict()) as writer:
-        to_do = [clip for clip in request.clips if not writer.has(clip)]
+        to_do = [clip for clip in request.clips if not writer.has(clip, request.verify)]
         failures = _decode(request, writer, to_do, watch)
         facts = {
             "name": request.directory.name,
-            "source": source_digest(request.clips),
+            "listing": listing_digest(request.clips),
             "unreadable": len(failures),
+            "unreadable_sources": {
+                clip.id: describe_source(clip) for clip in request.clips if clip.id in failures
+            },
         }
         readable = [clip for clip in request.clips if clip.id not in failures]
         writer.finish(readable, request.class_names, facts)

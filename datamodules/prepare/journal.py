@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.prepare.clip import Clip
+from datamodules.prepare.source import are_unchanged, record_files
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Entry:
 
     Attributes:
         id: name of the clip.
-        source: what its contents were made from, as `source_key` writes it.
+        source: what its contents were made from, as `describe_source` writes it.
         sample_rate: of the sound, in Hz.
         sound_at: its first byte in sound.bin.
         samples: length of the sound.
@@ -36,13 +37,33 @@ class Entry:
     digest: str
 
 
-def source_key(clip: Clip) -> str:
-    """What decides a clip's contents, as text: sizes of its files, and the stretch.
+def describe_source(clip: Clip) -> str:
+    """Return what decides a clip's contents, as text: its files, and the stretch."""
+    return json.dumps({"files": record_files(_files(clip)), "stretch": _stretch(clip)})
 
-    Sizes and not paths or times: a data set may be moved or copied.
+
+def is_source(clip: Clip, source: str | None, verify: bool = False) -> bool:
+    """Return whether `describe_source` said this of a clip whose files have not changed since.
+
+    Args:
+        clip: as it is now.
+        source: what was said; None or another text is said of another clip.
+        verify: whether to compare the files' contents where size and time are the same.
     """
-    sizes = [path.stat().st_size if path.is_file() else -1 for path in (clip.picture, clip.sound)]
-    return json.dumps([*sizes, clip.start, clip.end])
+    said = json.loads(source) if source else None
+    return (
+        isinstance(said, dict)
+        and said.get("stretch") == _stretch(clip)
+        and are_unchanged(_files(clip), said.get("files"), verify)
+    )
+
+
+def _files(clip: Clip) -> list[Path]:
+    return list(dict.fromkeys((clip.picture, clip.sound)))
+
+
+def _stretch(clip: Clip) -> list[float | None]:
+    return [clip.start, clip.end]
 
 
 def read_journal(path: Path, skip: int = 0) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.prepare.clip import Clip, DecodedClip
-from datamodules.prepare.journal import Entry, line, read_journal, source_key
+from datamodules.prepare.journal import Entry, is_source, line, read_journal
 from datamodules.prepare.store import (
     CLIP_TYPE,
     CLIPS,
@@ -64,7 +64,7 @@ class StoreWriter:
         sound = decoded.sound.astype(SOUND_TYPE, copy=False)
         entry = Entry(
             id=clip.id,
-            source=source_key(clip),
+            source=decoded.source,
             sample_rate=decoded.sample_rate,
             sound_at=_append(self._sound, sound.tobytes()),
             samples=len(sound),
@@ -75,10 +75,10 @@ class StoreWriter:
         _append(self._journal, line(dataclasses.asdict(entry)))
         self.entries[clip.id] = entry
 
-    def has(self, clip: Clip) -> bool:
-        """Whether a clip is prepared from the files as they are now."""
+    def has(self, clip: Clip, verify: bool = False) -> bool:
+        """Whether a clip is prepared from the files as they are now; see `is_source`."""
         entry = self.entries.get(clip.id)
-        return entry is not None and entry.source == source_key(clip)
+        return entry is not None and is_source(clip, entry.source, verify)
 
     def finish(
         self, clips: Sequence[Clip], class_names: Sequence[str], facts: Mapping[str, object]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,10 @@ class Container(Protocol):
         """Add what is new among `<video>.npy` files to a file that may be missing."""
         ...
 
+    def drop(self, path: Path, names: Collection[str]) -> None:
+        """Remove videos from a file."""
+        ...
+
 
 class H5Container:
     """HDF5 with a data set a video."""
@@ -54,6 +58,16 @@ class H5Container:
                     if part.stem not in file:
                         file[part.stem] = np.load(part, mmap_mode="r", allow_pickle=False)
 
+    def drop(self, path: Path, names: Collection[str]) -> None:
+        """Copy the other videos: what is deleted in a file of this kind keeps its space."""
+        with (
+            replacing(path) as temporary,
+            h5py.File(path, "r") as old,
+            h5py.File(temporary, "w") as new,
+        ):
+            for name in old.keys() - names:
+                old.copy(name, new)
+
 
 class DictionaryContainer:
     """A NumPy dictionary of arrays, as AV-CIL saves them; one that is there is not unpickled."""
@@ -69,8 +83,17 @@ class DictionaryContainer:
             arrays[part.stem] = np.load(part, allow_pickle=False)
         if path.exists():
             arrays |= _arrays(path)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, np.array({name: arrays[name] for name in sorted(arrays)}))
+        _save(path, arrays)
+
+    def drop(self, path: Path, names: Collection[str]) -> None:
+        """Write the dictionary anew without some videos."""
+        _save(path, {name: each for name, each in _arrays(path).items() if name not in names})
+
+
+def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write a dictionary; one of the same videos has the same bytes."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array({name: arrays[name] for name in sorted(arrays)}))
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:

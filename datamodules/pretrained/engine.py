@@ -17,6 +17,7 @@ from datamodules.prepare.clip import Clip, UnreadableClipError
 from datamodules.prepare.engine import Watch
 from datamodules.prepare.failures import FailureList
 from datamodules.prepare.folders import FILMS, find_files
+from datamodules.prepare.source import Record, are_unchanged, record_files
 from datamodules.prepare.store import UNREADABLE
 from datamodules.pretrained.encoders import VideoEncoder
 from datamodules.pretrained.output import FeatureOutput
@@ -24,6 +25,9 @@ from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 
 FACTS = "features.json"
+
+Read = tuple[Record, Tensor | str]
+"""What a video was read from, and its content `[L, ...]` or why it can't be read."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,11 @@ def encode_videos(
     watch: Watch,
     workers: int = 1,
     max_unreadable: float = 0.02,
+    verify: bool = False,
 ) -> Outcome:
     """Encode what is not yet in `output`; killed at any moment, the next start goes on there.
+
+    Features of a video whose file is another one since are dropped, and made again.
 
     Args:
         videos: what to encode.
@@ -74,23 +81,25 @@ def encode_videos(
         watch: is told how far the work is.
         workers: how many videos are decoded at the same time.
         max_unreadable: the largest share of videos that may be left out.
+        verify: whether to compare contents of files whose size and time are the same.
 
     Raises:
         UserError: too many videos are unreadable, or other features are there already.
     """
     check_facts(output.directory, encoder.facts)
-    done, failures = output.names(), dict[str, str]()
+    done, failures = _drop_outdated(videos, output, verify), dict[str, str]()
     to_do = [video for video in videos if video.id not in done]
     present, total = len(videos) - len(to_do), len(videos)
     watch(present, total, 0)
     with FailureList(output.directory / UNREADABLE) as listing:
-        for count, (video, content) in enumerate(_decode(to_do, encoder, workers), start=1):
+        decoded = _decode(to_do, encoder, workers)
+        for count, (video, (source, content)) in enumerate(decoded, start=1):
             features = _encode(content, encoder)
             if isinstance(features, str):
                 failures[video.id] = features
                 listing.add(video, features)
             else:
-                output.add(video.id, features)
+                output.add(video.id, features, source)
             watch(present + count, total, len(failures))
             if len(failures) > max_unreadable * total:
                 raise UserError(_too_many(failures, total, listing.path))
@@ -98,11 +107,32 @@ def encode_videos(
     return Outcome(len(to_do) - len(failures), failures)
 
 
+def _drop_outdated(videos: Sequence[Clip], output: FeatureOutput, verify: bool) -> set[str]:
+    """Drop the features of videos that are other files now; return the names of all the others.
+
+    Features without a record are not of this command, or of an earlier release of it: they count as
+    made of the files as they are.
+    """
+    names, sources = output.names(), output.sources()
+    present = [video for video in videos if video.id in names]
+    for video in present:
+        sources.setdefault(video.id, record_files([video.picture], content=False))
+    outdated = {
+        video.id
+        for video in present
+        if not are_unchanged([video.picture], sources[video.id], verify)
+    }
+    output.drop(outdated)
+    kept = names - outdated
+    output.write_sources({name: sources[name] for name in sorted(sources.keys() & kept)})
+    return kept
+
+
 def _decode(
     videos: Iterable[Clip], encoder: VideoEncoder, workers: int
-) -> Iterator[tuple[Clip, Tensor | str]]:
-    """Yield each video with its content `[L, ...]`, or why it can't be read, in order."""
-    waiting: deque[tuple[Clip, Future[Tensor | str]]] = deque()
+) -> Iterator[tuple[Clip, Read]]:
+    """Yield each video with what was read of it, in order."""
+    waiting: deque[tuple[Clip, Future[Read]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for video in videos:
             waiting.append((video, pool.submit(_read, video, encoder)))
@@ -113,11 +143,12 @@ def _decode(
             yield video, content.result()
 
 
-def _read(video: Clip, encoder: VideoEncoder) -> Tensor | str:
+def _read(video: Clip, encoder: VideoEncoder) -> Read:
+    source = record_files([video.picture])
     try:
-        return encoder.read(video.picture)
+        return source, encoder.read(video.picture)
     except UnreadableClipError as error:
-        return str(error)
+        return source, str(error)
 
 
 def _encode(content: Tensor | str, encoder: VideoEncoder) -> NDArray[np.float32] | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.prepare.folders import find_files
+from datamodules.prepare.journal import line, read_journal
+from datamodules.prepare.source import Record
 from datamodules.pretrained.containers import CONTAINERS
 from snn_mm.run.replace import replacing
+
+SOURCES = "sources.jsonl"
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,31 @@ class FeatureOutput:
             return set()
         return CONTAINERS[path.suffix].names(path)
 
-    def add(self, name: str, features: NDArray[np.float32]) -> None:
-        """Write the features `[...]` of one video."""
+    def sources(self) -> dict[str, Record]:
+        """Return the records of the files that videos were encoded from, of those that have one."""
+        lines = read_journal(self.directory / SOURCES)
+        return {each["video"]: each["source"] for each in lines}
+
+    def write_sources(self, sources: Mapping[str, Record]) -> None:
+        """Replace all records; a line that was cut off goes with the old ones."""
+        with replacing(self.directory / SOURCES) as temporary:
+            temporary.write_bytes(b"".join(_source_line(*each) for each in sources.items()))
+
+    def drop(self, names: Collection[str]) -> None:
+        """Remove the features of videos."""
+        for name in names:
+            (self._parts / f"{name}.npy").unlink(missing_ok=True)
+        if self.file is not None and self._packed() & set(names):
+            path = self.directory / self.file
+            CONTAINERS[path.suffix].drop(path, names)
+
+    def add(self, name: str, features: NDArray[np.float32], source: Record) -> None:
+        """Write the features `[...]` of one video, then the record of its file."""
         self._parts.mkdir(parents=True, exist_ok=True)
         with replacing(self._parts / f"{name}.npy") as temporary, temporary.open("wb") as file:
             np.save(file, features, allow_pickle=False)
+        with (self.directory / SOURCES).open("ab") as journal:
+            journal.write(_source_line(name, source))
 
     def finish(self) -> None:
         """Move single files into the one file, if there is one."""
@@ -62,3 +87,7 @@ class FeatureOutput:
         path = self.directory / self.file
         CONTAINERS[path.suffix].extend(path, find_files(self._parts, {".npy"}))
         shutil.rmtree(self._parts)
+
+
+def _source_line(name: str, source: Record) -> bytes:
+    return line({"video": name, "source": source})

@@ -88,7 +88,9 @@ def _extract(
     settings = _settings(options)
     print(f"{len(utterances)} clips in {options.labels}", flush=True)
     place = options.root / "extracted" / options.name
-    request = Request(utterances, place, settings, options.workers, options.max_unreadable)
+    request = Request(
+        utterances, place, settings, options.workers, options.max_unreadable, options.verify
+    )
     with held(place):
         with notes_as_lines(), PrepareProgress() as progress:
             extraction = extract(request, progress)
@@ -193,4 +195,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=cores, metavar="N", help=f"processes; default: {cores}")
     text = "the largest share of clips to leave out; default: 0.02"
     add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
+    text = "compare the contents of clips that were extracted, too, not only size and time"
+    add("--verify", action="store_true", help=text)
     return parser

@@ -83,7 +83,13 @@ def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
     output = FeatureOutput(options.output, kind.file)
     with notes_as_lines(), PrepareProgress() as progress:
         return encode_videos(
-            videos, encoder, output, progress, options.workers, options.max_unreadable
+            videos,
+            encoder,
+            output,
+            progress,
+            options.workers,
+            options.max_unreadable,
+            options.verify,
         )
 
 
@@ -152,4 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=cores, metavar="N", help=text)
     text = "the largest share of videos to leave out; default: 0.02"
     add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
+    text = "compare the contents of videos that were encoded, too, not only size and time"
+    add("--verify", action="store_true", help=text)
     return parser

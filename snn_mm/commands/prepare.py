@@ -74,6 +74,7 @@ def _prepare(options: argparse.Namespace, finder: Finder) -> Outcome:
         options.workers,
         options.max_unreadable,
         options.update,
+        options.verify,
     )
     with notes_as_lines(), PrepareProgress() as progress:
         return prepare(request, progress)
@@ -139,4 +140,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
     text = "redo what changed, was damaged or unreadable in data that are prepared"
     add("--update", action="store_true", help=text)
+    text = "compare the contents of files that were prepared, too, not only size and time"
+    add("--verify", action="store_true", help=text)
     return parser

@@ -5,6 +5,8 @@ Processes are started by the test of the command, `tests/snn_mm/commands/test_ex
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +97,29 @@ def test_a_second_start_extracts_what_changed(
     found = start(source, tmp_path, options=other)
     assert found.extracted == 4
     assert found.cache.read("visual", "0").shape == (3, 6)
+
+
+@pytest.mark.parametrize("name", ["1.wav", "1.csv"])
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_replaced_file_of_equal_size_is_extracted_again(
+    verify: bool, name: str, source: Path, tmp_path: Path, in_process: list[str]
+) -> None:
+    folder = Path(shutil.copytree(source, tmp_path / "source"))
+    start(folder, tmp_path / "out")
+    path, other = folder / name, bytearray((folder / name).read_bytes())
+    # Another sample or digit, well after the header.
+    at = len(other) // 2 if name == "1.wav" else other.rindex(b"1")
+    other[at] += 1
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    in_process.clear()
+    assert start(folder, tmp_path / "out", verify=True).extracted == 0  # as a copy is
+    path.write_bytes(other)
+    if verify:
+        shutil.copystat(source / name, path)
+        assert start(folder, tmp_path / "out").extracted == 0
+    found = start(folder, tmp_path / "out", verify=verify)
+    assert (found.extracted, in_process) == (1, ["1"])
+    assert start(folder, tmp_path / "out", verify=True).extracted == 0
 
 
 def test_what_cannot_be_read_is_listed_and_left_out(

@@ -168,6 +168,56 @@ def test_changes_are_named_and_update_brings_them_in(damaged: Path, tmp_path: Pa
     assert outcome.store.fingerprint != before
 
 
+@pytest.fixture
+def two_films(tmp_path: Path, write_clip: WriteClip) -> Path:
+    """Return a folder of two films, and of a third beside it that is as large as the first."""
+    for name, tone in (("films/a.avi", 300), ("films/b.avi", 310), ("c.avi", 320)):
+        write_clip(tmp_path / name, 0.5, tone=tone)
+    sizes = {path.stat().st_size for path in tmp_path.rglob("*.avi")}
+    assert len(sizes) == 1
+    return tmp_path / "films"
+
+
+def replace(path: Path, other: Path, time: int | None = None) -> None:
+    """Replace the content of a file, with a newer time of modification or the one given."""
+    newer = path.stat().st_mtime_ns + 10**9
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(0, newer if time is None else time))
+
+
+def test_a_replaced_film_of_equal_size_is_prepared_again(two_films: Path, tmp_path: Path) -> None:
+    out, film, other = tmp_path / "out", two_films / "a.avi", tmp_path / "c.avi"
+    before = folder_data.run(two_films, out).store.fingerprint
+    replace(film, film)  # a copy, say: newer, and the same
+    assert folder_data.run(two_films, out, verify=True).decoded == 0
+    old = film.read_bytes()
+    replace(film, other)
+    with pytest.raises(UserError, match=r"something else: 1 clips changed \(first: a\.avi\)\.\n"):
+        folder_data.run(two_films, out)
+    outcome = folder_data.run(two_films, out, update=True)
+    assert outcome.decoded == 1
+    assert outcome.store.fingerprint != before
+    other.write_bytes(old)
+    replace(film, other, film.stat().st_mtime_ns)  # only a look at the contents tells
+    assert folder_data.run(two_films, out).decoded == 0
+    with pytest.raises(UserError, match=r"1 clips changed"):
+        folder_data.run(two_films, out, verify=True)
+    outcome = folder_data.run(two_films, out, update=True, verify=True)
+    assert (outcome.decoded, outcome.store.fingerprint) == (1, before)
+
+
+def test_a_mended_film_of_equal_size_is_noticed(two_films: Path, tmp_path: Path) -> None:
+    out, film = tmp_path / "out", two_films / "a.avi"
+    film.write_bytes(bytes(film.stat().st_size))
+    assert folder_data.run(two_films, out, max_unreadable=0.5).store.unreadable == 1
+    assert folder_data.run(two_films, out, max_unreadable=0.5).decoded == 0
+    replace(film, tmp_path / "c.avi")
+    with pytest.raises(UserError, match=r"1 clips changed \(first: a\.avi\)"):
+        folder_data.run(two_films, out)
+    outcome = folder_data.run(two_films, out, update=True)
+    assert (outcome.decoded, outcome.store.unreadable) == (1, 0)
+
+
 def test_another_option_is_named(folder: Path, tmp_path: Path) -> None:
     folder_data.run(folder, tmp_path)
     faster = DecodeOptions(frames_per_second=5.0)

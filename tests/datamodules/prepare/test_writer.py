@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from datamodules.prepare.clip import Clip, DecodedClip
+from datamodules.prepare.journal import describe_source
 from datamodules.prepare.store import FRAME_DATA, JOURNAL, SOUND_DATA, ClipStore
 from datamodules.prepare.writer import StoreWriter
 
@@ -19,7 +21,8 @@ NAMES = ("a", "b", "c")
 
 def contents(clip: Clip, shift: int = 0) -> DecodedClip:
     number = ord(clip.id) - 90 + shift
-    return DecodedClip(8000, np.arange(number, dtype=np.int16), [bytes([number]) * number] * 3)
+    sound, frames = np.arange(number, dtype=np.int16), [bytes([number]) * number] * 3
+    return DecodedClip(8000, sound, frames, describe_source(clip))
 
 
 def write(
@@ -126,6 +129,10 @@ def test_a_clip_whose_file_changed_is_not_taken_for_the_old(tmp_path: Path, clip
     unfinished(tmp_path / "1", [clip("a", file)])
     with StoreWriter(tmp_path / "1", OPTIONS) as writer:
         assert writer.has(clip("a", file))
+        shutil.copystat(__file__, file)
+        assert writer.has(clip("a", file))
+        file.write_bytes(b"34")
+        assert not writer.has(clip("a", file))
         file.write_bytes(b"123")
         assert not writer.has(clip("a", file))
         assert not writer.has(clip("a", file, end=2.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from datamodules.av_cil.features import PickledFeatures
 from datamodules.pretrained.encoders import check_kind
 from datamodules.pretrained.engine import Outcome, encode_videos, find_videos
 from datamodules.pretrained.frames import FrameEncoder
-from datamodules.pretrained.output import FeatureOutput
+from datamodules.pretrained.output import SOURCES, FeatureOutput
 from snn_mm.errors import UserError
 
 
@@ -46,10 +48,14 @@ def videos(tmp_path_factory: pytest.TempPathFactory, write_clip: Callable[..., P
 
 
 def encode(
-    videos: Path, output: FeatureOutput, max_unreadable: float = 0.0, weights: str = "0"
+    videos: Path,
+    output: FeatureOutput,
+    max_unreadable: float = 0.0,
+    weights: str = "0",
+    verify: bool = False,
 ) -> Outcome:
-    found = find_videos(videos)
-    return encode_videos(found, Brightness(weights), output, lambda *_: None, 2, max_unreadable)
+    found, encoder = find_videos(videos), Brightness(weights)
+    return encode_videos(found, encoder, output, lambda *_: None, 2, max_unreadable, verify)
 
 
 def test_each_video_gets_a_file_of_the_frames_at_its_times(videos: Path, tmp_path: Path) -> None:
@@ -66,10 +72,73 @@ def test_what_is_there_is_not_encoded_again(videos: Path, tmp_path: Path) -> Non
     assert encode(videos, output).encoded == 1
 
 
+FILES = [None, "visual_features.h5", "dict.npy"]
+
+
+def read(output: FeatureOutput) -> dict[str, list[float]]:
+    """Return the features of each video, wherever they are."""
+    if output.file is None:
+        return {path.stem: np.load(path).tolist() for path in output.directory.glob("*.npy")}
+    path = output.directory / output.file
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return {name: each[:].tolist() for name, each in file.items()}
+    features, out = PickledFeatures(path, (3,)), np.empty(3, np.float32)
+    return {name: [features.read(name, out), out.tolist()][1] for name in features.ids()}
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_replaced_video_of_equal_size_is_encoded_again(
+    verify: bool, file: str | None, videos: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "videos", FeatureOutput(tmp_path / "out", file)
+    shutil.copytree(videos, folder)
+    size = max(path.stat().st_size for path in folder.iterdir())
+    for path in folder.iterdir():  # films may be followed by anything
+        path.write_bytes(path.read_bytes().ljust(size, b"\0"))
+    encode(folder, output)
+    before, path, time = read(output), folder / "b.avi", (folder / "b.avi").stat().st_mtime_ns
+    os.utime(path, ns=(0, time + 1))  # as a copy has it
+    assert encode(folder, output, verify=True).encoded == 0
+    shutil.copy(folder / "a.mp4", path)
+    os.utime(path, ns=(0, time if verify else time + 2))
+    if verify:
+        assert encode(folder, output).encoded == 0
+    assert encode(folder, output, verify=verify).encoded == 1
+    assert read(output) == before | {"b": before["a"]}
+    path.write_bytes(bytes(size))  # the features of the old film are not those of this one
+    assert list(encode(folder, output, 0.5).unreadable) == ["b"]
+    assert read(output).keys() == {"a", "c"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_features_without_a_record_are_those_of_the_videos_as_they_are(
+    file: str | None, videos: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "videos", FeatureOutput(tmp_path / "out", file)
+    shutil.copytree(videos, folder)
+    encode(folder, output)
+    (output.directory / SOURCES).unlink()
+    assert encode(folder, output, verify=True).encoded == 0
+    os.utime(folder / "b.avi", ns=(0, 1))
+    assert encode(folder, output).encoded == 1
+
+
+def test_a_record_cut_off_by_a_kill_costs_nothing_else(videos: Path, tmp_path: Path) -> None:
+    output = FeatureOutput(tmp_path)
+    encode(videos, output)
+    records = (tmp_path / SOURCES).read_bytes()
+    (tmp_path / SOURCES).write_bytes(records[:-9])
+    (tmp_path / "a.npy").unlink()
+    assert encode(videos, output).encoded == 1
+    assert output.sources().keys() == {"a", "b", "c"}
+
+
 def test_one_file_holds_all_and_takes_new_ones(videos: Path, tmp_path: Path) -> None:
     output = FeatureOutput(tmp_path, "visual_features.h5")
     encode(videos, output)
-    output.add("z", np.ones(3, np.float32))  # as a start leaves it that was killed
+    output.add("z", np.ones(3, np.float32), [])  # as a start leaves it that was killed
     assert output.names() == {"a", "b", "c", "z"}
     assert encode(videos, output).encoded == 0
     with h5py.File(tmp_path / "visual_features.h5") as file:
@@ -106,7 +175,7 @@ def test_a_dictionary_of_an_interrupted_run_is_that_of_one_run(
 def test_a_dictionary_takes_new_videos_and_keeps_what_it_has(tmp_path: Path) -> None:
     output = FeatureOutput(tmp_path, "dict.npy")
     for value, name in enumerate(("b", "a", "b")):
-        output.add(name, np.full(3, value, np.float32))
+        output.add(name, np.full(3, value, np.float32), [])
         output.finish()
     features = PickledFeatures(tmp_path / "dict.npy", (3,))
     assert output.names() == features.ids() == {"a", "b"}

@@ -8,11 +8,13 @@ width, F frequency bins, L frames or sequence length, D features, K classes, M m
 
 from __future__ import annotations
 
+import sys
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
     from snn_mm.analysis.restore import Restored
@@ -46,8 +48,28 @@ def load_run(
     Raises:
         UserError: no run, no checkpoint, one of another model, or the data are missing.
     """
-    import pathlib
-
     from snn_mm.analysis.restore import restore
 
-    return restore(pathlib.Path(path), device, data_root, stages)
+    return restore(Path(path), device, data_root, stages)
+
+
+def _prefer_own_datamodules() -> None:
+    """See to it that `datamodules` is the package beside this one.
+
+    Its name is so plain that a project may well have a folder of that name, which Python finds
+    first when started in it with `python -m`.
+    """
+    home = Path(__file__).resolve().parent.parent
+    spec = None if "datamodules" in sys.modules else find_spec("datamodules")
+    found = [Path(place).resolve() for place in (spec and spec.submodule_search_locations) or []]
+    if spec is not None and home / "datamodules" not in found:
+        sys.path.insert(0, str(home))
+        place = spec.origin or found[0]
+        warnings.warn(
+            f"{place} has the name of snn_mm's own package `datamodules`, which is used "
+            "instead of it; give it another name to use both",
+            stacklevel=3,
+        )
+
+
+_prefer_own_datamodules()

@@ -120,7 +120,8 @@ class EnergyEstimator(Callback):
         scalars: dict[str, Any] = {
             f"{self.stage}/energy/{name}": value for name, value in self.report.scalars().items()
         }
-        pl_module.log_dict(scalars, rank_zero_only=True)
+        # A value of one rank is not synchronised; without `sync_dist` Lightning warns all the same.
+        pl_module.log_dict(scalars, rank_zero_only=True, sync_dist=True)
         if writes_files(trainer):
             directory = run_directory(trainer).path
             directory.mkdir(parents=True, exist_ok=True)

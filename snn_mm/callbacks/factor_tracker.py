@@ -129,7 +129,8 @@ class FactorTracker(Callback):
         logged_elsewhere = {callback.name for callback in modulations(trainer)}
         for name, (total, count) in sums.items():
             if name.split("/")[0] not in logged_elsewhere:
-                pl_module.log(name, total / count, rank_zero_only=True)
+                # Of one rank alone, so nothing is synchronised: this only keeps Lightning quiet.
+                pl_module.log(name, total / count, rank_zero_only=True, sync_dist=True)
         if time.monotonic() - self._drawn > REDRAW_SECONDS:
             self._draw(trainer)
 

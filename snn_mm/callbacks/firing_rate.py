@@ -105,7 +105,8 @@ class FiringRateMonitor(Callback):
             spikes, places = trainer.strategy.reduce(
                 torch.stack(counts).sum(dim=0), reduce_op="sum"
             ).tolist()
-            pl_module.log(f"{stage}/firing_rate/{name}", spikes / places, rank_zero_only=False)
+            name = f"{stage}/firing_rate/{name}"
+            pl_module.log(name, spikes / places, sync_dist=True)  # the ranks agree already
         self._detach()
 
     def _detach(self) -> None:

@@ -115,7 +115,7 @@ class SpikeMonitor(Callback):
             for counter in counters
         ]
         for name, value in neuron_shares(layers).items():
-            pl_module.log(f"{stage}/{name}", value, rank_zero_only=False)
+            pl_module.log(f"{stage}/{name}", value, sync_dist=True)  # the ranks agree already
         if layers and writes_files(trainer):
             record_of(trainer).write(epoch, stage, layers)
 

@@ -241,5 +241,6 @@ class AVQAModule(MultimodalModule):
         metric = self.answers(stage)
         for name, value in metric.compute().items():
             if name != OVERALL and not value.isnan():
-                self.log(f"{stage}/{name}/{FUSED}", value.float())
+                # The metric has added up the ranks; Lightning asks all the same.
+                self.log(f"{stage}/{name}/{FUSED}", value.float(), sync_dist=True)
         metric.reset()

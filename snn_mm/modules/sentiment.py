@@ -186,7 +186,7 @@ class SentimentModule(TaskModule):
     def _log_scores(self, stage: Stage) -> None:
         for head, metric in self.metrics(stage).items():
             for kind, value in metric.compute().items():
-                self.log(f"{stage}/{kind}/{head}", value)
+                self.log(f"{stage}/{kind}/{head}", value, sync_dist=True)  # the ranks agree already
             metric.reset()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from lightning import LightningModule
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from snn_mm.contracts import Batch
 from snn_mm.encoders.base import Encoder
@@ -28,6 +31,18 @@ class LinearEncoder(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         features = self.linear(x)
         return torch.stack([features * (t + 1) for t in range(self.time_steps)])  # [T, N, D]
+
+
+@pytest.fixture
+def no_sync_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse what Lightning would warn of on several ranks: plain numbers without `sync_dist`."""
+    log = LightningModule.log
+
+    def checked(module: LightningModule, name: str, value: Any, **options: Any) -> None:
+        assert options.get("sync_dist") or isinstance(value, Metric), name
+        log(module, name, value, **options)
+
+    monkeypatch.setattr(LightningModule, "log", checked)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -138,3 +139,16 @@ def test_a_reader_that_goes_away_causes_no_traceback() -> None:
     child = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert child.returncode in (0, 141)
     assert not child.stderr
+
+
+@pytest.mark.parametrize("theirs", ["datamodules/__init__.py", "datamodules.py", "own/__init__.py"])
+def test_a_folder_of_the_users_does_not_hide_our_datamodules(theirs: str, tmp_path: Path) -> None:
+    (tmp_path / theirs).parent.mkdir(exist_ok=True)
+    (tmp_path / theirs).touch()
+    code = "import snn_mm, datamodules; print(datamodules.import_all.__module__)"
+    child = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert child.stdout.strip() == "datamodules"
+    hides = theirs.startswith("datamodules")
+    assert (f"{tmp_path / theirs} has the name of snn_mm's own" in child.stderr) is hides

@@ -13,7 +13,6 @@ from packaging.version import Version
 from snn_mm.commands.checks.result import Check, fail, info, ok, warn
 
 DISTRIBUTION = "snn_mm"
-EXTRAS = ("demo", "text", "dev")
 
 
 def check_python() -> Iterator[Check]:
@@ -35,7 +34,7 @@ def check_requirements() -> Iterator[Check]:
 
 def check_extras() -> Iterator[Check]:
     """Say which extras are complete; the library works without them."""
-    for extra in EXTRAS:
+    for extra in metadata.metadata(DISTRIBUTION).get_all("Provides-Extra", []):
         problems = [
             f"{requirement.name} {problem}"
             for requirement in project_requirements(extra)

@@ -12,7 +12,13 @@ from spikingjelly.activation_based.monitor import OutputMonitor
 from spikingjelly.activation_based.neuron import BaseNode
 from torch.utils.data import DataLoader
 
-from snn_mm.callbacks import SpikeMonitor
+from snn_mm.callbacks import (
+    IEMF,
+    EnergyEstimator,
+    FactorTracker,
+    FiringRateMonitor,
+    SpikeMonitor,
+)
 from snn_mm.callbacks.spike_counter import BINS
 from snn_mm.callbacks.spike_record import SpikeRecord
 from snn_mm.contracts import Batch
@@ -167,3 +173,16 @@ def test_trial_run_writes_nothing(
 def test_impossible_options_are_refused() -> None:
     with pytest.raises(UserError, match="saturated_from"):
         SpikeMonitor(saturated_from=1.5)
+
+
+@pytest.mark.usefixtures("no_sync_advice")
+def test_what_callbacks_log_needs_no_advice_on_several_ranks(
+    make_trainer: Any, spiking_module: IEMFModule, loader: Loader
+) -> None:
+    monitors = (SpikeMonitor(), FiringRateMonitor(), EnergyEstimator(samples=1))
+    trainer = make_trainer(*monitors, IEMF(), FactorTracker(), max_epochs=1)
+    trainer.fit(spiking_module, loader, loader)
+    logged = set(trainer.callback_metrics)
+    trainer.test(spiking_module, loader, verbose=False)
+    logged |= set(trainer.callback_metrics)
+    assert {"val/silent_neurons/a", "val/firing_rate/a", "test/energy/purity", "iemf/xi"} <= logged

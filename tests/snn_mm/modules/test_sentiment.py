@@ -126,6 +126,7 @@ def test_scores_of_every_head_are_logged_against_their_own_label() -> None:
     assert kinds == set(model.metric_names())
 
 
+@pytest.mark.usefixtures("no_sync_advice")
 def test_training_learns_and_a_second_epoch_starts_its_scores_anew() -> None:
     model = module(optimizer=lambda parameters: SGD(parameters, lr=0.05))
     run = trainer(max_epochs=30)

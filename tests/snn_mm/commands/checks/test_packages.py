@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,6 +17,11 @@ REQUIRES = {
     "snn_mm": ["torch<2.15,>=2.11", 'gone>=1; extra == "demo"', 'ancient; python_version < "3"'],
     "torch": ["numpy>=3"],
 }
+
+
+def declared_extras() -> set[str]:
+    text = Path(__file__).parents[4].joinpath("pyproject.toml").read_text()
+    return set(tomllib.loads(text)["project"]["optional-dependencies"])
 
 
 @pytest.fixture
@@ -71,7 +78,9 @@ def test_fitting_package_is_ok_and_foreign_markers_are_left_out(installed: dict[
 
 
 def test_missing_extra_is_no_failure_and_names_its_remedy(installed: dict[str, str]) -> None:
-    demo, _, dev = packages.check_extras()
+    extras = {check.name: check for check in packages.check_extras()}
+    assert set(extras) == {f"extra: {name}" for name in declared_extras()}
+    demo, dev = extras["extra: demo"], extras["extra: dev"]
     assert demo.status is Status.INFO
     assert "gone missing; pip install 'snn_mm[demo]'" in demo.detail
     assert dev.status is Status.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,10 @@ from snn_mm.errors import UserError
 
 KeyPath = tuple[str, ...]
 WRAPPERS = ("init_args", "dict_kwargs")
+MERGE = "tag:yaml.org,2002:merge"
+"""What `<<` is, which mixes the keys of another mapping in."""
+FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The C parser where there is one; its messages are no better, so checks do without."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +46,78 @@ def read_entries(configs: list[Path], arguments: list[str]) -> list[Entry]:
 
 
 def check_configs(configs: list[Path]) -> None:
-    """Refuse a config file that is missing or no YAML, with the place of the mistake.
+    """Refuse a config file that is missing, no YAML or ambiguous, with the place of the mistake.
 
     Raises:
-        UserError: one of the files can't be used.
+        UserError: one of the files, or of those they name, can't be used.
     """
     for path in configs:
         if not path.is_file():
-            raise UserError(f"--config {path}: no such file\nshipped ones: snnmm list experiments")
-        try:
-            node = yaml.compose(path.read_text())
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            line = f":{mark.line + 1}" if mark is not None else ""
-            raise UserError(f"{path}{line}: no valid YAML: {error.problem}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: no valid YAML: {str(error).splitlines()[0]}") from None
-        if not isinstance(node, yaml.MappingNode):
+            raise UserError(f"--config {path}: no such file{_alike(path)}")
+        if not isinstance(_checked(path), yaml.MappingNode):
             raise UserError(f"{path}: expected keys such as `model:`, found none")
+
+
+def _alike(path: Path) -> str:
+    """A line with the config files that look most like a name, or where there are some."""
+    folders = dict.fromkeys([path.parent, Path("experiments")])
+    files = {file.stem: str(file) for folder in folders for file in folder.glob("*.y*ml")}
+    near = [files[stem] for stem in difflib.get_close_matches(path.stem, files)]
+    return f"\nnearest: {', '.join(near)}" if near else "\nshipped ones: snnmm list experiments"
+
+
+def _checked(path: Path, parts: bool = True) -> yaml.Node | None:
+    """The content of a config file, after a look at it and at the files of its sections."""
+    try:
+        node: yaml.Node | None = yaml.compose(path.read_text())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise UserError(f"{path}{line}: no valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: no valid YAML: {str(error).splitlines()[0]}") from None
+    check_unique(node, path)
+    for _, value in node.value if parts and isinstance(node, yaml.MappingNode) else ():
+        named = path.parent / value.value if is_file_name(value) else None
+        if named is not None and named.is_file():
+            _checked(named, parts=False)
+    return node
+
+
+def check_unique(node: yaml.Node | None, file: Path) -> None:
+    """Refuse a mapping that has a key twice, of which YAML would take the last.
+
+    Args:
+        node: what a YAML file holds.
+        file: the file, for the message.
+
+    Raises:
+        UserError: names key, file and both lines.
+    """
+    lines: dict[tuple[str, str], int] = {}
+    for item in node.value if isinstance(node, yaml.CollectionNode) else ():
+        name, value = item if isinstance(node, yaml.MappingNode) else (None, item)
+        if isinstance(name, yaml.ScalarNode):
+            line = name.start_mark.line + 1
+            first = lines.get((name.tag, name.value))
+            if first is not None:
+                raise UserError(
+                    f"{file}:{line}: '{name.value}' is given twice, first in line {first}; "
+                    "only one of them can hold"
+                )
+            lines[name.tag, name.value] = line
+        check_unique(value, file)
+
+
+def is_file_name(node: yaml.Node) -> bool:
+    """Whether a value may name a config file."""
+    return isinstance(node, yaml.ScalarNode) and node.value.endswith((".yaml", ".yml"))
 
 
 def read_file(path: Path, prefix: KeyPath = ()) -> Iterator[Entry]:
     """Keys of a config file; none if it can't be read."""
     try:
-        node = yaml.compose(path.read_text())
+        node = yaml.compose(path.read_text(), FAST_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return
     yield from _walk(node, prefix, path)
@@ -73,9 +126,10 @@ def read_file(path: Path, prefix: KeyPath = ()) -> Iterator[Entry]:
 def _walk(node: yaml.Node | None, path: KeyPath, file: Path) -> Iterator[Entry]:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
-            inner = path if name.value in WRAPPERS else (*path, name.value.rstrip("+"))
+            is_wrapper = name.value in WRAPPERS or name.tag == MERGE
+            inner = path if is_wrapper else (*path, name.value.rstrip("+"))
             place = f"{file}:{name.start_mark.line + 1}"
-            if name.value not in WRAPPERS:
+            if not is_wrapper:
                 plain = value.value if isinstance(value, yaml.ScalarNode) else None
                 yield Entry(inner[:-1] if name.value == "class_path" else inner, place, plain)
             if name.value != "class_path":
@@ -86,7 +140,7 @@ def _walk(node: yaml.Node | None, path: KeyPath, file: Path) -> Iterator[Entry]:
             if isinstance(value, yaml.ScalarNode):
                 yield Entry(inner, f"{file}:{value.start_mark.line + 1}", value.value)
             yield from _walk(value, inner, file)
-    elif isinstance(node, yaml.ScalarNode) and node.value.endswith((".yaml", ".yml")):
+    elif node is not None and is_file_name(node):
         yield from read_file(file.parent / node.value, path)
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
 from snn_mm.analysis.report.naming import Library, modulations, network
 from snn_mm.analysis.report.run_files import load_yaml
+from snn_mm.commands.config_tree import FAST_LOADER, check_unique
 from snn_mm.errors import UserError
 
 
@@ -59,7 +62,9 @@ def read_published(path: Path) -> list[PublishedNumber]:
         UserError: the file is missing or an entry is not as described.
     """
     try:
-        tables = load_yaml(path.read_text(encoding="utf-8"))["tables"]
+        text = path.read_text(encoding="utf-8")
+        check_unique(yaml.compose(text, FAST_LOADER), path)
+        tables = load_yaml(text)["tables"]
         return [number for table in tables for number in read_table(**table)]
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file of published numbers") from None

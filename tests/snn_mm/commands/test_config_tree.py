@@ -1,6 +1,9 @@
 from pathlib import Path
 
-from snn_mm.commands.config_tree import Entry, read_entries, read_flags
+import pytest
+
+from snn_mm.commands.config_tree import Entry, check_configs, read_entries, read_flags
+from snn_mm.errors import UserError
 
 
 def test_keys_lose_the_wrappers_between_class_and_parameters(tmp_path: Path) -> None:
@@ -48,3 +51,53 @@ def test_keys_inside_of_a_mapping_on_the_command_line_are_set_by_its_flag() -> N
     assert found[("model", "optimizer")] == ("--model.optimizer", "Adam")
     assert found[("model", "optimizer", "lr")] == ("--model.optimizer", "0.1")
     assert len(list(read_flags(["--a={"]))) == 1
+
+
+def test_keys_that_a_merge_mixes_in_are_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: &x {b: 1}\nc:\n  <<: *x\n  d: 2\n")
+    assert [entry.key for entry in read_entries([path], [])] == ["a", "a.b", "c", "c.b", "c.d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "second", "key", "first"),
+    [
+        ("model: a\ndata: b\nmodel: c\n", 3, "model", 1),
+        ("model:\n  fusion: Sum\n  width: 3\n  fusion: FiLM\n", 4, "fusion", 2),
+        ("model:\n- {x: 1,\n   y: 2,\n   x: 1}\n", 4, "x", 2),
+    ],
+)
+def test_a_key_given_twice_is_refused_with_both_lines(
+    text: str, second: int, key: str, first: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        check_configs([path])
+    assert str(caught.value).startswith(
+        f"{path}:{second}: '{key}' is given twice, first in line {first};"
+    )
+
+
+def test_a_key_given_twice_in_the_file_of_a_section_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("class_path: A\ninit_args: {b: 1, b: 2}\n")
+    (tmp_path / "a.yaml").write_text("data: data.yaml\n")
+    with pytest.raises(UserError, match=r"data\.yaml:2: 'b' is given twice"):
+        check_configs([tmp_path / "a.yaml"])
+
+
+@pytest.mark.parametrize("text", ["a: {x: 1}\nb: {x: 1}\n", "a+: 1\na: 2\n", "1: a\n'1': b\n"])
+def test_equal_words_in_different_places_are_no_repetition(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    check_configs([tmp_path / "a.yaml"])
+
+
+@pytest.mark.parametrize("typed", ["quikstart.yaml", "experiments/quikstart.yml", "quickstart"])
+def test_a_missing_file_is_answered_with_the_nearest(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "quickstart.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no such file\nnearest: experiments/quickstart\.yaml"):
+        check_configs([Path(typed)])

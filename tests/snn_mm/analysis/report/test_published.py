@@ -146,3 +146,10 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_published(tmp_path / "p.yaml")
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "published.yaml"
+    file.write_text("tables:\n- paper: A\n  table: 1\n  paper: B\n")
+    with pytest.raises(UserError, match="'paper' is given twice, first in line 2"):
+        read_published(file)

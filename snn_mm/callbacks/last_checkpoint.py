@@ -24,13 +24,15 @@ class LastCheckpoint(Callback):
         self.run = run
         self._should_stop = False
         self._first_step = 0
+        self._is_between_epochs = False
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Learn with which logging step a resumed run begins."""
-        loop = checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]
-        self._first_step = loop["_batches_that_stepped"]
+        """Learn with which logging step a resumed run begins, and whether it begins an epoch."""
+        loop = checkpoint["loops"]["fit_loop"]
+        self._first_step = loop["epoch_loop.state_dict"]["_batches_that_stepped"]
+        self._is_between_epochs = is_between_epochs(checkpoint)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at once where the resumed run had been stopped early; forget what it logs again."""
@@ -38,6 +40,12 @@ class LastCheckpoint(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.truncate(self._first_step)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin a fresh epoch: under `max_steps` Lightning would mend the one that is over."""
+        if self._is_between_epochs:
+            trainer.fit_loop._restarting = trainer.fit_loop.epoch_loop.restarting = False
+            self._is_between_epochs = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state after the epoch before."""
@@ -72,3 +80,15 @@ class LastCheckpoint(Callback):
         finally:
             for counter in (progress.total, progress.current):
                 counter.ready += started_epochs
+
+
+def is_between_epochs(checkpoint: dict[str, Any]) -> bool:
+    """Whether a checkpoint is of a training that has no epoch under way."""
+    loop = checkpoint["loops"]["fit_loop"]
+    return ended_epoch(checkpoint) and bool(loop["epoch_loop.batch_progress"]["is_last_batch"])
+
+
+def ended_epoch(checkpoint: dict[str, Any]) -> bool:
+    """Whether Lightning took the last epoch for over, be it that `max_steps` cut it short."""
+    progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]["total"]
+    return bool(progress["ready"] == progress["processed"])

@@ -24,7 +24,7 @@ from snn_mm.commands.errors import user_message
 from snn_mm.commands.options import Command
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
-from snn_mm.commands.resuming.carry import carry_over
+from snn_mm.commands.resuming.carry import go_on_from
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
 from snn_mm.commands.trainer_options import check_batches
 from snn_mm.commands.training_cli import TrainCLI
@@ -68,7 +68,7 @@ def fit(cli: TrainCLI) -> None:
     trainer, checkpoint = cli.trainer, cli.checkpoint
     if checkpoint is not None:
         check_checkpoint(checkpoint, cli.model)
-        trainer.callbacks += carry_over(checkpoint, cli.saved_config)  # type: ignore[attr-defined]
+        go_on_from(checkpoint, cli.saved_config, trainer)
     cli.run_directory.discard_partial_checkpoints()
     if isinstance(trainer.accelerator, CPUAccelerator):
         keep_large_blocks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, Self
@@ -10,6 +11,7 @@ from typing import Any, Literal, Self
 import torch
 from lightning import LightningModule
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -158,9 +160,29 @@ class TaskModule(LightningModule, ABC):
         """Refuse a schedule that ends before the training does."""
         check_length(self.trainer)
 
+    def share_of_window(self, batch_idx: int) -> float:
+        """What a micro-batch counts for, so that the last accumulation window is a mean too.
+
+        Lightning divides each by the full length, though an epoch may end before; so it stays where
+        nobody knows how many batches a stream has.
+        """
+        trainer = self._trainer
+        if trainer is None or trainer.strategy.handles_gradient_accumulation:
+            return 1.0
+        full = trainer.accumulate_grad_batches
+        left = trainer.num_training_batches - batch_idx // full * full
+        if left == math.inf and full > 1 and batch_idx == 0:
+            rank_zero_warn(
+                f"trainer.accumulate_grad_batches is {full}, of data of unknown length: if the "
+                "last batches of an epoch are fewer, their update is smaller in proportion"
+            )
+        return full / min(full, left)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One training step."""
-        return self.shared_step(batch, "train")
+        loss = self.shared_step(batch, "train")
+        share = self.share_of_window(batch_idx)
+        return loss if share == 1 else loss * share
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """One validation step."""

@@ -7,7 +7,7 @@ saved is merged with what differs between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
+from snn_mm.callbacks.last_checkpoint import LastCheckpoint, ended_epoch, is_between_epochs
 from snn_mm.callbacks.run_record import RunRecord
 from snn_mm.commands.checkpoints import load_checkpoint, shapes_of
 from snn_mm.commands.resuming.callbacks import merged_callbacks
@@ -49,17 +50,35 @@ class CarryOver(Callback):
                 state["param_groups"] = with_members(groups, state)
 
 
-def carry_over(path: Path, config: str) -> list[Callback]:
-    """What a trainer needs to go on from a checkpoint with the settings of a config.
+def go_on_from(path: Path, config: str, trainer: Trainer) -> None:
+    """Have a trainer go on from a checkpoint with the settings of a config.
 
     Args:
         path: the checkpoint.
+        config: the whole config of today as YAML.
+        trainer: gets one callback more if something must change in what was saved.
+
+    Raises:
+        UserError: names each setting that has changed and can't be applied, or says that the run
+            ended where none can go on.
+    """
+    saved = load_checkpoint(path)
+    carried = carry_over(saved, path, config)
+    check_position(saved, carried, trainer)
+    trainer.callbacks += carried  # type: ignore[attr-defined]
+
+
+def carry_over(saved: dict[str, Any], path: Path, config: str) -> list[Callback]:
+    """What changes in a checkpoint with the settings of a config.
+
+    Args:
+        saved: the checkpoint.
+        path: where it lies.
         config: the whole config of today as YAML.
 
     Raises:
         UserError: names each setting that has changed and can't be applied.
     """
-    saved = load_checkpoint(path)
     if "optimizer_states" not in saved:
         raise UserError(
             f"{path} holds weights alone, which no training can go on from\n"
@@ -150,3 +169,34 @@ def refusal(told: list[str], reason: str) -> UserError:
     more = f"\nand {len(told) - 2} more" if len(told) > 2 else ""
     shown = "\n".join(told[:2])
     return UserError(f"{shown}{more}\n{reason}\naccepted: as it was, or a new run without --resume")
+
+
+def check_position(saved: dict[str, Any], carried: Sequence[Callback], trainer: Trainer) -> None:
+    """Refuse to go on from the inside of an epoch that `max_steps` or a timer has cut short.
+
+    The rest of its samples are those of an order that is not kept: the end would be another one.
+
+    Args:
+        saved: the checkpoint.
+        carried: what `carry_over` returned.
+        trainer: says whether anything is left to train.
+
+    Raises:
+        UserError: says where the training had ended.
+    """
+    if not ended_epoch(saved) or is_between_epochs(saved):
+        return
+    states = saved["callbacks"]
+    for each in carried:
+        states = each.states.get("callbacks", states) if isinstance(each, CarryOver) else states
+    stopped = states.get(LastCheckpoint.__qualname__, {}).get("should_stop", False)
+    loop = saved["loops"]["fit_loop"]
+    steps, epochs = saved["global_step"], loop["epoch_progress"]["total"]["processed"]
+    is_over = 0 <= trainer.max_steps <= steps or 0 <= (trainer.max_epochs or -1) <= epochs
+    if not stopped and not is_over:
+        batches = loop["epoch_loop.batch_progress"]["current"]["ready"]
+        raise UserError(
+            f"the run ended inside epoch {epochs}, after {batches} of its batches and {steps} "
+            "optimizer steps:\nmore steps would not lead to where a run in one piece does\n"
+            "accepted: no more steps, or a new run with another trainer.max_steps"
+        )

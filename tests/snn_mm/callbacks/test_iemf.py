@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,6 +62,30 @@ def test_accumulated_micro_batches_equal_one_large_batch(
     small = updates(fit(micro_batches(batch, 2), parts, accumulate_grad_batches=4))
     assert parts.factors["xi"] == pytest.approx(whole.factors["xi"], rel=1e-12)
     torch.testing.assert_close(small, large)
+
+
+def test_an_incomplete_last_window_weighs_its_own_micro_batches(
+    fit: Any, updates: Any, micro_batches: Any, make_batch: MakeBatch
+) -> None:
+    parts = micro_batches(make_batch(10), 2)  # windows of three and of two
+    whole = [parts_of(make_batch(10), rows) for rows in (slice(0, 6), slice(6, 10))]
+    torch.testing.assert_close(updates(fit(parts, accumulate_grad_batches=3)), updates(fit(whole)))
+
+
+def parts_of(batch: Batch, rows: slice) -> Batch:
+    inputs = {name: value[rows] for name, value in batch["inputs"].items()}
+    return {"inputs": inputs, "target": batch["target"][rows], "id": batch["id"][rows]}
+
+
+def test_a_stream_of_unknown_length_is_told(make_module: Any) -> None:
+    module = make_module()
+    module._trainer = SimpleNamespace(
+        strategy=SimpleNamespace(handles_gradient_accumulation=False),
+        accumulate_grad_batches=3,
+        num_training_batches=float("inf"),
+    )
+    with pytest.warns(UserWarning, match="accumulate_grad_batches is 3, of data of unknown length"):
+        assert [module.share_of_window(index) for index in range(4)] == [1.0] * 4
 
 
 def test_modulation_happens_before_clipping(fit: Any, updates: Any, make_batch: MakeBatch) -> None:

@@ -177,6 +177,16 @@ def test_a_schedule_that_is_shorter_than_the_training_is_told_before_it(
     assert last_state(run)["lr_schedulers"][0]["total_steps"] == 10
 
 
+def test_a_run_that_max_steps_ended_inside_an_epoch_is_not_gone_on_with(
+    train: Train, fails: Callable[..., str]
+) -> None:
+    run = train("--trainer.max_steps", "8", "--test_after_fit", "false")
+    resume = ("fit", "--resume", str(run.path))
+    assert "inside epoch 2, after 3 of its batches" in fails(*resume, "--trainer.max_steps", "12")
+    assert run.status() == "finished"
+    assert main([*resume]) == 0  # there is nothing to go on with
+
+
 def test_a_run_that_was_stopped_early_stays_stopped(
     tmp_path: Path, toy_config: Path, die: Die
 ) -> None:

@@ -45,10 +45,8 @@ def test_the_config_in_a_checkpoint_is_older_than_that_of_its_directory(tmp_path
 
 
 def test_weights_alone_are_no_state_to_go_on_from(tmp_path: Path) -> None:
-    path = tmp_path / "weights.ckpt"
-    torch.save({"state_dict": {}}, path)
     with pytest.raises(UserError, match=r"weights\.ckpt holds weights alone"):
-        carry_over(path, "model: {}")
+        carry_over({"state_dict": {}}, tmp_path / "weights.ckpt", "model: {}")
 
 
 @pytest.mark.parametrize(("fn", "rate"), [(TrainerFn.FITTING, 2), (TrainerFn.TESTING, 1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import os
 import time
 from pathlib import Path
@@ -46,7 +47,10 @@ def run(argv: list[str]) -> int:
     if options.baseline is not None and comparison.methods:
         find_baseline(comparison, options.baseline)
     published = published_numbers(options.published)
-    metric = options.metric or main_metric(*(run.metrics for run in runs))
+    measured = [run.metrics for run in runs]
+    if options.metric is not None:
+        check_metric(options.metric, {name for metrics in measured for name in metrics})
+    metric = options.metric or main_metric(*measured)
     results = Results(comparison, Metric(metric), published, options.baseline)
     document = build_document(results, options.output, options.date or today())
     for page in write_report(document, options.output, formats):
@@ -65,6 +69,26 @@ def parse_formats(text: str) -> list[str]:
     if not names or set(names) - set(FORMATS):
         raise UserError(f"--format {text}: accepted are {', '.join(FORMATS)}, joined by commas")
     return list(dict.fromkeys(names))
+
+
+def check_metric(name: str, measured: set[str]) -> None:
+    """Refuse a metric that no run has, which would make a table of dashes.
+
+    Args:
+        name: what is asked for.
+        measured: the metrics that the runs have.
+
+    Raises:
+        UserError: names the nearest that there are.
+    """
+    if name in measured:
+        return
+    near = difflib.get_close_matches(name, sorted(measured), n=4)
+    known = near or sorted(measured, key=lambda other: (not other.startswith("test/"), other))[:8]
+    there = (
+        f"{'nearest' if near else 'they have'}: {', '.join(known)}" if known else "nor any other"
+    )
+    raise UserError(f"--metric {name}: no run has it\n{there}")
 
 
 def known_library() -> Library:

@@ -111,8 +111,23 @@ def test_runs_that_learned_in_tasks_are_compared_by_their_incremental_accuracy(
 
 
 def test_a_metric_that_is_asked_for_wins(runs: Path, tmp_path: Path) -> None:
+    results = runs / "gamma1" / "s0" / "results.json"
+    test = {"test/accuracy/fused": 0.5, "test/mae/fused": 0.25}
+    results.write_text(json.dumps({"status": "finished", "test": test}) + "\n")
     report(runs, tmp_path / "out", "--format", "md", "--metric", "test/mae/fused")
     assert "test/mae/fused, less is better" in (tmp_path / "out" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "there"),
+    [("test/f1", "they have: test/accuracy/fused"), ("test/accuracy/fusd", "nearest: test/acc")],
+)
+def test_a_metric_that_no_run_has_is_refused(
+    metric: str, there: str, runs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"--metric {metric}: no run has it\n{there}"):
+        report(runs, tmp_path / "out", "--metric", metric)
+    assert not (tmp_path / "out").exists()
 
 
 def test_only_the_formats_asked_for(runs: Path, tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ def _resume(stage: str, rest: list[str], given: argparse.Namespace) -> Command:
 
 def run_setting(name: str, configs: list[Path], flags: list[str]) -> str | None:
     """What flags or else the last of the configs say about the run; None if they say nothing."""
-    entries = read_entries(configs, flags)
-    return next((e.value for e in reversed(entries) if e.path == ("run", name)), None)
+    entries = reversed(read_entries(configs, flags))
+    value = next((entry.value for entry in entries if entry.path == ("run", name)), None)
+    return None if value == "null" else value  # the config that a run saves has all keys
 
 
 def find_checkpoint(path: Path) -> tuple[Path, RunDirectory | None]:

@@ -28,6 +28,8 @@ WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),
     # The callbacks that keep the run directory have no part in an evaluation.
     (r"Be aware that when using `ckpt_path`, callbacks used to create", UserWarning),
+    # Text where a function could stand, such as ModelPruning's `l1_unstructured`, is saved as text.
+    (r"\s*Unable to serialize instance", UserWarning),
     # Resuming writes into the directory the run already has.
     (r"Checkpoint directory .* exists and is not empty", UserWarning),
 )

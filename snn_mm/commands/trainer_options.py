@@ -9,8 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
+from lightning.pytorch.callbacks import (
+    BackboneFinetuning,
+    BatchSizeFinder,
+    LearningRateFinder,
+    SpikeDetection,
+)
 from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -25,6 +31,14 @@ AMOUNTS = {
 }
 """What leaves a command nothing to do if it is 0."""
 CHOSEN_BY_LIGHTNING = ("auto", "gpu")
+REFUSED: dict[type[Callback], str] = {
+    LearningRateFinder: "it would train with another learning rate than config.yaml records\n"
+    "try some: snnmm sweep EXPERIMENT.yaml --grid model.optimizer.lr=0.001,0.01,0.1",
+    BatchSizeFinder: "it would train with another batch size than config.yaml records\n"
+    "try some: snnmm sweep EXPERIMENT.yaml --grid data.loader.batch_size=16,32,64",
+    SpikeDetection: "it can't read back the state that it saves (Lightning 2.6)",
+}
+"""Callbacks of Lightning that fit no run, and why."""
 
 
 def check_trainer(options: Namespace) -> None:
@@ -84,6 +98,25 @@ def check_batches(stage: str, batches: Sequence[float], steps: int | None = None
         )
 
 
+def check_callbacks(callbacks: Sequence[Callback], model: object) -> None:
+    """Refuse callbacks that can't train: most of them change, behind the config, what it says.
+
+    Args:
+        callbacks: those of the config.
+        model: what is trained.
+
+    Raises:
+        UserError: names the callback, and why.
+    """
+    for callback in callbacks:
+        reasons = [why for kind, why in REFUSED.items() if isinstance(callback, kind)]
+        if isinstance(callback, BackboneFinetuning) and not hasattr(model, "backbone"):
+            reasons = [f"it needs a model with a backbone, {type(model).__name__} has none"]
+        if reasons:
+            name = type(callback).__name__
+            raise UserError(f"trainer.callbacks: {name} is refused: {reasons[0]}")
+
+
 def accelerators() -> list[str]:
     """Names of what this machine can train on, and of what lets Lightning choose."""
     known = sorted(AcceleratorRegistry.available_accelerators())
@@ -131,5 +164,5 @@ def built(build: Callable[[], Trainer]) -> Trainer:
     """
     try:
         return build()
-    except (ImportError, MisconfigurationException, TypeError, ValueError) as error:
+    except (ImportError, MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"trainer: {error}") from error

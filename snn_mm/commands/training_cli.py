@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
@@ -26,7 +26,8 @@ from snn_mm.commands.changes import describe_changes
 from snn_mm.commands.config_tree import read_entries, read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
-from snn_mm.commands.trainer_options import built, check_amounts, check_trainer
+from snn_mm.commands.saved_config import dumped, make_storable
+from snn_mm.commands.trainer_options import built, check_amounts, check_callbacks, check_trainer
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import RunDirectory, find_run
@@ -78,7 +79,7 @@ class TrainCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments given, whatever `sys.argv` holds."""
-        self.config = parser.parse_args(args)
+        self.config = make_storable(parser.parse_args(args))
 
     def _parse_ckpt_path(self) -> None:
         """Leave the config alone: config and flags are the truth, not what a checkpoint recalls."""
@@ -129,6 +130,7 @@ class TrainCLI(LightningCLI):
         return built(lambda: make(**kwargs))
 
     def _gather_callbacks(self, given: list[Callback]) -> list[Callback]:
+        check_callbacks(given, self.model)
         trainer = self._get(self.config_init, "trainer")
         best = self._get(self.config_init, "checkpoint")
         for callback in [best, *given]:
@@ -142,7 +144,8 @@ class TrainCLI(LightningCLI):
             given = [*given, FiringRateMonitor()]
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
         progress: list[Callback] = []
-        if trainer.enable_progress_bar is not False and not sys.stdout.isatty():
+        own_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        if trainer.enable_progress_bar is not False and not sys.stdout.isatty() and not own_bar:
             trainer.enable_progress_bar = trainer.enable_model_summary = False
             progress = [PlainProgress()]
         if self.command.stage != "fit" or trainer.fast_dev_run:
@@ -184,7 +187,7 @@ class TrainCLI(LightningCLI):
         settings = self.settings.clone()
         settings.run.id = None
         settings.ckpt_path = None
-        return str(self._parser(self.command.stage).dump(settings, skip_unset=False))
+        return dumped(self._parser(self.command.stage), settings)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -56,7 +56,12 @@ def check_groups(options: GroupOptions, roles: Iterable[str]) -> None:
 
 
 def check_interval(scheduler: LRScheduler | ReduceLROnPlateau, interval: Interval) -> None:
-    """Raise a UserError if a schedule made for optimizer steps were to advance each epoch."""
+    """Raise a UserError if a schedule of optimizer steps were to advance each epoch, or reverse."""
+    if isinstance(scheduler, ReduceLROnPlateau) and interval == "step":
+        raise UserError(
+            "model.lr_scheduler: ReduceLROnPlateau watches a metric that each epoch has once; "
+            "set lr_scheduler_interval: epoch"
+        )
     if isinstance(scheduler, OneCycleLR | CyclicLR) and interval == "epoch":
         raise UserError(
             f"model.lr_scheduler: {type(scheduler).__name__} advances each optimizer step; "

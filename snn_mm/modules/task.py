@@ -14,6 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.errors import UserError
@@ -199,14 +200,29 @@ class TaskModule(LightningModule, ABC):
             return optimizer
         scheduler = self.scheduler_factory(optimizer)
         check_interval(scheduler, self.scheduler_interval)
+        watches = isinstance(scheduler, ReduceLROnPlateau)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
                 "scheduler": scheduler,
                 "interval": self.scheduler_interval,
                 "monitor": self.scheduler_monitor,
+                "frequency": self._validation_interval() if watches else 1,
             },
         }
+
+    def _validation_interval(self) -> int:
+        """Epochs from one value of the metric that a schedule watches to the next."""
+        if self._trainer is None or not self.scheduler_monitor.startswith("val/"):
+            return 1
+        epochs = self.trainer.check_val_every_n_epoch
+        if epochs is None or self.trainer.limit_val_batches == 0:
+            raise UserError(
+                f"model.lr_scheduler: ReduceLROnPlateau watches {self.scheduler_monitor}, and no "
+                "epoch ends with a validation\naccepted: trainer.check_val_every_n_epoch and "
+                "limit_val_batches above 0, or lr_scheduler_monitor: train/loss"
+            )
+        return int(epochs)
 
     def _optimizer_input(self) -> list[Any]:
         if not self.parameter_groups:

@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from snn_mm.cli import main
 from snn_mm.contracts import Batch
-from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.base import Encoder, NeuronFactory
 from snn_mm.errors import UserError
+from snn_mm.neurons import IEMFLIF
 
 
 class ToyEncoder(Encoder):
@@ -32,6 +33,22 @@ class ToyEncoder(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         """Encode `[N, 4]` to `[T, N, D]`."""
         return torch.stack([self.layers(x), self.layers(x)])
+
+
+class ToySpikes(Encoder):
+    """A linear layer and neurons, which may be any: `[N, D]` to `[T, N, D]`."""
+
+    def __init__(self, neuron: NeuronFactory = IEMFLIF, time_steps: int = 2) -> None:
+        super().__init__()
+        self.feature_dim, self.time_steps = 6, time_steps
+        self.layers = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6))
+        self.neuron = neuron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode `[N, 4]` to `[T, N, D]`."""
+        current = self.layers(x)  # [N, D]
+        spikes: Tensor = self.neuron(current.expand(self.time_steps, *current.shape))
+        return spikes
 
 
 class ToyData(LightningDataModule):

@@ -5,7 +5,7 @@ Modalities are named, never positional, and nothing assumes that there are two o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
@@ -156,6 +156,15 @@ class Modulated(OwnsParameters, Protocol):
 
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the fused classifier alone says of each modality's features, `[N, K]`."""
+        ...
+
+
+@runtime_checkable
+class JudgesCoalitions(Protocol):
+    """A module that says what it would predict from some of its modalities alone."""
+
+    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+        """Fused prediction `[N, K]` of the features of some modalities, all others zero."""
         ...
 
 

@@ -38,6 +38,8 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         fires_at_threshold: whether u = threshold fires.
         surrogate_function: derivative of the step in the backward pass; None is ATan(2).
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
+        detach_membrane: whether no gradient flows from a time step to the one before it; then
+            spikingjelly's operations run, one step after the other.
         implementation: `auto`, or `reference` for spikingjelly's operations, which counters see.
 
     Attributes:
@@ -54,6 +56,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         surrogate_function: surrogate.SurrogateFunctionBase | None = None,
         detach_reset: bool = True,
         implementation: Implementation = "auto",
+        detach_membrane: bool = False,
     ) -> None:
         _check_above("tau", tau, 1.0)
         _check_above("v_threshold", v_threshold, 0.0)
@@ -69,6 +72,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         self.fires_at_threshold = fires_at_threshold
         self.valid: Tensor | None = None
         self.implementation = implementation
+        self.detach_membrane = detach_membrane
 
     def materialize_states(
         self, inputs: tuple[Tensor, ...], states: tuple[Any, ...], step_mode: str
@@ -113,6 +117,18 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
     def _step_all(
         self, x: Tensor, v: Tensor, store_v_seq: bool = False
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        if not self.detach_membrane:
+            return self._steps(x, v, store_v_seq)
+        spikes, membranes = [], []
+        for current in torch.split(x, 1):
+            fired, v, _ = self._steps(current, v.detach())
+            spikes.append(fired)
+            membranes.append(v)
+        return torch.cat(spikes), v, torch.stack(membranes) if store_v_seq else None
+
+    def _steps(
+        self, x: Tensor, v: Tensor, store_v_seq: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         result: tuple[Tensor, Tensor, Tensor | None] = functional.lif_multi_step(
             x,
             v,
@@ -136,7 +152,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
     def _settings(self) -> fused_lif.LIFSettings | None:
         """What the compiled loop needs to know; None where this layer asks more of it."""
         kind = _FUSED_SURROGATES.get(type(self.surrogate_function))
-        special = self.store_v_seq or not self.surrogate_function.spiking
+        special = self.store_v_seq or self.detach_membrane or not self.surrogate_function.spiking
         if kind is None or special or self.implementation == "reference":
             return None
         return fused_lif.LIFSettings(

@@ -22,7 +22,7 @@ from torchmetrics import Metric, MetricCollection
 from snn_mm.errors import check_choice
 from snn_mm.lif import LIF, Implementation
 
-__all__ = ["IEMFLIF", "LIF", "SGMTLIF", "TAAFLIF", "is_spiking", "reset_neurons"]
+__all__ = ["IEMFLIF", "LIF", "SCMRLLIF", "SGMTLIF", "TAAFLIF", "is_spiking", "reset_neurons"]
 
 
 class IEMFLIF(LIF):
@@ -123,6 +123,42 @@ class SGMTLIF(LIF):
             surrogate_function=surrogate_function or surrogate.ATan(2.0),
             detach_reset=detach_reset,
             implementation=implementation,
+        )
+
+
+class SCMRLLIF(LIF):
+    """The neuron of S-CMRL's code: u <- u + (x - u)/tau, fires at 1, no gradient through time.
+
+    Its surrogate is the derivative of a sigmoid of slope 4. The membrane is detached between time
+    steps, and so is the hard reset. The compiled loop has neither, so it is slower than the others.
+
+    Source: `MyNode` of the public code of arXiv 2502.12488.
+
+    Args:
+        tau: membrane time constant.
+        v_threshold: firing threshold.
+        surrogate_function: another surrogate than Sigmoid(4).
+        detach_membrane: whether no gradient flows from a time step to the one before it.
+        implementation: `auto`, or `reference` for spikingjelly's own operations.
+    """
+
+    def __init__(
+        self,
+        tau: float = 2.0,
+        v_threshold: float = 1.0,
+        surrogate_function: surrogate.SurrogateFunctionBase | None = None,
+        detach_membrane: bool = True,
+        implementation: Implementation = "auto",
+    ) -> None:
+        super().__init__(
+            tau=tau,
+            decay_input=True,
+            v_threshold=v_threshold,
+            fires_at_threshold=True,
+            surrogate_function=surrogate_function or surrogate.Sigmoid(4.0),
+            detach_reset=True,
+            implementation=implementation,
+            detach_membrane=detach_membrane,
         )
 
 

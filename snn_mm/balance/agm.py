@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Literal
 
 import torch
@@ -39,6 +40,43 @@ def mono_modal_responses(fused: Tensor, alone: Mapping[str, Tensor]) -> dict[str
     """
     surplus = (fused - torch.stack(list(alone.values())).sum(dim=0)) / len(alone)  # [N, K]
     return {name: logits + surplus for name, logits in alone.items()}
+
+
+def coalitions(names: list[str]) -> Iterator[frozenset[str]]:
+    """Every non-empty subset of some modalities."""
+    for size in range(1, len(names) + 1):
+        yield from map(frozenset, combinations(names, size))
+
+
+def coalition_responses(logits: Mapping[frozenset[str], Tensor]) -> dict[str, Tensor]:
+    """Shapley value of each modality without the step from nothing to it alone.
+
+    φ_m = Σ_S |S|! (M - |S| - 1)! / M! · (o(S + m) - o(S)) over the non-empty subsets S of the
+    others. BalanceBenchmark leaves out S = ∅, so that the shares do not add up to the fused logits:
+    of two modalities φ_a = (o_f - o_v) / 2, where the authors have (o_f - o_v + o_a) / 2.
+
+    Source: `AGM_trainer.py` of BalanceBenchmark.
+
+    Args:
+        logits: `[N, K]` by coalition, all that are not empty.
+
+    Returns:
+        Logits `[N, K]` by modality.
+    """
+    names = sorted(frozenset().union(*logits))
+    total = math.factorial(len(names))
+    responses = {}
+    for name in names:
+        others = [other for other in names if other != name]
+        summands = [
+            math.factorial(len(chosen))
+            * math.factorial(len(others) - len(chosen))
+            / total
+            * (logits[chosen | {name}] - logits[chosen])
+            for chosen in coalitions(others)
+        ]
+        responses[name] = torch.stack(summands).sum(dim=0)  # [S, N, K] -> [N, K]
+    return responses
 
 
 def surprise(logits: Tensor, target: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -66,6 +67,23 @@ def divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tensor:
     weight = mixture.exp() if reverse else logs.exp()
     gap = mixture - logs if reverse else logs - mixture
     return (weight * gap).sum(dim=-1).mean()  # [M, N, K] -> [M, N] -> scalar
+
+
+def pairwise_divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tensor:
+    """Mean of `divergence` over all pairs of modalities, as BalanceBenchmark has it.
+
+    Of two modalities the same; of more, distributions that agree but for one are farther apart by
+    the divergence of all than by that of pairs.
+
+    Args:
+        logits: `[N, K]` of each modality, at least two.
+        reverse: see `divergence`.
+
+    Returns:
+        A scalar in nats.
+    """
+    gaps = [divergence(pair, reverse) for pair in combinations(logits, 2)]
+    return torch.stack(gaps).mean()
 
 
 def hyper_gradient(

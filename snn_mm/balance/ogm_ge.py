@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
 
 def ogm_coefficients(ratios: Mapping[str, float], alpha: float = 0.8) -> dict[str, float]:
     """Coefficient k of each modality's gradient (OGM-GE Eq. 10).
@@ -27,3 +30,25 @@ def ogm_coefficients(ratios: Mapping[str, float], alpha: float = 0.8) -> dict[st
         name: 1.0 - math.tanh(alpha * ratio) if ratio > 1.0 else 1.0
         for name, ratio in ratios.items()
     }
+
+
+def cosine_probability(logits: Tensor, target: Tensor) -> Tensor:
+    """BalanceBenchmark's score where there are three modalities: softmax(cos o)_y if y is named.
+
+    The true-class probability of the cosine of each logit, and 0 for a sample whose largest logit
+    is another class's. A score stays within [1 / (1 + (K - 1) e²), e² / (e² + K - 1)] or is 0.
+
+    Source: `OGM_trainer.py` of BalanceBenchmark, method `OGM_GE`.
+
+    Args:
+        logits: o, `[N, K]`.
+        target: class indices y `[N]`.
+
+    Returns:
+        `[N]` in [0, 1], without gradient.
+    """
+    logits = logits.detach()
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    probability = logits.to(dtype).cos().softmax(dim=-1)
+    chosen = probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [N]
+    return chosen * (logits.argmax(dim=-1) == target)

@@ -19,6 +19,24 @@ def mean_of_others(values: Mapping[str, float], name: str) -> float:
     return sum(others) / len(others)
 
 
+def ratios_to_weakest(scores: Mapping[str, float]) -> dict[str, float]:
+    """Score of each modality over that of the weakest, which itself has 1.
+
+    What BalanceBenchmark takes for ρ where there are three modalities, so that all but the weakest
+    are slowed down; the constant 1e-5 in its denominator is not copied.
+
+    Source: `OGM_trainer.py` of BalanceBenchmark.
+
+    Args:
+        scores: a non-negative number by modality.
+
+    Returns:
+        ρ >= 1 by modality, without unit; very large where the weakest score vanishes.
+    """
+    weakest = max(min(scores.values()), EPSILON)
+    return {name: max(score, EPSILON) / weakest for name, score in scores.items()}
+
+
 def discrepancy_ratios(scores: Mapping[str, float]) -> dict[str, float]:
     """Discrepancy ratio ρ of each modality (OGM-GE's ρ, PMR's imbalance ratio).
 

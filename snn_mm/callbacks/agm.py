@@ -6,10 +6,14 @@ import math
 from typing import Any
 
 import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
 
 from snn_mm.balance.agm import (
     AGMForm,
     agm_coefficients,
+    coalition_responses,
+    coalitions,
     mono_modal_responses,
     running_mean,
     surprise,
@@ -20,7 +24,7 @@ from snn_mm.callbacks.gradient_modulation import (
     by_modality,
     modality_gradients,
 )
-from snn_mm.contracts import FUSED, Evidence, Modulated, StepOutput
+from snn_mm.contracts import FUSED, Evidence, JudgesCoalitions, Modulated, StepOutput
 from snn_mm.errors import UserError
 
 
@@ -37,7 +41,8 @@ class AGM(GradientModulation):
         alpha: degree of modulation α; 1 is the authors' default, BalanceBenchmark uses 0.1.
         form: `released` is the authors' code: all parameters of the modality, and the one that
             leads more than it used to is slowed down. `benchmark` is BalanceBenchmark: no biases or
-            other 1-D parameters, and the opposite sign.
+            other 1-D parameters, the opposite sign, and shares without the empty coalition
+            (`coalition_responses`), from 2^M - 1 passes through the fusion.
         start_epoch: first epoch of the modulation, counted from 0; running means start with it.
         end_epoch: last epoch of the modulation, included; without it there is no end.
     """
@@ -60,13 +65,32 @@ class AGM(GradientModulation):
         self.steps = 0
         self.references: dict[str, float] = {}
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse modules that cannot be asked about coalitions, if that is needed."""
+        super().setup(trainer, pl_module, stage)
+        if self.form == "benchmark" and not isinstance(pl_module, JudgesCoalitions):
+            raise UserError(
+                "trainer.callbacks: AGM with form benchmark asks a module for `coalition_logits`, "
+                f"which {type(pl_module).__name__} does not have"
+            )
+
+    def shares(self, module: Modulated, step: StepOutput) -> dict[str, Tensor]:
+        """Share `[N, K]` of each modality in the fused logits."""
+        if self.form == "benchmark" and isinstance(module, JudgesCoalitions):
+            return coalition_responses(
+                {
+                    chosen: module.coalition_logits(step.features, chosen)
+                    for chosen in coalitions(list(module.modalities))
+                }
+            )
+        return mono_modal_responses(step.logits[FUSED], module.shared_logits(step.features))
+
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Cross-entropy of each modality's share in the fused logits."""
-        alone = module.shared_logits(step.features)
-        shares = mono_modal_responses(step.logits[FUSED], alone)
+        shares = self.shares(module, step)
         sums = {
-            name: surprise(logits, step.target).sum(dtype=torch.float64)
-            for name, logits in shares.items()
+            name: surprise(shares[name], step.target).sum(dtype=torch.float64)
+            for name in module.modalities
         }
         samples = torch.tensor(
             float(step.target.shape[0]), dtype=torch.float64, device=step.target.device

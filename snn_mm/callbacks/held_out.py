@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -10,12 +11,13 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from snn_mm.balance.lfm import divergence, hyper_gradient
+from snn_mm.balance.lfm import hyper_gradient
 from snn_mm.contracts import FUSED, Batch, FusionOutput
 from snn_mm.errors import UserError
 from snn_mm.evaluation import evaluating, on_device
 
 Gradients = tuple[Tensor, ...]
+Gap = Callable[[Sequence[Tensor]], Tensor]
 
 
 @runtime_checkable
@@ -65,13 +67,13 @@ def part_of(batch: Batch, part: slice) -> Batch:
     return Batch(inputs=inputs, target=batch["target"][part], id=batch["id"][part])
 
 
-def alpha_derivative(module: LightningModule, batch: Batch, reverse: bool) -> float:
+def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> float:
     """LFM's hyper-gradient of α2 from the two halves of a batch; see `hyper_gradient`.
 
     Args:
         module: its parameters, gradients, batch statistics and generators are left as they are.
         batch: an even number of samples; the first half stands for training.
-        reverse: as in `divergence`.
+        gap_of: the divergence between logits `[N, K]` of the modalities.
     """
     if not isinstance(module, Predicts):
         raise UserError(f"LFM: {type(module).__name__} has no `readout` to predict with")
@@ -79,18 +81,18 @@ def alpha_derivative(module: LightningModule, batch: Batch, reverse: bool) -> fl
     train, held = part_of(batch, slice(0, middle)), part_of(batch, slice(middle, None))
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     with evaluating(module), isolate_rng(), torch.autocast(module.device.type, enabled=False):
-        loss, _ = terms_of(module, held, reverse)
+        loss, _ = terms_of(module, held, gap_of)
         judged = gradients_of(loss, parameters)
-        loss, gap = terms_of(module, train, reverse)
+        loss, gap = terms_of(module, train, gap_of)
         own = gradients_of(loss, parameters)
         return hyper_gradient(judged, own, gradients_of(gap, parameters))
 
 
-def terms_of(module: Predicts, batch: Batch, reverse: bool) -> tuple[Tensor, Tensor]:
+def terms_of(module: Predicts, batch: Batch, gap_of: Gap) -> tuple[Tensor, Tensor]:
     """Fused cross-entropy and divergence between the modalities of a batch, scalars in nats."""
     logits = module.readout(module(batch["inputs"]))
     loss = cross_entropy(logits.pop(FUSED), batch["target"])
-    return loss, divergence(list(logits.values()), reverse)
+    return loss, gap_of(list(logits.values()))
 
 
 def gradients_of(loss: Tensor, parameters: list[nn.Parameter]) -> Gradients:

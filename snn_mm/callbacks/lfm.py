@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, get_args
 
 import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from snn_mm.balance.lfm import BOUNDS, divergence, fitted_alpha, learned_alpha
+from snn_mm.balance.lfm import (
+    BOUNDS,
+    divergence,
+    fitted_alpha,
+    learned_alpha,
+    pairwise_divergence,
+)
 from snn_mm.callbacks.held_out import alpha_derivative, held_out_batch
 from snn_mm.callbacks.loss_modulation import LossModulation
 from snn_mm.callbacks.modulation import refuse_tasks, sum_over_ranks
 from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_terms
 
 Form = Literal["official", "iemf"]
 Schedule = Literal["fitted", "learnable"]
+Over = Literal["all", "pairs"]
 
 GAP = "lfm"
 """Name of the summand that holds the divergence."""
@@ -42,6 +50,8 @@ class LFM(LossModulation):
             `learnable` starts at α2 = 0.95 and stays within [0.05, 0.95].
         reverse: whether KL runs from the mixture to the predictions, as in the released codes;
             without it, false in the official and true in the iemf form.
+        over: of three and more modalities: one divergence over `all`, or the mean over all `pairs`,
+            as BalanceBenchmark has it. The papers and their codes have two.
         alpha_rate: learning rate of α2, halved every 20 epochs.
         held_out_samples: samples of the validation batch: one half stands for the training batch
             of the unrolled step, the other is what it is judged by.
@@ -57,6 +67,7 @@ class LFM(LossModulation):
         form: Form = "official",
         schedule: Schedule = "fitted",
         reverse: bool | None = None,
+        over: Over = "all",
         alpha_rate: float = 1e-4,
         held_out_samples: int = 16,
         start_epoch: int = 0,
@@ -67,9 +78,13 @@ class LFM(LossModulation):
             raise UserError(f"LFM.alpha_rate must be positive, got {alpha_rate}")
         if held_out_samples < 2:
             raise UserError(f"LFM.held_out_samples must be at least 2, got {held_out_samples}")
+        check_choice("LFM: over", over, get_args(Over))
         self.form: Form = form
         self.schedule: Schedule = schedule
         self.reverse = form == "iemf" if reverse is None else reverse
+        self.gap = partial(
+            pairwise_divergence if over == "pairs" else divergence, reverse=self.reverse
+        )
         self.alpha_rate = alpha_rate
         self.held_out_samples = held_out_samples
         self.alpha2 = BOUNDS[1]
@@ -93,7 +108,7 @@ class LFM(LossModulation):
             return
         if self._held_out is None:
             self._held_out = held_out_batch(trainer, self.held_out_samples, "LFM")
-        derivative = alpha_derivative(pl_module, self._held_out, self.reverse)
+        derivative = alpha_derivative(pl_module, self._held_out, self.gap)
         value = torch.tensor(derivative, dtype=torch.float64, device=pl_module.device)
         mean = float(sum_over_ranks(value, trainer)) / trainer.world_size
         rate = self.alpha_rate * 0.5 ** (trainer.current_epoch // 20)
@@ -103,13 +118,13 @@ class LFM(LossModulation):
         """Weigh the fused cross-entropy and add the divergence."""
         if self.form == "iemf":
             self.factors = {"weight": 1.0}
-            return {**terms, GAP: divergence(mean_features(step), self.reverse)}
+            return {**terms, GAP: self.gap(mean_features(step))}
         alpha1 = fitted_alpha(epoch) if self.schedule == "fitted" else 1.0 - self.alpha2
         self.factors = {"alpha1": alpha1, "alpha2": 1.0 - alpha1}
         logits = [value for name, value in step.logits.items() if name != FUSED]
         weighed = weighted_terms(
             {FUSED: 2.0 * alpha1, GAP: 2.0 * (1.0 - alpha1)},
-            lambda name: terms[FUSED] if name == FUSED else divergence(logits, self.reverse),
+            lambda name: terms[FUSED] if name == FUSED else self.gap(logits),
         )
         return {**terms, **weighed}
 

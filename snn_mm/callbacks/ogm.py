@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
+import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from snn_mm.balance.ogm_ge import ogm_coefficients
-from snn_mm.balance.ratio import discrepancy_ratios
+from snn_mm.balance.ogm_ge import cosine_probability, ogm_coefficients
+from snn_mm.balance.ratio import discrepancy_ratios, ratios_to_weakest
 from snn_mm.callbacks.gradient_modulation import (
     GradientModulation,
     Strength,
@@ -16,10 +17,11 @@ from snn_mm.callbacks.gradient_modulation import (
     modality_gradients,
 )
 from snn_mm.contracts import Evidence, Modulated, StepOutput
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 from snn_mm.factors import gather_evidence, generalisation_noise
 
-Chosen = Literal["conv", "all"]
+Chosen = Literal["conv", "weights", "all"]
+Score = Literal["probability", "cosine"]
 Noise = Literal["none", "ge"]
 
 
@@ -32,7 +34,10 @@ class OGM(GradientModulation):
     Args:
         alpha: degree of modulation α; 0.8 for CREMA-D and in all of IEMF's runs, 0.1 for VGGSound.
         params: `conv` rewrites 4-D gradients alone, as the released code does; `all` every
-            parameter of a modality, so that transformers and linear encoders are modulated too.
+            parameter of a modality, so that transformers and linear encoders are modulated too;
+            `weights` those of two dimensions and more, no biases and norms, as BalanceBenchmark.
+        score: `probability`, or `cosine`, BalanceBenchmark's for three modalities: softmax of the
+            cosine of logits, 0 where another class is named, over the weakest modality's score.
         noise: `ge` adds Gaussian noise of the unscaled gradient's standard deviation, also to a
             modality that is not slowed down; see OGMGE.
         start_epoch: first epoch of the modulation, counted from 0.
@@ -51,8 +56,12 @@ class OGM(GradientModulation):
         start_epoch: int = 0,
         end_epoch: int | None = 50,
         seed: int | None = None,
+        score: Score = "probability",
     ) -> None:
         super().__init__(start_epoch, end_epoch, seed)
+        check_choice(f"{type(self).__name__}: params", params, get_args(Chosen))
+        check_choice(f"{type(self).__name__}: score", score, get_args(Score))
+        self.score: Score = score
         if not alpha > 0:
             raise UserError(f"{type(self).__name__}.alpha must be positive, got {alpha}")
         self.alpha = alpha
@@ -73,12 +82,21 @@ class OGM(GradientModulation):
                 )
 
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
-        """True-class probability that the fused classifier gives each modality alone."""
-        return gather_evidence(module.shared_logits(step.features), step.target)
+        """Score that the fused classifier gives each modality alone."""
+        alone = module.shared_logits(step.features)
+        evidence = gather_evidence(alone, step.target)
+        if self.score == "probability":
+            return evidence
+        sums = {
+            name: cosine_probability(logits, step.target).sum(dtype=torch.float64)
+            for name, logits in alone.items()
+        }
+        return evidence._replace(sums=sums)
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
         """Ratio ρ and coefficient k of each modality."""
-        ratios = discrepancy_ratios(strength)
+        probable = self.score == "probability"
+        ratios = discrepancy_ratios(strength) if probable else ratios_to_weakest(strength)
         coefficients = ogm_coefficients(ratios, self.alpha)
         return {**by_modality("k", coefficients), **by_modality("rho", ratios)}
 
@@ -98,7 +116,8 @@ class OGM(GradientModulation):
 
     def chosen(self, gradients: list[Tensor]) -> list[Tensor]:
         """Those of the gradients that `params` names."""
-        return [g for g in gradients if self.params == "all" or g.dim() == 4]
+        dims = {"conv": (4,), "weights": (2, 3, 4, 5)}.get(self.params)
+        return [g for g in gradients if dims is None or g.dim() in dims]
 
 
 class OGMGE(OGM):
@@ -109,8 +128,10 @@ class OGMGE(OGM):
     Args:
         alpha: degree of modulation α; 0.8 for CREMA-D and in all of IEMF's runs, 0.1 for VGGSound.
         params: `conv` rewrites 4-D gradients alone, as the released code does; `all` every
-            parameter of a modality, so that transformers and linear encoders are modulated too.
+            parameter of a modality, so that transformers and linear encoders are modulated too;
+            `weights` those of two dimensions and more, no biases and norms, as BalanceBenchmark.
         noise: `ge`; `none` is OGM.
+        score: `probability` or `cosine`, see OGM.
         start_epoch: first epoch of the modulation, counted from 0.
         end_epoch: last epoch of the modulation, included; without it there is no end.
         seed: seed of the noise; without it the run's own seed.
@@ -126,5 +147,6 @@ class OGMGE(OGM):
         start_epoch: int = 0,
         end_epoch: int | None = 50,
         seed: int | None = None,
+        score: Score = "probability",
     ) -> None:
-        super().__init__(alpha, params, noise, start_epoch, end_epoch, seed)
+        super().__init__(alpha, params, noise, start_epoch, end_epoch, seed, score)

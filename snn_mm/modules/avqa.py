@@ -7,6 +7,7 @@ the callback `snn_mm.callbacks.IEMF`, as in classification.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 from operator import add
 from typing import Any, cast
@@ -195,6 +196,18 @@ class AVQAModule(MultimodalModule):
         dtype = next(self.fusion.parameters()).dtype  # features of an autocast step may be halves
         asked = {name: x.to(dtype) for name, x in {**features, QUESTION: self.asked}.items()}
         return {name: self.fusion.shared_logits(name, asked).mean(dim=0) for name in features}
+
+    @torch.no_grad()
+    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+        """What fusion and question say of some modalities' features, `[N, K]`.
+
+        Args:
+            features: those of the last step, `[T, N, D]` by modality; its question is asked again.
+            coalition: names of the modalities that are kept.
+        """
+        if self.asked is None:
+            raise ValueError("no step has asked a question yet")
+        return super().coalition_logits({**features, QUESTION: self.asked}, {*coalition, QUESTION})
 
     def answers(self, stage: Stage) -> AnswerAccuracy:
         """What counts the answers of a stage, `val` or `test`."""

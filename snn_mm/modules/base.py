@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import reduce
 from itertools import chain
 from operator import add
@@ -29,6 +29,7 @@ from snn_mm.fusion import FusionFactory
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import STAGES, Stage, TaskModule
+from snn_mm.spiking_fusion.base import frozen_statistics
 
 
 class Prediction(TypedDict):
@@ -156,6 +157,23 @@ class MultimodalModule(TaskModule):
         logits = self.readout(FusionOutput(silent, unimodal, features))
         return {name: logits[name] for name in features}
 
+    @torch.no_grad()
+    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+        """Fused prediction `[N, K]` of the features of some modalities, all others zero.
+
+        Args:
+            features: `[T, N, D]` by modality.
+            coalition: names of those that are kept.
+        """
+        dtype = next(self.fusion.parameters()).dtype
+        kept = {
+            name: value.to(dtype) if name in coalition else torch.zeros_like(value, dtype=dtype)
+            for name, value in features.items()
+        }
+        with frozen_statistics(self.fusion):
+            fused = self.fusion.fuse(kept)
+        return self.readout(FusionOutput(fused, dict.fromkeys(kept, fused), kept))[FUSED]
+
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
@@ -180,9 +198,9 @@ class MultimodalModule(TaskModule):
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
-        super().setup(stage)
         data = getattr(self.trainer, "datamodule", None)
         check_against_data(self.modalities, self.num_classes, data)
+        super().setup(stage)
 
     def skips_parameters(self) -> bool:
         """Whether a modulation of the loss might take a summand out."""

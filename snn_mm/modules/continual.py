@@ -6,6 +6,7 @@ callback `IEMF`, whose window counts the epochs of each task.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 from operator import add
 from typing import Any, Literal
@@ -177,3 +178,9 @@ class ContinualModule(TaskSequenceModule):
         """What the classifier says of each modality's features, of the classes `step` has."""
         start = 0 if self.method.protocol == "joint" else self.tasks[-1].start
         return {name: value[:, start:] for name, value in super().shared_logits(features).items()}
+
+    @torch.no_grad()
+    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+        """What the classifier says of some modalities' features, of the classes `step` has."""
+        start = 0 if self.method.protocol == "joint" else self.tasks[-1].start
+        return super().coalition_logits(features, coalition)[:, start:]

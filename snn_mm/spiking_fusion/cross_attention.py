@@ -58,10 +58,12 @@ def spiking_attention(
 class SpikingCrossAttention(nn.Module):
     """Q from one modality, K and V from the others, spikes at every place.
 
-    Q, K, V = SN(BN(W ·)), out = SN(BN(W_O SN(s Q Kᵀ V))), as the S-CMRL repository has it for SMMT
-    and for itself. There s = 1/4 for sums over 64 patches of 16 features a head; a sum over a few
-    tokens is so much smaller that its neurons would stay silent, hence the default of 1: one
-    coincidence reaches the threshold of TAAF's neuron.
+    Q, K, V = SN(BN(W ·)), out = SN(BN(W_O SN(s Q Kᵀ V))), after the S-CMRL repository's blocks for
+    SMMT and itself. Where it attends over time, that code joins more than one head without putting
+    them behind the time steps first, so that heads and steps are mixed up; here every head keeps
+    its steps, and with one head the two agree. There s = 1/4 for sums over 64 patches of 16
+    features a head; a sum over a few tokens is so much smaller that its neurons would stay silent,
+    hence the default of 1: one coincidence reaches the threshold of TAAF's neuron.
 
     Args:
         query_dim: D of the modality that asks, and of what comes out.

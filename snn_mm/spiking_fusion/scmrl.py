@@ -93,7 +93,8 @@ class SCMRL(MixingFusion):
         scale: s of s Q Kᵀ V; see `SpikingCrossAttention`.
         semantic_space: whether R_m is projected and spikes again; the code does so only when it
             trains with semantic alignment.
-        neuron: makes the neurons.
+        neuron: makes the neurons: TAAF's as everywhere in its comparison; `SCMRLLIF` is the code's
+            own, which needs stronger input to fire.
     """
 
     def __init__(

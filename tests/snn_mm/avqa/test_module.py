@@ -131,6 +131,7 @@ def test_shared_logits_ask_the_question_of_the_step_again() -> None:
     silent["visual"] = torch.zeros_like(silent["visual"])
     expected = network.fusion.fuse(silent).mean(dim=0)
     torch.testing.assert_close(network.shared_logits(step.features)["audio"], expected)
+    torch.testing.assert_close(network.coalition_logits(step.features, ["audio"]), expected)
 
 
 def test_mistakes_are_named() -> None:

@@ -6,7 +6,14 @@ from itertools import combinations
 import pytest
 import torch
 
-from snn_mm.balance.agm import agm_coefficients, mono_modal_responses, running_mean, surprise
+from snn_mm.balance.agm import (
+    agm_coefficients,
+    coalition_responses,
+    coalitions,
+    mono_modal_responses,
+    running_mean,
+    surprise,
+)
 
 
 def test_shares_of_two_modalities_are_the_released_formula() -> None:
@@ -30,6 +37,18 @@ def test_shares_of_three_additive_modalities_are_shapley_values() -> None:
                 weight = math.factorial(size) * math.factorial(2 - size) / 6
                 shapley += weight * ((before + alone[name]) - before)
         torch.testing.assert_close(shares[name], shapley)
+
+
+def test_responses_of_coalitions_are_the_benchmarks_formulas() -> None:
+    """Of two modalities half of what is lost with one; of three as its class for audio has it."""
+    a, v, t, av, at, vt, avt = torch.randn(7, 2, 3, dtype=torch.float64)
+    two = coalition_responses({frozenset("a"): a, frozenset("v"): v, frozenset("av"): av})
+    torch.testing.assert_close(two, {"a": 0.5 * (av - v), "v": 0.5 * (av - a)})
+    given = dict(zip(["a", "v", "t", "av", "at", "vt", "avt"], [a, v, t, av, at, vt, avt]))
+    three = coalition_responses({frozenset(name): value for name, value in given.items()})
+    torch.testing.assert_close(three["a"], (avt - vt) / 3 + (av - v) / 6 + (at - t) / 6)
+    torch.testing.assert_close(three["t"], (avt - av) / 3 + (at - a) / 6 + (vt - v) / 6)
+    assert set(coalitions(["a", "v", "t"])) == set(map(frozenset, given))
 
 
 def test_shares_add_up_to_the_fused_logits() -> None:

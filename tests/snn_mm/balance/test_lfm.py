@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.balance.lfm import divergence, fitted_alpha, hyper_gradient, learned_alpha
+from snn_mm.balance.lfm import (
+    divergence,
+    fitted_alpha,
+    hyper_gradient,
+    learned_alpha,
+    pairwise_divergence,
+)
 
 PUBLISHED = [
     2.04623704e-01,
@@ -40,6 +46,15 @@ def test_divergence_is_the_mean_kl_between_predictions_and_mixture(
     summands = mean * np.log(mean / p) if reverse else p * np.log(p / mean)
     expected = summands.sum(axis=-1).mean()
     assert float(divergence(list(logits), reverse)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_divergence_over_pairs_is_the_mean_of_what_two_have(reverse: bool) -> None:
+    a, b, c = torch.randn(3, 6, 4, dtype=torch.float64) * 3
+    pairs = [divergence(pair, reverse) for pair in ([a, b], [a, c], [b, c])]
+    assert float(pairwise_divergence([a, b, c], reverse)) == pytest.approx(float(sum(pairs)) / 3)
+    assert float(pairwise_divergence([a, b], reverse)) == float(divergence([a, b], reverse))
+    assert float(pairwise_divergence([a, b, c], reverse)) < float(divergence([a, b, c], reverse))
 
 
 def test_divergence_vanishes_at_agreement_and_reaches_log_m_at_most() -> None:

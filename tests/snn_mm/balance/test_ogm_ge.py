@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+import torch
 
-from snn_mm.balance.ogm_ge import ogm_coefficients
+from snn_mm.balance.ogm_ge import cosine_probability, ogm_coefficients
 
 
 def test_modality_ahead_is_slowed_down_by_eq_10_and_the_other_is_not() -> None:
@@ -31,3 +33,13 @@ def test_several_of_three_can_be_slowed_down_at_once() -> None:
     assert coefficients == pytest.approx(
         {"a": 1 - math.tanh(0.2), "b": 1 - math.tanh(0.15), "c": 1}
     )
+
+
+def test_cosine_score_is_the_softmax_of_cosines_of_samples_that_are_right() -> None:
+    logits = torch.randn(20, 3, dtype=torch.float64) * 4
+    target = torch.randint(0, 3, (20,))
+    scores = cosine_probability(logits, target)
+    for o, y, score in zip(logits.numpy(), target.tolist(), scores.tolist()):
+        p = np.exp(np.cos(o)) / np.exp(np.cos(o)).sum()
+        assert score == pytest.approx(p[y] if o.argmax() == y else 0.0, rel=1e-12)
+    assert 0 < int((scores > 0).sum()) < 20

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from snn_mm.balance.ratio import discrepancy_ratios
+from snn_mm.balance.ratio import discrepancy_ratios, ratios_to_weakest
 
 
 def test_two_modalities_give_the_published_ratio_and_its_inverse() -> None:
@@ -15,6 +15,13 @@ def test_two_modalities_give_the_published_ratio_and_its_inverse() -> None:
 def test_three_modalities_compare_each_with_the_mean_of_the_others() -> None:
     ratios = discrepancy_ratios({"a": 6.0, "b": 2.0, "c": 1.0})
     assert ratios == pytest.approx({"a": 6 / 1.5, "b": 2 / 3.5, "c": 1 / 4})
+
+
+def test_the_weakest_of_three_modalities_has_one_and_the_others_more() -> None:
+    assert ratios_to_weakest({"a": 6.0, "b": 2.0, "c": 1.0}) == {"a": 6.0, "b": 2.0, "c": 1.0}
+    vanishing = ratios_to_weakest({"a": 1.0, "b": 0.0})
+    assert vanishing["b"] == 1.0
+    assert 1e9 < vanishing["a"] < math.inf
 
 
 def test_vanishing_scores_stay_finite() -> None:

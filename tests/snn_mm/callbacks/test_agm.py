@@ -40,6 +40,22 @@ def test_first_step_compares_with_balance(
     assert callback.factors["k_audio"] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+def test_benchmark_form_scores_what_the_fusion_says_without_the_other(
+    fit: Any, make_module: Any, make_batch: MakeBatch, fusion: type[Fusion]
+) -> None:
+    batch, callback = make_batch(8), AGM(form="benchmark")
+    fit([batch], callback, module={"fusion": fusion})
+    torch.manual_seed(0)
+    module = make_module(fusion)
+    features = module.encode(batch["inputs"])
+    for name, other in (("audio", "visual"), ("visual", "audio")):
+        alone = {n: x if n == other else 0 * x for n, x in features.items()}
+        total, rest = (module.fusion.fuse(x).mean(dim=0) for x in (features, alone))
+        expected = float(cross_entropy(0.5 * (total - rest), batch["target"]))
+        assert callback.factors[f"score_{name}"] == pytest.approx(expected, rel=1e-12)
+
+
 def test_later_steps_compare_with_the_running_mean(fit: Any, make_batch: MakeBatch) -> None:
     """With rate 0 the scores of a batch stay: the mean of three epochs of two batches."""
     scores, batches = {}, [make_batch(8), make_batch(6)]

@@ -144,7 +144,7 @@ def test_derivative_leaves_module_and_generators_as_they_were(
     spiking_module.fusion.eval()
     before = {key: value.clone() for key, value in spiking_module.state_dict().items()}
     state = torch.get_rng_state()
-    assert alpha_derivative(spiking_module, batch, reverse=False) != 0.0
+    assert alpha_derivative(spiking_module, batch, divergence) != 0.0
     torch.testing.assert_close(spiking_module.state_dict(), before, rtol=0, atol=0)
     assert torch.equal(torch.get_rng_state(), state)
     assert spiking_module.encoders.training

@@ -79,6 +79,48 @@ def test_conv_scales_four_dimensional_gradients_and_nothing_else(
     assert min(callback.factors["k_a"], callback.factors["k_b"]) < 0.4
 
 
+def test_weights_are_all_gradients_but_those_of_one_dimension(
+    fit: Any, updates: Any, make_batch: MakeBatch
+) -> None:
+    batch, callback = make_batch(8), OGM(params="weights")
+    plain, module = updates(fit([batch])), fit([batch], callback)
+    scaled = updates(module)
+    owner = {id(p): name for name in ("audio", "visual") for p in module.modality_parameters(name)}
+    seen = set()
+    for name, parameter in module.named_parameters():
+        modality = owner.get(id(parameter), "")
+        factor = callback.factors.get(f"k_{modality}", 1.0) if parameter.dim() > 1 else 1.0
+        torch.testing.assert_close(scaled[name], factor * plain[name])
+        seen.add((modality, parameter.dim()))
+    assert {("audio", 1), ("audio", 2), ("visual", 1), ("visual", 2)} <= seen
+    assert min(callback.factors["k_audio"], callback.factors["k_visual"]) < 1.0
+
+
+def test_cosine_scores_compare_with_the_weakest(
+    fit: Any, make_module: Any, make_batch: MakeBatch
+) -> None:
+    batch, callback = make_batch(8), OGM(params="all", score="cosine", alpha=0.5)
+    fit([batch], callback, module={"fusion": Sum})
+    torch.manual_seed(0)
+    module, target = make_module(Sum), batch["target"].numpy()
+    scores = {}
+    for name in ("audio", "visual"):
+        logits = logits_alone(module, batch, name).mean(axis=0)
+        p = np.exp(np.cos(logits)) / np.exp(np.cos(logits)).sum(axis=1, keepdims=True)
+        right = logits.argmax(axis=1) == target
+        scores[name] = float((p[np.arange(len(p)), target] * right).mean())
+    for name, score in scores.items():
+        ratio = score / min(scores.values())
+        assert callback.factors[f"rho_{name}"] == pytest.approx(ratio, rel=1e-9)
+
+
+def test_unknown_choices_are_refused() -> None:
+    with pytest.raises(UserError, match="OGM: params is 'bias'; accepted: conv, weights, all"):
+        OGM(params="bias")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="OGMGE: score is 'sine'; accepted: probability, cosine"):
+        OGMGE(score="sine")  # type: ignore[arg-type]
+
+
 def test_noise_has_the_raw_gradients_deviation_and_reaches_every_modality(
     fit: Any, updates: Any, make_batch: MakeBatch
 ) -> None:

@@ -144,12 +144,26 @@ def test_shared_logits_of_modalities_sum_to_the_fused_logits_of_a_concatenation(
     torch.testing.assert_close(sum(module.shared_logits(features).values()), fused)
 
 
+def test_a_coalition_is_heard_without_the_others(
+    make_module: MakeModule, make_batch: MakeBatch
+) -> None:
+    module, batch = make_module(), make_batch(4)
+    features = module.encode(batch["inputs"])
+    fused = module.readout(module(batch["inputs"]))[FUSED]
+    torch.testing.assert_close(module.coalition_logits(features, list(features)), fused)
+    silent = {name: x if name == "audio" else 0 * x for name, x in features.items()}
+    alone = module.fusion.fuse(silent).mean(dim=0)
+    torch.testing.assert_close(module.coalition_logits(features, ["audio"]), alone)
+
+
 def test_shared_logits_leave_the_statistics_of_a_spiking_fusion_alone(
     make_module: MakeModule, make_batch: MakeBatch
 ) -> None:
     module = make_module(CMCI).train()
     before = {name: value.clone() for name, value in module.fusion.named_buffers()}
-    module.shared_logits(module.encode(make_batch(6)["inputs"]))
+    features = module.encode(make_batch(6)["inputs"])
+    module.shared_logits(features)
+    module.coalition_logits(features, ["audio"])
     assert before
     torch.testing.assert_close(dict(module.fusion.named_buffers()), before)
 

@@ -127,12 +127,9 @@ class SGMTLIF(LIF):
 
 
 class SCMRLLIF(LIF):
-    """The neuron of S-CMRL's code: u <- u + (x - u)/tau, fires at 1, no gradient through time.
+    """The neuron of S-CMRL's code (`MyNode`): u <- u + (x - u)/tau, fires at 1, detached reset.
 
-    Its surrogate is the derivative of a sigmoid of slope 4. The membrane is detached between time
-    steps, and so is the hard reset. The compiled loop has neither, so it is slower than the others.
-
-    Source: `MyNode` of the public code of arXiv 2502.12488.
+    The surrogate is that of a sigmoid of slope 4. Slower than the others: it has no compiled loop.
 
     Args:
         tau: membrane time constant.
@@ -152,11 +149,8 @@ class SCMRLLIF(LIF):
     ) -> None:
         super().__init__(
             tau=tau,
-            decay_input=True,
             v_threshold=v_threshold,
-            fires_at_threshold=True,
             surrogate_function=surrogate_function or surrogate.Sigmoid(4.0),
-            detach_reset=True,
             implementation=implementation,
             detach_membrane=detach_membrane,
         )
@@ -172,8 +166,7 @@ LEVELS = 16
 class StartsAtRest(nn.Module):
     """A network that begins every call with its neurons at rest, whatever its `forward` does.
 
-    So no membrane leaks from one batch into the next. None keeps the graph of a call either, which
-    is no more used then: modules can be copied after a step.
+    So no membrane leaks from one batch into the next, nor keeps the graph of a call.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -235,16 +228,14 @@ def fires(layer: nn.Module) -> bool:
     if of_torch or isinstance(layer, SurrogateFunctionBase) or not all(surrogates):
         return False
     spikes = response(layer)
-    if spikes is None:
-        return any(surrogates)
-    return 1 < len(torch.unique(spikes)) <= LEVELS
+    return any(surrogates) if spikes is None else 1 < len(torch.unique(spikes)) <= LEVELS
 
 
 @torch.no_grad()
 def response(layer: nn.Module) -> Tensor | None:
     """What a layer makes of currents `[T, N, D]` of all sizes, N = 1; None if it takes none.
 
-    A copy of the layer is asked, at rest and in evaluation mode. T is the layer's own if any.
+    A copy of the layer is asked, in evaluation mode. T is the layer's own if any.
     """
     currents = torch.cat([-PROBE.flip(0), PROBE]).expand(getattr(layer, "T", 4), 1, -1)  # [T, 1, D]
     if getattr(layer, "step_mode", "m") == "s":

@@ -68,7 +68,10 @@ def test_learning_rates_follow_the_accuracies_of_the_task_alone(fit_tasks: Fit) 
 def test_the_window_of_a_loss_modulation_ends_in_each_task(fit_tasks: Fit) -> None:
     callback = LossAdjustment(end_epoch=0, after_end="drop_unimodal")
     heads = EachStep(
-        lambda module: sum(float(p.grad.abs().sum()) for p in module.fusion.heads.parameters())
+        lambda module: sum(
+            0.0 if p.grad is None else float(p.grad.abs().sum())
+            for p in module.fusion.heads.parameters()
+        )
     )
     fit_tasks(callback, heads, **JOINT)
     trained = [min(values) > 0 for values in heads.by_epoch.values()]

@@ -113,7 +113,8 @@ def test_a_run_without_accuracies_shows_its_error_unless_another_metric_is_asked
 ) -> None:
     assert run_sweep("--grid", "model.mood=sentimental,fine") == 0
     assert "  mood=sentimental  test/mae/fused 0.2500" in capfd.readouterr().out
-    assert run_sweep("--grid", "model.mood=glad,fine", "--metric", "test/x", "--name", "b") == 0
+    with pytest.raises(UserError, match="--metric test/x: no run has it\nthey have: test/acc"):
+        run_sweep("--grid", "model.mood=glad,fine", "--metric", "test/x", "--name", "b")
     assert "  mood=glad  no test/x" in capfd.readouterr().out
 
 

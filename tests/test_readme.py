@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,14 @@ def test_own_experiment_trains(
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     (tmp_path / "experiments/mine.yaml").write_text(block("yaml", "IEMF"))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments/layers.py").write_text(block("python", "class OneLayer"))
+    assert "class_path: layers.OneLayer" in README
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     limits = [f"--trainer.limit_{stage}_batches=1" for stage in ("train", "val", "test")]
     command = re.search(r"`snnmm (fit --config experiments/mine.yaml[^`]*)`", README)
     assert command is not None
-    flags = [*limits, "--trainer.max_epochs=1", f"--data.root={digits_root}"]
+    own = ["--model.encoders.visual=layers.OneLayer", "--model.encoders.visual.in_features=64"]
+    flags = [*limits, "--trainer.max_epochs=1", f"--data.root={digits_root}", *own]
     assert main([*command[1].split(), *flags]) == 0
 
 

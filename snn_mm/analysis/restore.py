@@ -22,6 +22,7 @@ from snn_mm.commands.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.commands.errors import error_chain, shorten
 from snn_mm.commands.explain import explain
 from snn_mm.errors import UserError
+from snn_mm.run.class_folders import add_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
 
 PARTS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
@@ -138,6 +139,7 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
     Raises:
         UserError: the installed code does not accept the config.
     """
+    add_class_folders([run.config])
     parser = LightningArgumentParser(exit_on_error=False)
     for name, base in PARTS.items():
         parser.add_lightning_class_args(base, name, subclass_mode=True, required=True)

@@ -96,6 +96,19 @@ def find_class(name: str) -> Any:
         return None
 
 
+def import_failure(name: str) -> str | None:
+    """Why the module of a class path can't be imported though it is there; None if it can."""
+    try:
+        import_module(name.rpartition(".")[0])
+    except (ModuleNotFoundError, ValueError):
+        return None
+    except SyntaxError as error:
+        return f"{error.filename}:{error.lineno}: {error.msg}"
+    except Exception as error:  # a module of one's own may fail in any way
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def parameters(kind: Any) -> dict[str, inspect.Parameter]:
     """Parameters of a class, those of its parents included while `**kwargs` passes them on."""
     found: dict[str, inspect.Parameter] = {}

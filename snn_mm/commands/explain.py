@@ -14,6 +14,7 @@ from snn_mm.commands.class_names import (
     ROOTS,
     class_choices,
     find_class,
+    import_failure,
     mapping_keys,
     nearest,
     parameter_bases,
@@ -25,6 +26,8 @@ NOTHING_TO_RUN = """nothing says which model and data to use: {missing}
 give an experiment: snnmm fit --config experiments/quickstart.yaml
 what there is: snnmm list experiments"""
 
+
+CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 ELSEWHERE = 0.75
 """How much a key of another section must look like what was typed, from 0 to 1."""
@@ -86,6 +89,11 @@ def explain(message: str, keys: list[str], configs: list[Path], arguments: list[
         arguments: the command line.
     """
     settings = Settings(read_entries(configs, arguments), keys)
+    for entry in settings.entries:
+        name = entry.value or ""
+        is_class = CLASS_PATH.fullmatch(name) and name in message
+        if is_class and (failure := import_failure(name)):
+            return f"{entry.key}: {name} can't be imported: {failure}\nin {entry.place}"
     for pattern, answer in ANSWERS:
         if found := re.search(pattern, message):
             return answer(found, message, settings)

@@ -30,6 +30,7 @@ from snn_mm.commands.saved_config import dumped, make_storable
 from snn_mm.commands.trainer_options import built, check_amounts, check_callbacks, check_trainer
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
+from snn_mm.run.class_folders import FACT, add_class_folders, used_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run
 from snn_mm.run.metrics_file import MetricsFile
@@ -52,6 +53,7 @@ class TrainCLI(LightningCLI):
 
     def __init__(self, command: Command) -> None:
         self.command = command
+        add_class_folders(command.configs)
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -139,6 +141,7 @@ class TrainCLI(LightningCLI):
         seed = self.settings.seed_everything
         flags = {entry.key: entry.value for entry in read_flags(self.command.arguments)}
         facts = {"seed": seed, "profile": self.settings.run.profile, "flags": flags}
+        facts[FACT] = used_class_folders(self.command.configs)
         self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
         if not any(isinstance(callback, FiringRateMonitor) for callback in given):
             given = [*given, FiringRateMonitor()]

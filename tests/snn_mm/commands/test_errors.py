@@ -3,6 +3,7 @@
 The fixture `fails` checks the exit code, the number of lines and that no stack trace is printed.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,3 +210,25 @@ def test_what_wandb_refuses_is_a_users_mistake() -> None:
     message = user_message(refused("entity 'nobody' not found"), None)
     assert message is not None
     assert message.startswith("W&B: entity 'nobody' not found")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("x = 1\ndef (", "own_layers.py:2: "), ("raise KeyError('tau')", "KeyError: 'tau'")],
+)
+def test_a_module_of_ones_own_that_fails_says_why(
+    text: str,
+    reason: str,
+    toy_config: Path,
+    tmp_path: Path,
+    fails: Fails,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (tmp_path / "own_layers.py").write_text(text)
+    config = tmp_path / "mine.yaml"
+    config.write_text(toy_config.read_text().replace("toy_experiment.ToyE", "own_layers.E"))
+    message = fails("fit", "--config", str(config))
+    assert "model.encoders.audio: own_layers.Encoder can't be imported: " in message
+    assert reason in message
+    assert f"{config}:5" in message

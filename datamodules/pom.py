@@ -158,7 +158,7 @@ def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float64]:
     import h5py  # here, because it is needed for no other data set
 
     try:
-        with h5py.File(path) as file:
+        with h5py.File(path, "r", locking=False) as file:
             array = np.asarray(file["d1"][...], dtype=np.float64)
     except (OSError, KeyError, ValueError) as error:
         reason = f"can't be read: {error}" if path.is_file() else "is missing"

@@ -90,7 +90,7 @@ class H5Features:
         import h5py  # here, because most data sets do without it
 
         try:
-            return h5py.File(self.path, "r")
+            return h5py.File(self.path, "r", locking=False)
         except OSError as error:
             raise UserError(f"{self.path} can't be read as HDF5 ({error}).") from error
 

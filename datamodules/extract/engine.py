@@ -19,7 +19,7 @@ from datamodules.prepare.failures import FailureList
 from datamodules.prepare.store import UNREADABLE
 from datamodules.prepare.workers import Workers
 from snn_mm.errors import UserError
-from snn_mm.run.lock import lock_file
+from snn_mm.run.lock import holder, lock_file
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def held(directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         lock = lock_file(directory / ".lock")
         if lock is None:
-            raise UserError(f"{directory} is in use by another process; wait for its end")
+            who = holder(directory / ".lock")
+            raise UserError(f"{directory} is in use by another process; wait for its end{who}")
         with lock:
             yield
     except OSError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from snn_mm.run.lock import wait_for_file
 
 
 @contextmanager
@@ -29,6 +30,5 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
 def locked(directory: Path) -> Iterator[None]:
     """Wait until no other process makes `directory`; the lock dies with its holder."""
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with (directory.parent / f".{directory.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with wait_for_file(directory.parent / f".{directory.name}.lock"):
         yield

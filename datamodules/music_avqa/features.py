@@ -115,7 +115,7 @@ def _opened(path: Path) -> Iterator[Any]:
         # Unlike `np.load` it takes whatever is no array for damaged, never for a pickle.
         yield np.lib.format.open_memmap(path, mode="r")
         return
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r", locking=False) as file:
         if KEY not in file:
             found = ", ".join(file) or "none"
             raise UserError(f"{path} has no data set '{KEY}'; it has {found}\naccepted: {KEY}")

@@ -20,7 +20,7 @@ from datamodules.prepare.store import STORE, UNREADABLE, ClipStore
 from datamodules.prepare.workers import Workers
 from datamodules.prepare.writer import StoreWriter
 from snn_mm.errors import UserError
-from snn_mm.run.lock import lock_file
+from snn_mm.run.lock import holder, lock_file
 
 PARTS = ("train", "val", "test", "")
 """What lists may say of a clip; the last where none says anything."""
@@ -122,7 +122,8 @@ def _held(directory: Path) -> Iterator[None]:
     """Keep other processes from preparing the same store."""
     lock = lock_file(directory / ".lock")
     if lock is None:
-        raise UserError(f"{directory} is being prepared by another process; wait for its end")
+        who = holder(directory / ".lock")
+        raise UserError(f"{directory} is being prepared by another process; wait for its end{who}")
     with lock:
         yield
 

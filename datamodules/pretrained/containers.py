@@ -43,7 +43,7 @@ class H5Container:
     def names(self, path: Path) -> set[str]:
         """Return the videos that a file holds."""
         try:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 return set(file)
         except OSError as error:
             raise UserError(f"{path} can't be read: {error}") from error
@@ -53,7 +53,7 @@ class H5Container:
         with replacing(path) as temporary:
             if path.exists():
                 shutil.copyfile(path, temporary)
-            with h5py.File(temporary, "a") as file:
+            with h5py.File(temporary, "a", locking=False) as file:
                 for part in parts:
                     if part.stem not in file:
                         file[part.stem] = np.load(part, mmap_mode="r", allow_pickle=False)
@@ -62,8 +62,8 @@ class H5Container:
         """Copy the other videos: what is deleted in a file of this kind keeps its space."""
         with (
             replacing(path) as temporary,
-            h5py.File(path, "r") as old,
-            h5py.File(temporary, "w") as new,
+            h5py.File(path, "r", locking=False) as old,
+            h5py.File(temporary, "w", locking=False) as new,
         ):
             for name in old.keys() - names:
                 old.copy(name, new)

@@ -1,13 +1,30 @@
-"""Keeps two processes out of one directory."""
+"""Keeps two processes out of one directory, on file systems without locks too."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
+import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import BinaryIO
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
+from snn_mm.run.lock_mark import Mark
+
+KernelLock = Callable[[int, int], None]
+"""`fcntl.lockf`, which belongs to a process, or `fcntl.flock`, which children inherit."""
+
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What a file system says that has none: Lustre without `flock`, NFS with `nolock`."""
+
+WAIT_SECONDS = 0.1
+
+_told: set[int] = set()
 
 
 class RunLock:
@@ -22,7 +39,7 @@ class RunLock:
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
-        self._file: IO[str] | None = None
+        self._held: HeldFile | None = None
 
     def acquire(self) -> None:
         """Take the directory.
@@ -30,10 +47,10 @@ class RunLock:
         Raises:
             UserError: another process holds it.
         """
-        file = lock_file(self.run.path / ".lock")
-        if file is None:
-            raise UserError(f"run {self.run.path} is in use by another process")
-        self._file = file
+        path = self.run.path / ".lock"
+        self._held = lock_file(path)
+        if self._held is None:
+            raise UserError(f"run {self.run.path} is in use by another process{holder(path)}")
 
     def is_free(self) -> bool:
         """Whether nobody holds the directory; not to be asked by who does."""
@@ -46,17 +63,90 @@ class RunLock:
 
     def release(self) -> None:
         """Give the directory back; nothing if it was never taken."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
 
-def lock_file(path: Path) -> IO[str] | None:
-    """Take a file, creating it; closing it gives it back. None if another process holds it."""
-    file = path.open("w")
+class HeldFile:
+    """A file that this process holds; closing it gives it back.
+
+    Args:
+        file: open for appending; the kernel's lock is on it.
+        mark: what holds it on a file system without locks.
+    """
+
+    def __init__(self, file: BinaryIO, mark: Mark | None) -> None:
+        self.file, self.mark = file, mark
+
+    def hand_on(self, pid: int) -> None:
+        """Have it belong to a child that inherited the file, until the child ends."""
+        if self.mark is not None:
+            self.mark.name_owner(pid)
+
+    def close(self) -> None:
+        """Give it back."""
+        self.file.close()
+        if self.mark is not None:
+            self.mark.remove()
+
+    def __enter__(self) -> HeldFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def lock_file(path: Path, lock: KernelLock | None = None) -> HeldFile | None:
+    """Take a file, creating it. None if another process holds it.
+
+    Args:
+        path: the file; what it holds stays.
+        lock: the kernel's lock, `fcntl.lockf` if left out.
+    """
+    file = path.open("ab")
+    mark = Mark(path)
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        (lock or fcntl.lockf)(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            tell_once(path, error)
+            if mark.take():
+                return HeldFile(file, mark)
+        file.close()
+        if error.errno in (*WITHOUT_LOCKS, errno.EACCES, errno.EAGAIN):
+            return None
+        raise
+    if mark.is_alive():  # of a machine to which the same directory has no locks
         file.close()
         return None
-    return file
+    return HeldFile(file, None)
+
+
+def wait_for_file(path: Path) -> HeldFile:
+    """Take a file as soon as no other process or thread holds it."""
+    while (held := lock_file(path, fcntl.flock)) is None:
+        time.sleep(WAIT_SECONDS)
+    return held
+
+
+def holder(path: Path) -> str:
+    """Who holds a file on a file system without locks, as the rest of a sentence."""
+    return Mark(path).describe()
+
+
+def tell_once(path: Path, error: OSError) -> None:
+    """Say that a file system has no locks, once for each."""
+    device = path.stat().st_dev
+    if device not in _told:
+        _told.add(device)
+        warnings.warn(
+            f"{path.parent}: this file system has no locks ({os.strerror(error.errno or 0)}); "
+            f"files {path.name}.held with host and process take their place",
+            stacklevel=3,
+        )

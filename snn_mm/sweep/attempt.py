@@ -7,10 +7,9 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO
 
 from snn_mm.run.directory import RunDirectory
+from snn_mm.run.lock import HeldFile, lock_file
 from snn_mm.sweep.cells import Cell
 from snn_mm.sweep.launch import Child, Launch
 
@@ -35,13 +34,16 @@ class Attempt:
         self.cell = cell
         self.begin = time.monotonic()
         self.process: Child | None = None
-        log = lock_log(cell.run)
-        if log is None:
+        held = self._held = lock_log(cell.run)
+        if held is None:
             return
-        with log:
+        with held.file as log:
             self.offset = log.seek(0, os.SEEK_END)
             if not cell.is_over:
                 self.process = launch(cell.command, log, environment)
+                held.hand_on(self.process.pid)
+        if self.process is None:
+            held.close()
 
     @property
     def is_own(self) -> bool:
@@ -55,7 +57,13 @@ class Attempt:
 
     def is_running(self) -> bool:
         """Whether the process lives."""
-        return self.process.poll() is None if self.process else is_busy(self.cell.run)
+        if self.process is None:
+            return is_busy(self.cell.run)
+        if self.process.poll() is None:
+            return True
+        if self._held is not None:
+            self._held.close()
+        return False
 
     @property
     def code(self) -> int:
@@ -85,29 +93,18 @@ class Attempt:
         return f"exit code {self.code}: {lines[-1].strip()}"
 
 
-def lock_log(run: RunDirectory) -> IO[bytes] | None:
+def lock_log(run: RunDirectory) -> HeldFile | None:
     """Open and lock the output file of a run; None if a process still writes to it."""
     run.path.mkdir(parents=True, exist_ok=True)
-    return _locked(run.path / LOG)
+    # `flock` belongs to the open file, which a child inherits; `lockf` would belong to us alone.
+    return lock_file(run.path / LOG, fcntl.flock)
 
 
 def is_busy(run: RunDirectory) -> bool:
     """Whether a process that a sweep started still trains this run."""
-    path = run.path / LOG
-    if not path.is_file():
+    if not (run.path / LOG).is_file():
         return False
-    file = _locked(path)
-    if file is not None:
-        file.close()
-    return file is None
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    # `flock` belongs to the open file, which a child inherits; `lockf` would belong to us alone.
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+    held = lock_log(run)
+    if held is not None:
+        held.close()
+    return held is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -198,9 +199,20 @@ class SplitDataModule(LightningDataModule, ABC):
             batch_size=options.batch_size,
             sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only
             num_workers=options.num_workers,
+            worker_init_fn=leave_inherited_objects,
             collate_fn=self.collate,
             pin_memory=options.pin_memory,
             drop_last=drop_last,
             persistent_workers=options.persistent_workers,
             prefetch_factor=options.prefetch_factor,
         )
+
+
+def leave_inherited_objects(worker_id: int) -> None:
+    """Let a worker collect no garbage of the process that it was forked from.
+
+    A loader that has ended, or that an error has stopped, may lie there: collected in a worker, it
+    would try to shut down workers that are not its own and print tracebacks of `multiprocessing`.
+    Pages that stay untouched also stay shared.
+    """
+    gc.freeze()

@@ -24,6 +24,7 @@ from datamodules.incremental.selection import Batches, Selection
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.pairing import Rows
 from datamodules.split import SampleSource, Source
+from datamodules.split_module import leave_inherited_objects
 
 Protocol = Literal["incremental", "joint"]
 
@@ -222,6 +223,7 @@ class IncrementalDataModule(MultimodalDataModule):
             batch_size=None,
             sampler=sampler,
             num_workers=options.num_workers,
+            worker_init_fn=leave_inherited_objects,
             collate_fn=self.collate,
             pin_memory=options.pin_memory,
             persistent_workers=options.persistent_workers,

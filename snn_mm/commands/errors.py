@@ -25,6 +25,8 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
             return shorten(explain(str(cause), cause.keys, command.configs, command.arguments))
         if isinstance(cause, MisconfigurationException):
             return shorten(str(cause))
+        if isinstance(cause, RuntimeError) and (message := lost_process(str(cause))):
+            return message
         if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
             return shorten(f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server")
     return None
@@ -43,6 +45,19 @@ def bare_message(message: str) -> str:
     if "Original Traceback" not in message:
         return message
     return message.rsplit("UserError: ", 1)[-1].strip()
+
+
+def lost_process(message: str) -> str | None:
+    """What torch says of a process that is gone, for a user; None if it says something else."""
+    if message.startswith("DataLoader worker (pid"):
+        return (
+            f"{message.splitlines()[0].rstrip('. ')}\n"
+            "the system ended it, most often for want of (shared) memory:\n"
+            "--data.loader.num_workers with fewer, or 0, which prepares batches in the main process"
+        )
+    if "Connection closed by peer" in message:
+        return "another rank has ended; what it says is the reason"
+    return None
 
 
 def shorten(message: str) -> str:

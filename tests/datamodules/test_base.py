@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +129,32 @@ def test_two_workers_give_the_batches_of_none(toy: ToyFactory) -> None:
     for ours, theirs in zip(workers.train_dataloader(), toy().train_dataloader(), strict=True):
         assert ours["id"] == theirs["id"]
         assert torch.equal(ours["inputs"]["visual"], theirs["inputs"]["visual"])
+
+
+def test_workers_collect_no_loader_that_they_inherit(
+    toy: ToyFactory, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loader that an error stopped lies in a cycle with its traceback until it is collected."""
+    dm = toy(num_workers=1)
+    plain = dm.collate
+
+    def collate(samples: Any) -> Any:
+        gc.collect()
+        return plain(samples)
+
+    monkeypatch.setattr(dm, "collate", collate)
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)  # pytest has its own
+    gc.collect()
+    gc.disable()
+    try:
+        stopped: list[Any] = [iter(dm.val_dataloader())]
+        stopped.append(stopped)
+        del stopped
+        assert len(list(dm.test_dataloader())) == 3
+    finally:
+        gc.enable()
+        gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 def test_drop_last_leaves_out_the_short_training_batch_only(toy: ToyFactory) -> None:

@@ -194,6 +194,24 @@ def test_a_worker_traceback_is_left_out() -> None:
     assert bare_message(wrapped) == "clip 'a.wav' is corrupt\nno frames in it"
 
 
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that",
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that\n",
+        ),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "DataLoader worker (pid(s) 7, 8)"),
+        ("[pair.cc:561] Connection closed by peer [127.0.0.1]:4022. GLHF!", "another rank has"),
+    ],
+)
+def test_a_process_that_is_gone_is_no_traceback(raised: str, expected: str) -> None:
+    message = user_message(RuntimeError(raised), None)
+    assert message is not None
+    assert message.startswith(expected)
+    assert user_message(RuntimeError("shapes do not match"), None) is None
+
+
 def test_lightnings_own_complaints_are_user_errors_and_bugs_are_not() -> None:
     assert user_message(MisconfigurationException("no such device"), None) == "no such device"
     assert user_message(ZeroDivisionError(), None) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
@@ -21,3 +22,14 @@ def check_choice(key: str, value: str, accepted: Sequence[str]) -> None:
     """
     if value not in accepted:
         raise UserError(f"{key} is {value!r}; accepted: {', '.join(accepted)}")
+
+
+def check_range(key: str, value: float, low: float, high: float = math.inf) -> None:
+    """Refuse a number outside of a range, its ends included, and what is no number.
+
+    Raises:
+        UserError: names the key and what is accepted.
+    """
+    if not low <= value <= high:
+        accepted = f"{low:.10g} or more" if high == math.inf else f"{low:.10g} to {high:.10g}"
+        raise UserError(f"{key} is {value}; accepted: {accepted}")

@@ -37,6 +37,11 @@ class BestCheckpoint(ModelCheckpoint):
         names = getattr(pl_module, "metric_names", None)
         if callable(names):
             check_monitor("checkpoint.monitor", str(self.monitor), names())
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                monitor = getattr(callback, "monitor", None)
+                if isinstance(monitor, str) and is_misspelt(monitor, names()):
+                    key = f"trainer.callbacks ({type(callback).__name__}): monitor"
+                    check_monitor(key, monitor, names())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score, also when the run directory was moved."""
@@ -55,6 +60,11 @@ class BestCheckpoint(ModelCheckpoint):
                 "dirpath": self.dirpath,
             }
         )
+
+
+def is_misspelt(monitor: str, names: list[str]) -> bool:
+    """Whether a monitor is nearly one of the names; others may be logged by a callback."""
+    return monitor not in names and bool(difflib.get_close_matches(monitor, names, cutoff=0.85))
 
 
 def check_monitor(key: str, monitor: str, names: list[str]) -> None:

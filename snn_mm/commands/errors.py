@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from snn_mm.commands.explain import explain
 from snn_mm.commands.options import Command
 from snn_mm.commands.parser import ParserError
+from snn_mm.commands.values import missing_path, refused_value
 from snn_mm.errors import UserError
 
 MAX_LINES = 5
@@ -29,7 +30,11 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
             return message
         if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
             return shorten(f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server")
-    return None
+    if command is None:
+        return None
+    if isinstance(error, OSError) and error.filename is not None:
+        return shorten(missing_path(error, command))
+    return refused_value(chain[-1], command)
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:

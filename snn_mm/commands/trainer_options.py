@@ -20,7 +20,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from snn_mm.errors import UserError, check_choice
+from snn_mm.errors import UserError, check_choice, check_range
 
 GPUS = ("cuda", "mps")
 AMOUNTS = {
@@ -30,6 +30,14 @@ AMOUNTS = {
     "predict": ("limit_predict_batches",),
 }
 """What leaves a command nothing to do if it is 0."""
+LOWEST = {
+    "num_nodes": 1,
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "gradient_clip_val": 0,
+    "log_every_n_steps": 0,
+}
+"""What Lightning takes without a look, and divides by."""
 CHOSEN_BY_LIGHTNING = ("auto", "gpu")
 REFUSED: dict[type[Callback], str] = {
     LearningRateFinder: "it would train with another learning rate than config.yaml records\n"
@@ -42,7 +50,7 @@ REFUSED: dict[type[Callback], str] = {
 
 
 def check_trainer(options: Namespace) -> None:
-    """Refuse a strategy, an accelerator, devices or nodes that there are not.
+    """Refuse a strategy, an accelerator, devices or amounts that there are not.
 
     Args:
         options: what the config has below `trainer`; instances of Lightning's classes are as good
@@ -57,8 +65,9 @@ def check_trainer(options: Namespace) -> None:
     if isinstance(options.accelerator, str):
         check_choice("trainer.accelerator", options.accelerator, accelerators())
         check_devices(options.accelerator, options.devices)
-    if options.num_nodes < 1:
-        raise UserError(f"trainer.num_nodes is {options.num_nodes}; accepted: 1 or more")
+    for key, low in LOWEST.items():
+        if options[key] is not None:
+            check_range(f"trainer.{key}", options[key], low)
 
 
 def check_amounts(stage: str, options: Namespace, tests: bool) -> None:

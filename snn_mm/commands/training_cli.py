@@ -29,6 +29,7 @@ from snn_mm.commands.parser import Parser
 from snn_mm.commands.saved_config import dumped, make_storable
 from snn_mm.commands.trainer_options import built, check_amounts, check_callbacks, check_trainer
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
+from snn_mm.errors import check_range
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.class_folders import FACT, add_class_folders, used_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
@@ -88,6 +89,13 @@ class TrainCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Only build; `snn_mm.commands.stages` runs."""
+
+    def _set_seed(self) -> None:
+        """Seed everything with a number that NumPy takes."""
+        seed = self.settings.seed_everything
+        if not isinstance(seed, bool):
+            check_range("seed_everything", seed, 0, 2**32 - 1)
+        super()._set_seed()
 
     def before_instantiate_classes(self) -> None:
         """Settle the run directory, before any logger or callback is made."""

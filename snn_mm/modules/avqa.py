@@ -29,7 +29,7 @@ from snn_mm.avqa.inputs import (
 from snn_mm.avqa.question import QuestionEncoder
 from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, StepOutput
 from snn_mm.encoders.base import Encoder
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.losses import joint_cross_entropy
 from snn_mm.metrics.avqa import ACCURACIES, OVERALL, AnswerAccuracy
@@ -91,9 +91,9 @@ class AVQAModule(MultimodalModule):
         modalities: list[str] | None = None,
     ) -> None:
         check_encoders(encoders)
-        for key, weight in (("joint_weight", joint_weight), ("match_weight", match_weight)):
-            if weight < 0:
-                raise UserError(f"model.{key} must not be negative, got {weight}")
+        check_range("model.joint_weight", joint_weight, 0)
+        check_range("model.match_weight", match_weight, 0)
+        check_range("model.label_smoothing", label_smoothing, 0, 1)
         super().__init__(
             encoders,
             fusion,

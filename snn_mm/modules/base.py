@@ -24,9 +24,9 @@ from snn_mm.contracts import (
     StepOutput,
 )
 from snn_mm.encoders.base import Encoder
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
-from snn_mm.modules.data_check import check_against_data
+from snn_mm.modules.data_check import check_against_data, choose_modalities
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 from snn_mm.spiking_fusion.base import frozen_statistics
@@ -75,10 +75,11 @@ class MultimodalModule(TaskModule):
         super().__init__(
             optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
         )
+        check_range("model.num_classes", num_classes, 2)
         self.num_classes = num_classes
         self.step: StepOutput | None = None
         self.loss_modulations: list[ModulatesLoss] = []
-        names = self.choose_modalities(modalities, encoders, "model.encoders")
+        names = choose_modalities(modalities, encoders, "model.encoders", self.parameter_groups)
         self.configure_models({name: encoders[name] for name in names}, fusion)
         self.configure_metrics()
         self.check_parameter_groups()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from snn_mm.errors import UserError
 
@@ -59,3 +60,32 @@ def check_sequences(
             f"model.labels is 'own', but {name} has no labels of {', '.join(missing)}\n"
             "accepted: labels: multimodal, which trains every head on the label of the clip"
         )
+
+
+def choose_modalities(
+    wanted: Collection[str] | None,
+    offered: Collection[str],
+    place: str,
+    groups: dict[str, dict[str, Any]],
+) -> list[str]:
+    """Modalities to use, in the order in which they are wanted; all that are offered if None.
+
+    Args:
+        wanted: what `model.modalities` says.
+        offered: what there is.
+        place: the keys that say what there is.
+        groups: optimizer options by role; those of what is left out are dropped.
+
+    Raises:
+        UserError: one of them is not there, or none is wanted.
+    """
+    names = list(dict.fromkeys(offered if wanted is None else wanted))
+    unknown = [name for name in names if name not in offered]
+    if wanted is not None and (unknown or not names):
+        raise UserError(
+            f"model.modalities: {', '.join(unknown) or 'none'}; accepted are those of "
+            f"{place}: {', '.join(offered)}"
+        )
+    for name in set(offered) - set(names):
+        groups.pop(name, None)
+    return names

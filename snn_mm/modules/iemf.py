@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snn_mm.contracts import FUSED, FusionOutput, LossTerms
 from snn_mm.encoders.base import Encoder
-from snn_mm.errors import UserError
+from snn_mm.errors import check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.losses import joint_cross_entropy
 from snn_mm.modules.base import MultimodalModule
@@ -65,8 +65,8 @@ class IEMFModule(MultimodalModule):
             parameter_groups,
             modalities,
         )
-        if joint_weight < 0:
-            raise UserError(f"model.joint_weight must not be negative, got {joint_weight}")
+        check_range("model.joint_weight", joint_weight, 0)
+        check_range("model.label_smoothing", label_smoothing, 0, 1)
         self.joint_weight = joint_weight
         self.label_smoothing = label_smoothing
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+import torch
 from lightning import Trainer
 from torch import nn
 from torch.optim import SGD, Optimizer
@@ -53,6 +55,49 @@ def check_groups(options: GroupOptions, roles: Iterable[str]) -> None:
             f"model.parameter_groups: unknown group {', '.join(unknown)}; "
             f"accepted: {', '.join(accepted)}"
         )
+
+
+def check_options(optimizer: Optimizer, options: GroupOptions) -> None:
+    """Refuse options of a group that the optimizer does not have, or not with this value.
+
+    torch looks at the optimizer's own options alone.
+
+    Raises:
+        UserError: names the group and what is accepted.
+    """
+    for role, given in options.items():
+        place = f"model.parameter_groups.{role}"
+        if unknown := [name for name in given if name not in optimizer.defaults]:
+            accepted = ", ".join(optimizer.defaults)
+            raise UserError(f"{place}: unknown option {', '.join(unknown)}\naccepted: {accepted}")
+        known = inspect.signature(type(optimizer)).parameters
+        options_of_group = {**optimizer.defaults, **given}
+        accepted_here = {key: options_of_group[key] for key in options_of_group if key in known}
+        try:
+            type(optimizer)([nn.Parameter(torch.zeros(1))], **accepted_here)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{place}: {error}") from error
+
+
+def try_schedule(optimizer: OptimizerFactory, schedule: SchedulerFactory) -> None:
+    """Refuse a schedule that fails at its first step, or leads below a learning rate of 0.
+
+    Raises:
+        UserError: what is wrong with it.
+    """
+    trial = optimizer([nn.Parameter(torch.zeros(1))])
+    scheduler = schedule(trial)
+    name = f"model.lr_scheduler ({type(scheduler).__name__})"
+    if isinstance(scheduler, ReduceLROnPlateau):
+        return  # its steps need a metric, and only ever shrink what is checked already
+    trial.step()
+    try:
+        scheduler.step()
+    except (ArithmeticError, TypeError) as error:
+        raise UserError(f"{name}: one of its values can't be counted with: {error}") from error
+    rates = [group["lr"] for group in trial.param_groups]
+    if not all(rate >= 0 for rate in rates):
+        raise UserError(f"{name}: its first step leads to a learning rate of {rates[0]:g}")
 
 
 def check_interval(scheduler: LRScheduler | ReduceLROnPlateau, interval: Interval) -> None:

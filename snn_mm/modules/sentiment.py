@@ -14,7 +14,7 @@ from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_absolute_errors
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
-from snn_mm.modules.data_check import check_sequences
+from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 from snn_mm.sentiment.network import NetworkFactory
@@ -76,7 +76,8 @@ class SentimentModule(TaskModule):
         check_choice("model.protocol", protocol, get_args(Protocol))
         known = [name for name in feature_dims if name in max_lengths]
         wanted = feature_dims if modalities is None else modalities
-        names = self.choose_modalities(wanted, known, "model.feature_dims and model.max_lengths")
+        place = "model.feature_dims and model.max_lengths"
+        names = choose_modalities(wanted, known, place, self.parameter_groups)
         self.labels, self.protocol = labels, protocol
         self.network = network(
             {name: feature_dims[name] for name in names},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 import torch
@@ -25,8 +25,10 @@ from snn_mm.modules.optimizers import (
     check_groups,
     check_interval,
     check_length,
+    check_options,
     group_parameters,
     paper_sgd,
+    try_schedule,
 )
 
 Stage = Literal["train", "val", "test"]
@@ -116,32 +118,6 @@ class TaskModule(LightningModule, ABC):
         if isinstance(strategy, DDPStrategy) and self.skips_parameters():
             strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
-    def choose_modalities(
-        self, wanted: Collection[str] | None, offered: Collection[str], place: str
-    ) -> list[str]:
-        """Modalities to use, in the order in which they are wanted; all that are offered if None.
-
-        Parameter groups of those that are left out are dropped.
-
-        Args:
-            wanted: what `model.modalities` says.
-            offered: what there is.
-            place: the keys that say what there is.
-
-        Raises:
-            UserError: one of them is not there, or none is wanted.
-        """
-        names = list(dict.fromkeys(offered if wanted is None else wanted))
-        unknown = [name for name in names if name not in offered]
-        if wanted is not None and (unknown or not names):
-            raise UserError(
-                f"model.modalities: {', '.join(unknown) or 'none'}; accepted are those of "
-                f"{place}: {', '.join(offered)}"
-            )
-        for name in set(offered) - set(names):
-            self.parameter_groups.pop(name, None)
-        return names
-
     def check_parameter_groups(self) -> None:
         """Refuse optimizer options of a role that the module does not have."""
         check_groups(self.parameter_groups, (*self.modalities, "fusion"))
@@ -196,8 +172,10 @@ class TaskModule(LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all parameters or over groups, and its schedule."""
         optimizer = self.optimizer_factory(self._optimizer_input())
+        check_options(optimizer, self.parameter_groups)
         if self.scheduler_factory is None:
             return optimizer
+        try_schedule(self.optimizer_factory, self.scheduler_factory)
         scheduler = self.scheduler_factory(optimizer)
         check_interval(scheduler, self.scheduler_interval)
         watches = isinstance(scheduler, ReduceLROnPlateau)

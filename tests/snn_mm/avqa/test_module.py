@@ -137,7 +137,7 @@ def test_shared_logits_ask_the_question_of_the_step_again() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match=r"data\.negatives: true"):
         module().shared_step(questions(2), "train")
-    with pytest.raises(UserError, match="match_weight must not be negative"):
+    with pytest.raises(UserError, match=r"match_weight is -\d.*; accepted: 0 or more"):
         module(match_weight=-1.0)
     with pytest.raises(UserError, match="Concat knows no question"):
         AVQAModule(dict(module().encoders.items()), Concat, ANSWERS, 11)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint, check_monitor
+from snn_mm.callbacks.best_checkpoint import BestCheckpoint, check_monitor, is_misspelt
 from snn_mm.errors import UserError
 
 
@@ -25,3 +25,11 @@ def test_a_metric_that_is_never_logged_is_refused_with_the_nearest() -> None:
 
 def test_a_metric_that_is_logged_passes() -> None:
     check_monitor("checkpoint.monitor", "val/loss", ["val/loss"])
+
+
+def test_a_monitor_that_a_callback_may_log_is_not_misspelt() -> None:
+    names = ["val/loss", "val/accuracy/fused"]
+    assert is_misspelt("val/los", names)
+    assert is_misspelt("val/acuracy/fused", names)
+    assert not is_misspelt("val/loss", names)
+    assert not is_misspelt("val/firing_rate/audio", names)

@@ -12,7 +12,16 @@ from lightning.pytorch.strategies import DDPStrategy
 from snn_mm.commands.trainer_options import accelerators, built, check_trainer
 from snn_mm.errors import UserError
 
-USABLE = {"strategy": "auto", "accelerator": "auto", "devices": "auto", "num_nodes": 1}
+USABLE = {
+    "strategy": "auto",
+    "accelerator": "auto",
+    "devices": "auto",
+    "num_nodes": 1,
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": None,
+    "gradient_clip_val": 0.0,
+    "log_every_n_steps": 0,
+}
 
 
 def check(**options: Any) -> None:
@@ -46,6 +55,9 @@ def _two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"devices": "many"}, r"^trainer.devices is many, .*cpu\naccepted: auto"),
         ({"devices": [0, 1]}, r"^trainer.devices is \[0, 1\], .*cpu\naccepted: auto"),
         ({"num_nodes": 0}, r"^trainer.num_nodes is 0; accepted: 1 or more"),
+        ({"accumulate_grad_batches": 0}, r"accumulate_grad_batches is 0; accepted: 1 or more"),
+        ({"check_val_every_n_epoch": 0}, r"check_val_every_n_epoch is 0; accepted: 1 or more"),
+        ({"gradient_clip_val": -0.5}, r"gradient_clip_val is -0.5; accepted: 0 or more"),
     ],
 )
 def test_what_there_is_not_is_refused(options: dict[str, Any], message: str) -> None:

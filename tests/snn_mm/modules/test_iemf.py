@@ -90,5 +90,5 @@ def test_no_optimizer_moves_heads_whose_joint_weight_has_become_zero(
 
 
 def test_negative_joint_weight_is_refused(make_module: MakeModule) -> None:
-    with pytest.raises(UserError, match="joint_weight must not be negative"):
+    with pytest.raises(UserError, match=r"joint_weight is -\d.*; accepted: 0 or more"):
         make_module(joint_weight=-1.0)

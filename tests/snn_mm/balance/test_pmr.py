@@ -48,6 +48,13 @@ def test_class_that_did_not_occur_keeps_its_prototype() -> None:
     assert updated_prototypes(sums, counts, torch.tensor([[5.0], [7.0]])).tolist() == [[5.0], [7.0]]
 
 
+def test_class_of_a_single_sample_has_that_sample_as_its_mean() -> None:
+    sums, counts = torch.tensor([[10.0], [6.0]]), torch.tensor([2.0, 1.0])
+    assert updated_prototypes(sums, counts, None).tolist() == [[5.0], [6.0]]
+    mixed = updated_prototypes(sums, counts, torch.tensor([[0.0], [1.0]]), momentum=0.5)
+    assert mixed.tolist() == [[2.5], [3.5]]
+
+
 @pytest.mark.parametrize(
     ("rho", "beta", "gamma"),
     [(1.0, 0, 0), (0.8, 0.25, 0), (1.25, 0, 0.25), (0.1, 1, 0), (0.0, 1, 0), (9.0, 0, 1)],

@@ -44,7 +44,7 @@ def test_first_step_compares_with_balance(
 def test_benchmark_form_scores_what_the_fusion_says_without_the_other(
     fit: Any, make_module: Any, make_batch: MakeBatch, fusion: type[Fusion]
 ) -> None:
-    batch, callback = make_batch(8), AGM(form="benchmark")
+    batch, callback = make_batch(8), AGM(alpha=0.7, form="benchmark")
     fit([batch], callback, module={"fusion": fusion})
     torch.manual_seed(0)
     module = make_module(fusion)
@@ -54,6 +54,9 @@ def test_benchmark_form_scores_what_the_fusion_says_without_the_other(
         total, rest = (module.fusion.fuse(x).mean(dim=0) for x in (features, alone))
         expected = float(cross_entropy(0.5 * (total - rest), batch["target"]))
         assert callback.factors[f"score_{name}"] == pytest.approx(expected, rel=1e-12)
+    lead = callback.factors["score_audio"] - callback.factors["score_visual"]
+    expected = math.exp(0.7 * (1 - math.exp(lead)))  # the opposite sign of the released form
+    assert callback.factors["k_audio"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_later_steps_compare_with_the_running_mean(fit: Any, make_batch: MakeBatch) -> None:

@@ -13,8 +13,8 @@ from snn_mm.avqa.activation import activation
 from snn_mm.avqa.temporal import TemporalGrounding
 from snn_mm.contracts import FusionOutput, Scope
 from snn_mm.encoders.base import NeuronFactory
-from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion import Fusion, UnimodalLogits, apply
+from snn_mm.errors import check_choice
+from snn_mm.fusion import Fusion, UnimodalLogits, apply, common_width
 from snn_mm.neurons import is_spiking, reset_neurons
 
 QUESTION = "question"
@@ -153,9 +153,5 @@ def check_options(feature_dims: dict[str, int], form: str) -> None:
         UserError: names what is accepted.
     """
     check_choice("QuestionFusion: form", form, get_args(Form))
-    if len(set(feature_dims.values())) != 1:
-        listed = ", ".join(f"{name}: {dim}" for name, dim in feature_dims.items())
-        raise UserError(
-            f"QuestionFusion: all modalities need features of one width, got {listed}\n"
-            "It is also the width of the question, which each is multiplied with."
-        )
+    hint = "It is also the width of the question, which each is multiplied with"
+    common_width("QuestionFusion", feature_dims, hint)

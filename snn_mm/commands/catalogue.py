@@ -55,9 +55,10 @@ class Entry:
     """One thing a config can name.
 
     Attributes:
-        location: the class path, or the file of an experiment.
+        location: the class path as configs write it, or the file of an experiment.
         text: the docstring before its `Args`, or the comment that leads an experiment.
         parameters: empty for an experiment.
+        home: the class path by the file that defines it; none for an experiment.
     """
 
     group: str
@@ -65,6 +66,7 @@ class Entry:
     location: str
     text: str
     parameters: tuple[Parameter, ...] = ()
+    home: str = ""
 
     @property
     def summary(self) -> str:
@@ -114,7 +116,8 @@ def components() -> list[Entry]:
             parameters = index.parameters(cls)
             if not any(_is_of_a_run(index, cls, parameter) for parameter in parameters):
                 text = prose(cls.docstring)
-                entries.append(Entry(group, cls.name, cls.path, text, parameters))
+                path = index.public_path(cls)
+                entries.append(Entry(group, cls.name, path, text, parameters, cls.path))
     return entries
 
 
@@ -148,7 +151,7 @@ def find(key: str, entries: list[Entry]) -> list[Entry]:
 
 def _keys(entry: Entry) -> set[str]:
     """Return what an entry answers to: its name, its class path or file, with `.yaml` or not."""
-    keys = {entry.name, entry.location}
+    keys = {entry.name, entry.location, entry.home or entry.location}
     if entry.group == EXPERIMENTS:
         keys |= {f"{entry.name}.yaml", f"experiments/{entry.name}.yaml"}
     return {key.casefold() for key in keys}

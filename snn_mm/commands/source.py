@@ -35,7 +35,7 @@ class SourceClass:
 
     @property
     def path(self) -> str:
-        """The class path as a config names it."""
+        """The class path by the file that defines it."""
         return f"{self.module}.{self.name}"
 
     @cached_property
@@ -115,6 +115,16 @@ class SourceIndex:
         for base in self._bases(cls):
             found += [ancestor for ancestor in self.lineage(base) if ancestor not in found]
         return found
+
+    def public_path(self, cls: SourceClass) -> str:
+        """Return the class path as a config that is written names it: by the shortest package."""
+        parts = cls.module.split(".")
+        packages = (".".join(parts[: count + 1]) for count in range(len(parts)))
+        return next(
+            f"{package}.{cls.name}"
+            for package in packages
+            if self.resolve(package, cls.name) is cls
+        )
 
     def ancestor_names(self, cls: SourceClass) -> set[str]:
         """Return the names of all ancestors, those outside these files included."""

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from snn_mm.errors import UserError
-from snn_mm.fusion import Fusion, UnimodalLogits, apply
+from snn_mm.fusion import Fusion, UnimodalLogits, apply, common_width
 
 
 class Added(Fusion):
@@ -23,11 +22,7 @@ class Added(Fusion):
         self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
     ) -> None:
         super().__init__(feature_dims, num_classes, unimodal)
-        widths = set(feature_dims.values())
-        if len(widths) != 1:
-            listed = ", ".join(f"{name}: {dim}" for name, dim in feature_dims.items())
-            raise UserError(f"Added: features must be of one width to be added, not {listed}")
-        self.classifier = nn.Linear(widths.pop(), num_classes)
+        self.classifier = nn.Linear(common_width("Added", feature_dims), num_classes)
 
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused logits `[T, N, K]`."""

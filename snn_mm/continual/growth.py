@@ -27,7 +27,7 @@ def growing_layers(fusion: Fusion) -> list[nn.Linear]:
     if not layers:
         raise UserError(
             f"model.fusion: {type(fusion).__name__} has no linear classifier that could grow\n"
-            "accepted: Added, Concat, Sum, FiLM, Gated and the spiking fusions"
+            "accepted: Added, AVAttention, Concat, Sum, FiLM, Gated and the spiking fusions"
         )
     return layers
 

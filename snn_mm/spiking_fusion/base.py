@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion import Fusion, UnimodalLogits, apply
+from snn_mm.fusion import Fusion, UnimodalLogits, apply, common_width
 from snn_mm.neurons import reset_neurons
 
 Join = Literal["add", "concat"]
@@ -119,12 +119,8 @@ class MixingFusion(SpikingFusion, ABC):
     def _check_join(self, join: str, dims: dict[str, int]) -> None:
         name = type(self).__name__
         check_choice(f"{name}: join", join, get_args(Join))
-        if join == "add" and len(set(dims.values())) > 1:
-            listed = ", ".join(f"{key}: {dim}" for key, dim in dims.items())
-            raise UserError(
-                f"{name}: features of different widths ({listed}) can't be added.\n"
-                "Give the encoders one feature_dim, or set join: concat."
-            )
+        if join == "add":
+            common_width(name, dims, "Give the encoders one feature_dim, or set join: concat")
 
 
 @contextmanager

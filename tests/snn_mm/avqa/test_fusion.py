@@ -39,7 +39,7 @@ def test_shared_logits_silence_the_other_modality_and_keep_the_question() -> Non
 
 
 def test_other_widths_and_forms_are_refused() -> None:
-    with pytest.raises(UserError, match="one width, got audio: 4, visual: 8"):
+    with pytest.raises(UserError, match=r"different widths \(audio: 4, visual: 8\)"):
         QuestionFusion({"audio": 4, "visual": 8}, K)
     with pytest.raises(UserError, match="accepted: iemf, original"):
         QuestionFusion(DIMS, K, form="paper")  # type: ignore[arg-type]

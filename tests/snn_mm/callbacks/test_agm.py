@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.callbacks import AGM
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 MakeBatch = Callable[..., Batch]
@@ -26,7 +26,7 @@ def score(module: IEMFModule, batch: Batch, modality: str) -> float:
     return float(cross_entropy(0.5 * (total - others + own), batch["target"]))
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_first_step_compares_with_balance(
     fit: Any, make_module: Any, make_batch: MakeBatch, fusion: type[Fusion]
 ) -> None:
@@ -40,7 +40,7 @@ def test_first_step_compares_with_balance(
     assert callback.factors["k_audio"] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_benchmark_form_scores_what_the_fusion_says_without_the_other(
     fit: Any, make_module: Any, make_batch: MakeBatch, fusion: type[Fusion]
 ) -> None:

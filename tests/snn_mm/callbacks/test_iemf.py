@@ -12,7 +12,7 @@ from snn_mm.callbacks import IEMF
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.factors import gather_evidence, iemf_coefficient
-from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 MakeModule = Callable[..., IEMFModule]
@@ -27,7 +27,7 @@ def expected_xi(module: IEMFModule, batch: Batch, **options: Any) -> float:
 
 
 @pytest.mark.parametrize("scope", ["classifier", "module"])
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_update_scales_exactly_the_parameters_in_scope(
     fit: Any, updates: Any, make_batch: MakeBatch, fusion: type[Fusion], scope: str
 ) -> None:

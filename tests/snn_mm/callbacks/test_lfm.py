@@ -13,7 +13,7 @@ from snn_mm.callbacks import IEMF, LFM, lfm
 from snn_mm.callbacks.held_out import alpha_derivative
 from snn_mm.contracts import FUSED, Batch, FusionOutput, StepOutput
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 MakeBatch = Callable[..., Batch]
@@ -47,7 +47,7 @@ def released_loss(module: IEMFModule, batch: Batch) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("form", "loss"), [("official", official_loss), ("iemf", released_loss)])
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_update_is_the_gradient_of_the_published_loss_times_iemfs_factor(
     fit: Any,
     updates: Any,

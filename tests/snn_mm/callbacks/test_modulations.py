@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGM, OGMGE, PMR, LossAdjustment, Modulation
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 Make = Callable[..., Modulation]
@@ -193,7 +193,7 @@ GRADIENT = [name for name in MODULATIONS if not name.startswith(("lfm", "pmr"))]
 
 
 @pytest.mark.parametrize("name", GRADIENT)
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_with_iemf_both_factors_reach_their_own_parameters(
     fit: Any, updates: Any, make_batch: MakeBatch, fusion: type[Fusion], name: str
 ) -> None:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from snn_mm.callbacks import OGM, OGMGE
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 MakeBatch = Callable[..., Batch]
@@ -31,6 +31,11 @@ def logits_alone(module: IEMFModule, batch: Batch, modality: str) -> Array:
     audio, visual = (v if k == modality else 0 * v for k, v in features.items())
     if isinstance(module.fusion, Sum):
         return linear(module, f"classifiers.{modality}", features[modality])
+    if isinstance(module.fusion, AVAttention):
+        reduced = linear(module, "reduce", audio + visual)
+        gates = [1 / (1 + np.exp(-linear(module, f"gates.{name}", reduced))) for name in features]
+        joined = np.concatenate([gates[0] * audio, gates[1] * visual], axis=-1)
+        return linear(module, "classifier", joined)
     if isinstance(module.fusion, Concat):
         return linear(module, "classifier", np.concatenate([audio, visual], axis=-1), share=2)
     if isinstance(module.fusion, FiLM):
@@ -46,7 +51,7 @@ def score(logits: Array, target: Array) -> float:
     return float((p / p.sum(axis=1, keepdims=True))[np.arange(len(p)), target].mean())
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_coefficients_are_those_of_the_fused_classifier_whatever_heads_there_are(
     fit: Any, make_module: Any, make_batch: MakeBatch, fusion: type[Fusion]
 ) -> None:

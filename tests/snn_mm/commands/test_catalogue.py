@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from jsonargparse._util import get_import_path
 from lightning import Callback, LightningDataModule, LightningModule
 from torch import nn
 
@@ -87,6 +88,7 @@ def test_what_is_listed_is_what_fit_finds_by_its_name_and_path(entry: Entry) -> 
     module, name = entry.location.rsplit(".", 1)
     cls = getattr(import_module(module), name)
     assert issubclass(cls, ROOTS[entry.group])
+    assert entry.location == get_import_path(cls)  # what a run's config.yaml calls it
     kin = [kind for kind in subclasses([ROOTS[entry.group]]) if kind.__name__ == name]
     assert set(kin) <= {cls}
 
@@ -167,7 +169,9 @@ def test_own_experiment_hides_a_shipped_one_of_its_name(own_experiment: Path) ->
     assert [entry.location for entry in found] == ["experiments/quickstart.yaml"]
 
 
-@pytest.mark.parametrize("key", ["film", "FiLM", "snn_mm.fusion.FiLM"])
+@pytest.mark.parametrize(
+    "key", ["film", "FiLM", "snn_mm.fusion.FiLM", "snn_mm.fusion.conditioned.FiLM"]
+)
 def test_a_class_is_found_in_any_case_and_by_path(key: str) -> None:
     assert [entry.name for entry in find(key, COMPONENTS)] == ["FiLM"]
 

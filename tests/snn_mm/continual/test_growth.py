@@ -7,10 +7,10 @@ from torch import nn
 from snn_mm.continual.added import Added
 from snn_mm.continual.growth import growing_layers, resize, row_generator
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Fusion, FusionFactory, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, FusionFactory, Gated, Sum
 
 DIMS = {"audio": 4, "visual": 4}
-FUSIONS = [Added, Concat, Sum, FiLM, Gated, partial(Added, unimodal="shared")]
+FUSIONS = [Added, AVAttention, Concat, Sum, FiLM, Gated, partial(Added, unimodal="shared")]
 
 
 def grown(fusion: Fusion, seed: int = 0) -> Fusion:

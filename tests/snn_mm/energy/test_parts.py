@@ -7,7 +7,7 @@ from torch import nn
 from snn_mm.contracts import Batch
 from snn_mm.encoders import ConvNet, ResNet18
 from snn_mm.energy import EnergyReport, estimate_energy, preset_cost_model, single_samples
-from snn_mm.fusion import Concat, FiLM, Fusion, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
 
 
@@ -20,7 +20,7 @@ def report(fusion: type[Fusion], backbone: type[ConvNet | ResNet18] = ConvNet) -
     return estimate_energy(module, list(single_samples(batch)), preset_cost_model("45nm-fp32"))
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_encoder_and_own_classifier_are_the_modality_and_the_rest_is_fusion(
     fusion: type[Fusion],
 ) -> None:

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat, FiLM, Gated, Sum
+from snn_mm.fusion import AVAttention, Concat, FiLM, Gated, Sum
 from snn_mm.losses import attention_guided_loss
 from snn_mm.modules import TAAFModule
 
@@ -33,7 +33,7 @@ def terms_of(module: TAAFModule, batch: Batch) -> dict[str, torch.Tensor]:
     return module.loss_terms(output, module.readout(output), batch["target"])
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_modalities_of_different_length_are_fused_as_spikes(
     make: Make, make_batch: MakeBatch, fusion: Any
 ) -> None:
@@ -102,7 +102,7 @@ def test_without_attention_all_steps_weigh_alike(make: Make, make_batch: MakeBat
     torch.testing.assert_close(terms_of(module, batch)[FUSED], torch.stack(steps).mean())
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum, FiLM, Gated])
+@pytest.mark.parametrize("fusion", [AVAttention, Concat, Sum, FiLM, Gated])
 def test_every_parameter_has_exactly_one_role(make: Make, fusion: Any) -> None:
     module = make(fusion=fusion)
     roles = [*module.fusion_parameters("module")]

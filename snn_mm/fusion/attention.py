@@ -1,0 +1,90 @@
+"""AVAttention: channels of each modality are gated by what all modalities say together."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.contracts import FusionOutput
+from snn_mm.errors import UserError, check_choice
+from snn_mm.fusion.base import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.fusion.linear import Concat
+
+Reads = Literal["features", "gated"]
+
+
+class AVAttention(Concat):
+    """Channel attention: classifier([g_m ⊙ z_m]) with g_m = σ(U_m r + c_m), r = W Σ_m z_m + b.
+
+    The second fusion that IEMF's released code offers (`avattn`), for any number of modalities of
+    equal width; the paper does not mention it. It is what a squeeze-and-excitation block is without
+    nonlinearity after the reduction, and gates are drawn at each time step by itself. Gated spikes
+    are no spikes: the classifier multiplies. `classifier` of a modulation's scope is the last layer
+    alone, which is what the released IEMF scales.
+
+    What the released code does otherwise is `unimodal_of: gated`: there both the heads and the
+    score of OGM-GE, W_m (g_m ⊙ z_m) + b / M, read the gated features, so that a modality's own
+    prediction and loss depend on the others. By default a modality is judged by itself, as in
+    every fusion here: heads read z_m, and shared logits set the others to zero. LFM's `form: iemf`
+    compares the gated features there and those of the encoders here.
+
+    Args:
+        feature_dims: D of each modality, by name; all alike.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        reduced_dim: width of r; 64 in the released code, whatever D is (512).
+        unimodal_of: what the unimodal logits are made of, a modality's own `features` or its
+            `gated` ones (released).
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        reduced_dim: int = 64,
+        unimodal_of: Reads = "features",
+    ) -> None:
+        super().__init__(feature_dims, num_classes, unimodal)
+        check_choice("AVAttention: unimodal_of", unimodal_of, get_args(Reads))
+        if reduced_dim < 1:
+            raise UserError(f"AVAttention: reduced_dim is {reduced_dim}; accepted is at least 1.")
+        width = common_width("AVAttention", feature_dims)
+        self.unimodal_of = unimodal_of
+        self.reduce = nn.Linear(width, reduced_dim)
+        self.gates = nn.ModuleDict({name: nn.Linear(reduced_dim, width) for name in feature_dims})
+
+    def forward(self, features: dict[str, Tensor]) -> FusionOutput:
+        """Fuse features `[T, N, D]` by modality to logits `[T, N, K]`."""
+        if self.unimodal_of == "features":
+            return super().forward(features)
+        self._check(features)
+        gated = self.gated(features)
+        return FusionOutput(super().fuse(gated), self._read(gated), features)
+
+    def fuse(self, features: dict[str, Tensor]) -> Tensor:
+        """Fused logits `[T, N, K]`."""
+        return super().fuse(self.gated(features))
+
+    def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
+        """The others set to zero, or of gated features W_m (g_m ⊙ z_m) + b / M; `[T, N, K]`."""
+        if self.unimodal_of == "features":
+            return Fusion.shared_logits(self, modality, features)
+        return super().shared_logits(modality, self.gated(features))
+
+    def gated(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality times the gates that all of them open."""
+        total = torch.stack([features[name] for name in self.feature_dims]).sum(dim=0)  # [T, N, D]
+        reduced = self.reduce(total)  # [T, N, R]
+        return {
+            name: apply(gate, reduced).sigmoid() * features[name]
+            for name, gate in self.gates.items()
+        }
+
+    def _read(self, gated: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Unimodal logits `[T, N, K]` of gated features `[T, N, D]` by modality."""
+        if self.heads:
+            return {name: apply(head, gated[name]) for name, head in self.heads.items()}
+        return {name: super(AVAttention, self).shared_logits(name, gated) for name in gated}

@@ -11,7 +11,8 @@ from pathlib import Path
 import snn_mm
 from snn_mm.commands.docstrings import first_sentence, prose
 from snn_mm.commands.signatures import Parameter
-from snn_mm.commands.source import SourceClass, SourceIndex, read_source
+from snn_mm.commands.source import SourceIndex
+from snn_mm.commands.source_file import SourceClass, read_source
 from snn_mm.errors import UserError
 
 EXPERIMENTS = "experiments"
@@ -108,7 +109,7 @@ def _has_model(file: Path) -> bool:
 
 def components() -> list[Entry]:
     """Return the public concrete classes of `snn_mm` and `datamodules` that a config can build."""
-    index = SourceIndex(read_source(module, file) for module, file in _source_files())
+    index = SourceIndex(read_source(module, file) for module, file in source_files())
     entries = []
     for cls in index.classes:
         group = _group(index, cls)
@@ -166,7 +167,7 @@ def _group(index: SourceIndex, cls: SourceClass) -> str | None:
     return next((group for group, base in BASE_CLASSES.items() if base in kin), None)
 
 
-def _source_files() -> Iterator[tuple[str, Path]]:
+def source_files() -> Iterator[tuple[str, Path]]:
     """Yield module name and file of every source file of the project's two packages."""
     for package in ("snn_mm", "datamodules"):
         spec = find_spec(package)  # does not import a top-level package

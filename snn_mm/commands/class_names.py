@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import typing
 from collections.abc import Iterable, Iterator
@@ -27,20 +26,6 @@ ROOTS: dict[tuple[str, ...], type] = {
 }
 """What kind of class a key of the config holds."""
 BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Method, Optimizer, LRScheduler)
-
-
-def nearest(word: str, names: Iterable[str], count: int = 3, cutoff: float = 0.5) -> list[str]:
-    """The names that look most like a word, best first.
-
-    Args:
-        word: what was typed.
-        names: what it may have meant.
-        count: how many at most.
-        cutoff: how alike they must be, from 0 to 1, as `difflib` counts it.
-    """
-    by_lower = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=cutoff)
-    return [by_lower[name] for name in found]
 
 
 def subclasses(bases: Iterable[type]) -> Iterator[type]:

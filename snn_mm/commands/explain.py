@@ -16,21 +16,14 @@ from snn_mm.commands.class_names import (
     find_class,
     import_failure,
     mapping_keys,
-    nearest,
     parameter_bases,
     parameters,
 )
 from snn_mm.commands.config_tree import WRAPPERS, Entry, KeyPath, read_entries
-
-NOTHING_TO_RUN = """nothing says which model and data to use: {missing}
-give an experiment: snnmm fit --config experiments/quickstart.yaml
-what there is: snnmm list experiments"""
-
+from snn_mm.commands.keys.hints import suggest
+from snn_mm.commands.keys.parts import NOTHING_TO_RUN
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-
-ELSEWHERE = 0.75
-"""How much a key of another section must look like what was typed, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +110,7 @@ def unknown_key(found: re.Match[str], message: str, settings: Settings) -> str:
     owner = settings.class_at(path[:-1])
     of_class = f" of {owner.__name__}" if inspect.isclass(owner) else ""
     accepted = settings.accepted_at(path[:-1])
-    hint = suggest(path[-1], accepted, None if owner else settings.keys)
+    hint = suggest(path[-1], accepted, settings.keys)
     return f"unknown key '{'.'.join(path)}'{of_class}{place}{hint}"
 
 
@@ -151,7 +144,7 @@ def missing_value(found: re.Match[str], message: str, settings: Settings) -> str
     """A parameter without a default that was not given."""
     names = [name.rpartition(".")[2] for name in found[1].split(", ")]
     if {"model", "data"} & set(names):
-        return NOTHING_TO_RUN.format(missing=", ".join(names) + " missing")
+        return NOTHING_TO_RUN.format(missing=" and ".join(names))
     for entry in settings.entries:
         kind = settings.class_at(entry.path)
         known = parameters(kind) if inspect.isclass(kind) else {}
@@ -212,27 +205,6 @@ def innermost(message: str) -> str:
     before = message[: message.rfind('Parser key "')].rpartition("\n")[2]
     inner = [line for line in lines[1:] if len(line) - len(line.lstrip(" ")) > len(before)]
     return "\n".join([*lines[:1], *inner[: len(lines)]])
-
-
-def suggest(word: str, accepted: list[str], elsewhere: list[str] | None = None) -> str:
-    """A line with the nearest names, or with the first ones where none is near.
-
-    A key of another section is meant by one who typed nearly its name: there must be more of a
-    likeness than to the few that could stand in its place.
-
-    Args:
-        word: what was typed.
-        accepted: names that could stand in its place.
-        elsewhere: dotted keys, looked at when no name is near.
-    """
-    near = nearest(word, accepted)
-    if not near and elsewhere:
-        leaves = {key.rpartition(".")[2]: key for key in elsewhere}
-        near = [leaves[leaf] for leaf in nearest(word, leaves, cutoff=ELSEWHERE)]
-    if near:
-        return f"\nnearest: {', '.join(near)}"
-    more = ", ..." if len(accepted) > 8 else ""
-    return f"\naccepted: {', '.join(accepted[:8])}{more}" if accepted else ""
 
 
 GOT_VALUE = r"(?:Given|Got) value: (.*)"

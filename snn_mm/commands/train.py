@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snn_mm.commands.keys.check import check_keys
 from snn_mm.commands.options import Command, read_command
 
 HELP = """\
@@ -60,8 +61,11 @@ def run(argv: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(short_help(stage))
         return 0
-    full_help = Command(stage, [stage, "--help"])
-    command = full_help if "--help=full" in rest else read_command(argv)
+    if "--help=full" in rest:
+        command = Command(stage, [stage, "--help"])
+    else:
+        command = read_command(argv)
+        check_keys(command)
     from snn_mm.commands.stages import execute
 
     return execute(command)

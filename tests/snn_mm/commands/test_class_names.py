@@ -10,10 +10,10 @@ from snn_mm.commands.class_names import (
     class_choices,
     find_class,
     mapping_keys,
-    nearest,
     parameter_bases,
     parameters,
 )
+from snn_mm.commands.keys.hints import nearest
 from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.continual.methods import AVCIL, Method
 from snn_mm.encoders.base import Encoder
@@ -74,8 +74,3 @@ def test_a_parameter_of_fields_says_which() -> None:
     assert "batch_size" in mapping_keys(datamodules.DigitsAV, "loader")
     assert "frames" in mapping_keys(datamodules.CremaD, "override")
     assert mapping_keys(datamodules.DigitsAV, "root") == []
-
-
-def test_nearest_ignores_case() -> None:
-    assert nearest("iemf", ["IEMF", "OGMGE"]) == ["IEMF"]
-    assert nearest("zzz", ["IEMF"]) == []

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from snn_mm.commands.signatures import Parameter
-from snn_mm.commands.source import SourceClass, SourceIndex, read_source
+from snn_mm.commands.source import SourceIndex
+from snn_mm.commands.source_file import SourceClass, read_source
 from snn_mm.errors import UserError
 
 SOURCE = '''

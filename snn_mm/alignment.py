@@ -14,7 +14,7 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.encoders.base import Encoder, NeuronFactory, feature_width
 from snn_mm.errors import UserError
 from snn_mm.neurons import TAAFLIF, is_spiking
 
@@ -106,11 +106,10 @@ class AlignedEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.backbone = encoder
-        self.feature_dim = width or encoder.feature_dim
+        own_width = feature_width(encoder)
+        self.feature_dim = width or own_width
         self.time_steps = time_steps or encoder.time_steps
-        self.projection = (
-            SpikingProjection(encoder.feature_dim, width, neuron) if width else nn.Identity()
-        )
+        self.projection = SpikingProjection(own_width, width, neuron) if width else nn.Identity()
         self.alignment = TimeAlignment(
             self.feature_dim, encoder.time_steps, self.time_steps, neuron, kernel
         )

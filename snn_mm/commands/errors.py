@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from snn_mm.commands.class_names import OWN_PACKAGES
 from snn_mm.commands.explain import explain
 from snn_mm.commands.options import Command
+from snn_mm.commands.own_code import own_failure
 from snn_mm.commands.parser import ParserError
 from snn_mm.commands.values import missing_path, refused_value
 from snn_mm.errors import UserError
@@ -21,20 +24,38 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
     for cause in chain:
         if isinstance(cause, UserError):
             return shorten(bare_message(str(cause)))
-    for cause in chain:
-        if isinstance(cause, ParserError) and command is not None:
-            return shorten(explain(str(cause), cause.keys, command.configs, command.arguments))
-        if isinstance(cause, MisconfigurationException):
-            return shorten(str(cause))
-        if isinstance(cause, RuntimeError) and (message := lost_process(str(cause))):
-            return message
-        if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
-            return shorten(f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server")
-    if command is None:
-        return None
-    if isinstance(error, OSError) and error.filename is not None:
+    said = [message for cause in chain if (message := what_was_said(cause, command))]
+    if said:
+        built = _class_to_build(chain) if isinstance(chain[-1], ImportError) else ""
+        return shorten(f"{built}{said[0]}")
+    if command is not None and isinstance(error, OSError) and error.filename is not None:
         return shorten(missing_path(error, command))
-    return refused_value(chain[-1], command)
+    if command is not None and (refused := refused_value(chain[-1], command)):
+        return shorten(refused)
+    own = next(filter(None, map(own_failure, chain)), None)
+    return None if own is None else shorten(f"{_class_to_build(chain)}{own}")
+
+
+def what_was_said(cause: BaseException, command: Command | None) -> str | None:
+    """What a library says that has a word for a user's mistake; None of any other error."""
+    if isinstance(cause, ParserError) and command is not None:
+        return explain(str(cause), cause.keys, command.configs, command.arguments)
+    if isinstance(cause, MisconfigurationException):
+        return str(cause)
+    if isinstance(cause, RuntimeError):
+        return lost_process(str(cause))
+    if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
+        return f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server"
+    if isinstance(cause, ImportError) and not (cause.name or "").startswith(OWN_PACKAGES):
+        return str(cause)
+    return None
+
+
+def _class_to_build(chain: list[BaseException]) -> str:
+    """The class of the config that could not be built, followed by a colon; empty if none."""
+    found = [re.search(r"Problem with given class_path '([^']+)'", str(cause)) for cause in chain]
+    names = [match[1] for match in found if match]
+    return f"{names[-1]}: " if names else ""
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:

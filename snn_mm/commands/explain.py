@@ -120,7 +120,7 @@ def unknown_class(found: re.Match[str], message: str, settings: Settings) -> str
     entry = next((entry for entry in settings.entries if entry.value == name), None)
     if entry is None:
         return f"unknown class '{name}'"
-    reason = re.search(r"No module named '[^']*'", message) if "." in name else None
+    reason = re.search(r"No module named '[^']*'|is abstract", message) if "." in name else None
     bases = [base for root, base in ROOTS.items() if entry.path[: len(root)] == root]
     path, owner = settings.owner(entry.path)
     if owner is not None:
@@ -213,7 +213,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"does not accept option '([^']+)'", unknown_key),
     (r"Option '([^']+)' is not accepted", unknown_key),
     (r"unrecognized arguments: ([^\s=]+)", unknown_key),
-    (r"Problem with given class_path '([^']+)'", unknown_class),
+    (r"(?:given class_path '|instantiatable class, but )([\w.]+)", unknown_class),
     (r"Expected a dot import path string: (\S+)", unknown_class),
     (r'Parser key "([^"]+)":\s+Unexpected keys: (\{.*?\})', unknown_field),
     (r"the following arguments are required: (.+)", missing_value),

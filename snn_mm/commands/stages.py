@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from snn_mm.callbacks.run_record import plain_metrics
 from snn_mm.commands.checkpoints import check_checkpoint
 from snn_mm.commands.errors import user_message
 from snn_mm.commands.options import Command
+from snn_mm.commands.own_code import SHOW_STACK
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.resuming.carry import go_on_from
@@ -55,7 +57,7 @@ def execute(command: Command) -> int:
         return exit_code(error)
     except Exception as error:
         message = user_message(error, command)
-        if message is None:
+        if message is None or os.environ.get(SHOW_STACK):
             raise
         raise UserError(message) from error
     finally:

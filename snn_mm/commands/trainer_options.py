@@ -17,8 +17,9 @@ from lightning.pytorch.callbacks import (
     LearningRateFinder,
     SpikeDetection,
 )
-from lightning.pytorch.strategies import StrategyRegistry
+from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
 
 from snn_mm.errors import UserError, check_choice, check_range
 
@@ -124,6 +125,23 @@ def check_callbacks(callbacks: Sequence[Callback], model: object) -> None:
         if reasons:
             name = type(callback).__name__
             raise UserError(f"trainer.callbacks: {name} is refused: {reasons[0]}")
+
+
+def check_synchronised(trainer: Trainer, model: nn.Module) -> None:
+    """Refuse to train synchronised batch norm, of the trainer or of the model, on the CPU.
+
+    Raises:
+        UserError: names what to change.
+    """
+    strategy = trainer.strategy
+    asked = isinstance(strategy, DDPStrategy) and strategy._layer_sync is not None
+    has_any = asked or any(isinstance(part, nn.SyncBatchNorm) for part in model.modules())
+    if has_any and strategy.root_device.type == "cpu":
+        key = "trainer.sync_batchnorm" if asked else "model"
+        raise UserError(
+            f"{key}: SyncBatchNorm trains on GPUs alone, and this training is on the CPU\n"
+            "accepted: ordinary batch norm, or trainer.accelerator: gpu"
+        )
 
 
 def accelerators() -> list[str]:

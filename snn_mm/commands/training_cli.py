@@ -27,7 +27,13 @@ from snn_mm.commands.config_tree import read_entries, read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint
 from snn_mm.commands.parser import Parser
 from snn_mm.commands.saved_config import dumped, make_storable
-from snn_mm.commands.trainer_options import built, check_amounts, check_callbacks, check_trainer
+from snn_mm.commands.trainer_options import (
+    built,
+    check_amounts,
+    check_callbacks,
+    check_synchronised,
+    check_trainer,
+)
 from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
 from snn_mm.errors import check_range
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
@@ -137,7 +143,10 @@ class TrainCLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer.plugins = [*plugins, AtomicCheckpointIO()]
         make = super().instantiate_trainer
-        return built(lambda: make(**kwargs))
+        built_trainer = built(lambda: make(**kwargs))
+        if self.command.stage == "fit":
+            check_synchronised(built_trainer, self.model)
+        return built_trainer
 
     def _gather_callbacks(self, given: list[Callback]) -> list[Callback]:
         check_callbacks(given, self.model)

@@ -53,7 +53,7 @@ def is_refusal(frames: list[FrameType]) -> bool:
     """Whether something was built or checked, and it was not this project that failed.
 
     From where a library takes over, our code and that of others may only build: an error in a step
-    or a hook is a bug of who wrote it, whose traceback is wanted.
+    or a hook is a bug of who wrote it, which `own_failure` shows if it was not us.
     """
     names = [str(frame.f_globals.get("__name__", "")) for frame in frames]
     begin = next((index for index, name in enumerate(names) if is_library(name)), None)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snn_mm.continual.distillation import AttentionMaps
 from snn_mm.continual.dual_attention import TrunkOutput
 from snn_mm.contracts import FusionOutput
+from snn_mm.encoders.inputs import check_inputs, encode, mark_broken
 from snn_mm.fusion import Fusion
 from snn_mm.neurons import reset_neurons
 
@@ -74,9 +75,10 @@ def look(
         keep_attention: whether to return the trunk's attention.
     """
     if trunk is None:
-        return TrunkOutput({name: part(inputs[name]) for name, part in encoders.items()}, None)
+        return TrunkOutput(encode(encoders, inputs), None)
+    check_inputs(inputs, encoders)
     seen: TrunkOutput = trunk(inputs, keep_attention)
-    return seen
+    return seen._replace(features=mark_broken(seen.features, inputs))
 
 
 def copy_at_rest(module: nn.ModuleDict) -> nn.ModuleDict:

@@ -60,6 +60,21 @@ class Encoder(StartsAtRest, ABC):
         return cast("Tensor", features)
 
 
+def feature_width(encoder: Encoder) -> int:
+    """D of an encoder.
+
+    Raises:
+        UserError: it does not say.
+    """
+    width = getattr(encoder, "feature_dim", None)
+    if not isinstance(width, int) or width < 1:
+        raise UserError(
+            f"{type(encoder).__name__}: feature_dim is {width}; accepted: D of the features "
+            "[T, N, D], which __init__ sets"
+        )
+    return width
+
+
 def _wrong_features(encoder: Encoder, samples: int, found: list[int] | str) -> str:
     """What an encoder should have given, and the shape, or the kind, of what it gave."""
     hint = "\nwithout time T is 1: features.unsqueeze(0)" if len(found) == 2 else ""

@@ -29,6 +29,7 @@ from snn_mm.avqa.inputs import (
 from snn_mm.avqa.question import QuestionEncoder
 from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, StepOutput
 from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.inputs import check_inputs, mark_broken
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.losses import joint_cross_entropy
@@ -119,13 +120,14 @@ class AVQAModule(MultimodalModule):
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features `[L, N, D]` by modality, and the question `[1, N, D]`."""
+        check_inputs(inputs, (*self.modalities, QUESTION))
         features: dict[str, Tensor] = {}
         if AUDIO in self.encoders:
             features[AUDIO] = self.encoders[AUDIO](inputs[AUDIO])
         if VISUAL in self.encoders:
             features[VISUAL] = self.encoders[VISUAL](inputs[VISUAL], features.get(AUDIO))
         features[QUESTION] = self.question(inputs[QUESTION]).unsqueeze(0)  # [1, N, D]
-        return features
+        return mark_broken(features, inputs)
 
     def loss_terms(
         self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor

@@ -23,7 +23,8 @@ from snn_mm.contracts import (
     Scope,
     StepOutput,
 )
-from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.base import Encoder, feature_width
+from snn_mm.encoders.inputs import encode
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.modules.data_check import check_against_data, choose_modalities
@@ -97,7 +98,7 @@ class MultimodalModule(TaskModule):
                 f"got {', '.join(encoders) or 'none'}"
             )
         self.encoders = nn.ModuleDict(encoders)
-        dims = {name: encoder.feature_dim for name, encoder in encoders.items()}
+        dims = {name: feature_width(encoder) for name, encoder in encoders.items()}
         self.fusion = fusion(dims, self.num_classes)
 
     def configure_metrics(self) -> None:
@@ -128,7 +129,7 @@ class MultimodalModule(TaskModule):
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality."""
-        return {name: encoder(inputs[name]) for name, encoder in self.encoders.items()}
+        return encode(self.encoders, inputs)
 
     @abstractmethod
     def loss_terms(

@@ -1,10 +1,13 @@
-"""Whether a module and a data module fit, before the first batch."""
+"""Whether a module and its data fit, before the first batch and in each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from torch import Tensor
+
+from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
 
@@ -89,3 +92,48 @@ def choose_modalities(
     for name in set(offered) - set(names):
         groups.pop(name, None)
     return names
+
+
+def check_batch(batch: Batch, module: object) -> Batch:
+    """A batch that is one: a look at shapes and, on the CPU, at classes.
+
+    Args:
+        batch: what a data module made.
+        module: what it is for; a classifier has `num_classes`.
+
+    Raises:
+        UserError: names the key, and what must stand there.
+    """
+    if not isinstance(batch, dict) or not {"inputs", "target"} <= set(batch):
+        found = f"has {', '.join(map(str, batch))}" if isinstance(batch, dict) else _kind(batch)
+        raise UserError(
+            f"data: a batch must be a dict with inputs, target and id; this one {found}"
+        )
+    inputs, target = batch["inputs"], batch["target"]
+    num_classes = getattr(module, "total_classes", getattr(module, "num_classes", None))
+    wanted = "scores" if num_classes is None else "class indices (integers)"
+    whole = isinstance(target, Tensor) and not (target.is_floating_point() or target.is_complex())
+    if not isinstance(target, Tensor) or target.dim() != 1 or not (whole or num_classes is None):
+        raise UserError(f"data: target must be a tensor [N] of {wanted}; this one {_kind(target)}")
+    if not isinstance(inputs, dict):
+        raise UserError(f"data: inputs must be a dict by modality; this one {_kind(inputs)}")
+    for name, x in inputs.items():
+        if not isinstance(x, Tensor) or x.dim() < 1 or len(x) != len(target):
+            raise UserError(
+                f"data: inputs of {name} must be a tensor [N, ...] with N = {len(target)} as the "
+                f"target has; this one {_kind(x)}"
+            )
+    if num_classes is not None and target.device.type == "cpu" and len(target):
+        lowest, highest = int(target.min()), int(target.max())
+        if lowest < 0 or highest >= num_classes:
+            raise UserError(
+                f"data: a target has class {lowest if lowest < 0 else highest}; model.num_classes "
+                f"is {num_classes}, accepted: 0 to {num_classes - 1}"
+            )
+    return batch
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"is {list(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+    return f"is a {type(value).__name__}"

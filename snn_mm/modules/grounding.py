@@ -18,6 +18,7 @@ from snn_mm.avqa.grounding import MATCHED, MISMATCHED, match_loss
 from snn_mm.avqa.inputs import AUDIO, NEGATIVE, VISUAL, check_task
 from snn_mm.contracts import FUSED, Batch, Scope
 from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.inputs import check_inputs
 from snn_mm.errors import UserError
 from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_against_data
@@ -74,6 +75,7 @@ class GroundingModule(TaskModule):
 
     def forward(self, sound: Tensor, frames: Tensor) -> Tensor:
         """Logits `[L, N, 2]` of sound `[N, L, D]` and maps `[N, L, C, H, W]`."""
+        check_inputs({AUDIO: sound, VISUAL: frames}, self.modalities)
         heard = self.encoders[AUDIO](sound)
         grounded = cast("GroundedFrames", self.encoders[VISUAL])
         return grounded.match_logits(heard, grounded(frames, heard))

@@ -131,3 +131,25 @@ def check_length(trainer: Trainer) -> None:
                 f"model.lr_scheduler.total_steps is {total}, but this training takes "
                 f"{needed:.0f} optimizer steps\naccepted: {needed:.0f} or more"
             )
+
+
+def validation_interval(trainer: Any, monitor: str) -> int:
+    """Epochs from one value of the metric that a schedule watches to the next.
+
+    Args:
+        trainer: what trains, if anything does.
+        monitor: name of the metric.
+
+    Raises:
+        UserError: no epoch has one.
+    """
+    if trainer is None or not monitor.startswith("val/"):
+        return 1
+    epochs = trainer.check_val_every_n_epoch
+    if epochs is None or trainer.limit_val_batches == 0:
+        raise UserError(
+            f"model.lr_scheduler: ReduceLROnPlateau watches {monitor}, and no epoch ends with a "
+            "validation\naccepted: trainer.check_val_every_n_epoch and limit_val_batches above 0, "
+            "or lr_scheduler_monitor: train/loss"
+        )
+    return int(epochs)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from snn_mm.contracts import Batch, LossTerms, Scope
+from snn_mm.encoders.inputs import broken, check_inputs
 from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_absolute_errors
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
@@ -117,9 +118,15 @@ class SentimentModule(TaskModule):
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
         names = self.modalities
+        check_inputs(inputs, names, lengths)
         scores: dict[str, Tensor] = self.network(
             {name: inputs[name] for name in names}, {name: lengths[name] for name in names}
         )
+        marks = {name: broken(inputs[name], lengths[name]) for name in names}
+        for head in scores:
+            for name in names if head not in names else (head,):
+                mark = marks[name]
+                scores[head] = scores[head] if mark is None else scores[head] + mark
         return scores
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.errors import UserError
+from snn_mm.modules.data_check import check_batch
 from snn_mm.modules.optimizers import (
     Interval,
     OptimizerFactory,
@@ -29,6 +30,7 @@ from snn_mm.modules.optimizers import (
     group_parameters,
     paper_sgd,
     try_schedule,
+    validation_interval,
 )
 
 Stage = Literal["train", "val", "test"]
@@ -157,17 +159,17 @@ class TaskModule(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One training step."""
-        loss = self.shared_step(batch, "train")
+        loss = self.shared_step(check_batch(batch, self), "train")
         share = self.share_of_window(batch_idx)
         return loss if share == 1 else loss * share
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """One validation step."""
-        self.shared_step(batch, "val")
+        self.shared_step(check_batch(batch, self), "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """One test step."""
-        self.shared_step(batch, "test")
+        self.shared_step(check_batch(batch, self), "test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all parameters or over groups, and its schedule."""
@@ -178,29 +180,18 @@ class TaskModule(LightningModule, ABC):
         try_schedule(self.optimizer_factory, self.scheduler_factory)
         scheduler = self.scheduler_factory(optimizer)
         check_interval(scheduler, self.scheduler_interval)
-        watches = isinstance(scheduler, ReduceLROnPlateau)
+        frequency = 1
+        if isinstance(scheduler, ReduceLROnPlateau):
+            frequency = validation_interval(self._trainer, self.scheduler_monitor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
                 "scheduler": scheduler,
                 "interval": self.scheduler_interval,
                 "monitor": self.scheduler_monitor,
-                "frequency": self._validation_interval() if watches else 1,
+                "frequency": frequency,
             },
         }
-
-    def _validation_interval(self) -> int:
-        """Epochs from one value of the metric that a schedule watches to the next."""
-        if self._trainer is None or not self.scheduler_monitor.startswith("val/"):
-            return 1
-        epochs = self.trainer.check_val_every_n_epoch
-        if epochs is None or self.trainer.limit_val_batches == 0:
-            raise UserError(
-                f"model.lr_scheduler: ReduceLROnPlateau watches {self.scheduler_monitor}, and no "
-                "epoch ends with a validation\naccepted: trainer.check_val_every_n_epoch and "
-                "limit_val_batches above 0, or lr_scheduler_monitor: train/loss"
-            )
-        return int(epochs)
 
     def _optimizer_input(self) -> list[Any]:
         if not self.parameter_groups:

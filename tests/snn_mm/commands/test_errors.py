@@ -51,6 +51,18 @@ ON_THE_COMMAND_LINE = {
     "metric": (["--checkpoint.monitor", "val/acc"], ["checkpoint.monitor", "val/accuracy/"]),
     "trainer value": (["--trainer.strategy", "gloo"], ["trainer.strategy is 'gloo'", "auto, ddp"]),
     "trainer's own": (["--trainer.profiler", "wrong"], ["trainer: ", "profiler", "simple"]),
+    "two of one modulation": (
+        ["--trainer.callbacks+", "IEMF"],
+        ["more than one stateful"],
+    ),
+    "synchronised batch norm on a CPU": (
+        ["--trainer.sync_batchnorm", "true", "--trainer.strategy", "ddp"],
+        ["trainer.sync_batchnorm: SyncBatchNorm trains on GPUs alone"],
+    ),
+    "absent plugin": (
+        ["--trainer.plugins", "FloatingPoint"],
+        ["trainer.plugins: no class 'FloatingPoint' that fits here"],
+    ),
     "data directory": (["--data.root", "missing"], ["data.root: no directory 'missing'"]),
     "corrupt clip": (["--data.bad", "true"], ["clip 'three.wav' is corrupt"]),
     "corrupt clip in a worker": (

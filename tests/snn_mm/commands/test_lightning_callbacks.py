@@ -123,13 +123,6 @@ def test_what_lightning_takes_by_default_is_saved_so_that_it_can_be_read_again(
     assert main(["test", "--ckpt_path", str(run.path)]) == 0
 
 
-def test_two_modulations_that_nothing_tells_apart_are_refused(
-    toy_config: Path, fails: Fails
-) -> None:
-    message = fails("fit", "--config", str(toy_config), "--trainer.callbacks+", "IEMF")
-    assert "more than one stateful callback of type `IEMF`" in message
-
-
 PLATEAU = ("--model.lr_scheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau")
 
 

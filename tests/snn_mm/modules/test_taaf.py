@@ -123,7 +123,7 @@ def test_every_parameter_has_exactly_one_role(make: Make, fusion: Any) -> None:
         ({"beta": 0.0}, {"attention.audio", "attention.visual", "fusion.heads"}),
         ({"beta": 0.0, "attention": "none"}, {"fusion.heads"}),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "silent",
 )
 def test_what_weighs_nothing_alone_has_no_gradient_and_ddp_is_told(
     make: Make, make_batch: MakeBatch, unimodal: Any, options: dict[str, Any], silent: set[str]

@@ -116,13 +116,14 @@ class Known:
 
     def abstract_values(self, typed: Typed) -> bool:
         """Whether a parameter is a dictionary of classes, none of which goes without its name."""
-        node = typed.annotation
+        kinds = [node for node in alternatives(typed.annotation) if ast.unparse(node) != "None"]
+        node = kinds[0] if len(kinds) == 1 else None
         if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple):
             return False
         if ast.unparse(node.value) not in ("dict", "Mapping"):
             return False
-        kinds = list(self._classes(Typed(typed.module, node.slice.elts[-1])))
-        return len(kinds) == 1 and not is_record(kinds[0]) and not self.index.is_concrete(kinds[0])
+        held = list(self._classes(Typed(typed.module, node.slice.elts[-1])))
+        return len(held) == 1 and not is_record(held[0]) and not self.index.is_concrete(held[0])
 
 
 @cache

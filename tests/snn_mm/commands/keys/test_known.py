@@ -72,3 +72,12 @@ def test_a_method_of_the_trainer_is_found() -> None:
     assert found is not None
     assert {"fit", "validate", "test", "predict"} <= set(found.methods)
     assert hasattr(Trainer, "predict")
+
+
+def test_a_dictionary_of_encoders_has_members_that_need_a_class() -> None:
+    for name in ("IEMFModule", "ContinualModule"):  # the latter may have none at all
+        found = KNOWN.find(name)
+        assert found is not None
+        accepted = KNOWN.parameters(found) or {}
+        needy = [key for key, typed in accepted.items() if KNOWN.abstract_values(typed)]
+        assert needy == ["encoders"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from lightning import LightningModule, Trainer
 
@@ -41,6 +42,10 @@ class LossModulation(Modulation, ABC):
         if self in module.loss_modulations:
             module.loss_modulations.remove(self)
         self._trainer = self._module = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, of a module that holds this, does not take the trainer and its data along."""
+        return {**self.__dict__, "_trainer": None, "_module": None}
 
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Rewrite the summands if this epoch is within the window, and log the factors."""

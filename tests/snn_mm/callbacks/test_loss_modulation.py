@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from snn_mm.callbacks import LossModulation
@@ -82,3 +83,19 @@ class Frozen(torch.optim.SGD):
 
     def __init__(self, parameters: object) -> None:
         super().__init__(parameters, lr=0.0)
+
+
+def test_a_copy_of_a_module_in_training_does_not_take_the_trainer_along(
+    make_module: Callable[..., IEMFModule], make_batch: Callable[[int], Batch], tmp_path: Path
+) -> None:
+    copies: list[IEMFModule] = []
+
+    class Copy(Double):
+        def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+            super().setup(trainer, pl_module, stage)
+            trainer.untouchable = (step for step in ())  # type: ignore[attr-defined]
+            copies.append(deepcopy(pl_module))
+
+    losses(make_module(optimizer=Frozen), make_batch(4), tmp_path, 1, Copy())
+    (copied,) = copies[0].loss_modulations
+    assert copied._trainer is None

@@ -123,6 +123,14 @@ def test_what_lightning_takes_by_default_is_saved_so_that_it_can_be_read_again(
     assert main(["test", "--ckpt_path", str(run.path)]) == 0
 
 
+def test_module_and_trainer_can_be_copied_after_a_step_and_in_the_test(
+    spiking_config: Callable[..., Path], fit: Callable[..., RunDirectory]
+) -> None:
+    modulated = {"LFM": {"form": "official"}, "toy_experiment.CopyAll": {}}  # LFM knows the trainer
+    run = fit(spiking_config(**modulated))
+    assert json.loads(run.results.read_text())["status"] == "finished"
+
+
 PLATEAU = ("--model.lr_scheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau")
 
 

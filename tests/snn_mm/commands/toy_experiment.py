@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from copy import deepcopy
+from typing import Any
 
 import torch
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
@@ -147,3 +149,21 @@ def run_and_die(argv: list[str], kill: str) -> None:
     os.environ["TOY_KILL"] = kill
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `nohup` and `&` hand down SIG_IGN
     sys.exit(main(argv))
+
+
+class CopyAll(Callback):
+    """Copy module and trainer after a training step and in the test."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
+        """Copy, with what the step left behind."""
+        self._copy(trainer, module)
+
+    def on_test_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Copy, while the run directory is taken."""
+        self._copy(trainer, module)
+
+    def _copy(self, trainer: Trainer, module: LightningModule) -> None:
+        copied: Any = deepcopy(module)
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(copied.state_dict()[name], value)
+        deepcopy(trainer)

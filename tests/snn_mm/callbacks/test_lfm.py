@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from snn_mm.balance.lfm import divergence
+from snn_mm.balance.lfm import divergence, pairwise_divergence
 from snn_mm.callbacks import IEMF, LFM, lfm
 from snn_mm.callbacks.held_out import alpha_derivative
 from snn_mm.contracts import FUSED, Batch, FusionOutput, StepOutput
@@ -83,6 +83,15 @@ def test_where_the_fitted_weight_leaves_nothing_to_the_divergence_it_is_no_summa
     assert set(before) == {FUSED, "lfm"}
     assert set(at) == {FUSED}
     assert float(at[FUSED]) == 2.0
+
+
+@pytest.mark.parametrize(("over", "gap"), [("pairs", pairwise_divergence), ("all", divergence)])
+def test_with_three_modalities_the_gap_is_over_pairs_or_over_all(over: Any, gap: Any) -> None:
+    logits = {name: torch.randn(4, 3) for name in ("audio", "visual", "touch", FUSED)}
+    step = StepOutput(FusionOutput(torch.empty(0), {}, {}), logits, torch.zeros(4))
+    terms = LFM(over=over).rewrite_terms({FUSED: torch.ones(())}, step, 0)
+    expected = 2 * (1 - ALPHA1) * gap([logits[name] for name in ("audio", "visual", "touch")])
+    torch.testing.assert_close(terms["lfm"], expected)
 
 
 def held_out_loss(module: IEMFModule, batch: Batch, half: slice) -> tuple[torch.Tensor, ...]:

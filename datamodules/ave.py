@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, SplitName
-from datamodules.clip_module import ClipDataModule, Select
-from datamodules.clip_split import ClipSplit
+from datamodules.clip_module import ClipDataModule, NoiseIn, Select
+from datamodules.clip_split import CLEAN, ClipSNR, ClipSplit
 from datamodules.pairing import Rows
 from datamodules.prepare import ave
 from datamodules.protocols import (
@@ -37,6 +37,9 @@ class AVE(ClipDataModule):
     best epoch on the test list, as `select: test` does; 18 videos are in the training list and, as
     another event, in one of the other two.
 
+    `snr_db` adds noise to what the network gets, as in `CremaD`. On this data set IEMF's `main.py`
+    adds it to either modality in evaluation alone (`noise_in: evaluation`).
+
     Args:
         root: directory that holds `prepared/ave`.
         protocol: whose way from a clip to the inputs is followed.
@@ -50,7 +53,9 @@ class AVE(ClipDataModule):
         test_fraction: part of the clips that tests, unless the split is `listed`.
         val_fraction: part of the training clips that validates, unless the split is `listed`.
         select: what chooses the best epoch: `val`, or `test` as in the published code.
-        seed: decides the splits, the training order and what training draws.
+        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
+        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
+        seed: decides the splits, the training order, what training draws and the noise.
         loader: how batches are loaded.
     """
 
@@ -68,6 +73,8 @@ class AVE(ClipDataModule):
         test_fraction: float = 0.1,
         val_fraction: float = 0.1,
         select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
@@ -75,7 +82,17 @@ class AVE(ClipDataModule):
         check_choice("repeats", repeats, ("first", "last", "all"))
         check_choice("class_order", class_order, ("listed", "alphabetical"))
         super().__init__(
-            root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
+            root,
+            protocol,
+            override,
+            split,
+            test_fraction,
+            val_fraction,
+            select,
+            snr_db,
+            noise_in,
+            seed,
+            loader,
         )
         self.repeats, self.class_order = repeats, class_order
         names = ave.CLASS_NAMES

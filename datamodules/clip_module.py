@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
-from datamodules.clip_split import ClipSplit
+from datamodules.clip_split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.prepare.store import ClipStore
@@ -20,6 +20,7 @@ from datamodules.protocols import Protocol, ProtocolFields, ProtocolName
 from snn_mm.errors import check_choice
 
 Select = Literal["val", "test"]
+NoiseIn = Literal["all", "training", "evaluation"]
 
 
 class ClipDataModule(MultimodalDataModule):
@@ -35,6 +36,9 @@ class ClipDataModule(MultimodalDataModule):
             a part for that.
         select: what chooses the best epoch: validation clips (`val`), or the test clips as in the
             published code (`test`), whose accuracy is then no estimate for new data.
+        snr_db: white noise on the inputs, by modality: x + n sqrt(mean(x²) / 10^(SNR / 10)).
+        noise_in: which parts have the noise: `all`, `training` or `evaluation` (validation and
+            test).
         seed: decides the splits, the training order and what training draws.
         loader: how batches are loaded.
     """
@@ -52,6 +56,8 @@ class ClipDataModule(MultimodalDataModule):
         test_fraction: float,
         val_fraction: float,
         select: Select,
+        snr_db: ClipSNR,
+        noise_in: NoiseIn,
         seed: int,
         loader: LoaderOptions,
     ) -> None:
@@ -60,9 +66,11 @@ class ClipDataModule(MultimodalDataModule):
         check_fractions(val_fraction=val_fraction)
         check_choice("protocol", protocol, tuple(self.protocols))
         check_choice("select", select, ("val", "test"))
+        check_choice("noise_in", noise_in, get_args(NoiseIn))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
+        self.snr_db, self.noise_in = snr_db, noise_in
 
     @cached_property
     def store(self) -> ClipStore:
@@ -88,16 +96,21 @@ class ClipDataModule(MultimodalDataModule):
                 f"{self.data_set}: select is 'test', so the best epoch is chosen on the test set, "
                 "as in the published code. Its accuracy is no estimate for new data."
             )
-        return ClipSplit(self.store, self._rows[name], self.protocol, name == "train", self.seed)
+        training = name == "train"
+        is_noisy = self.noise_in in ("all", "training" if training else "evaluation")
+        snr_db = self.snr_db if is_noisy else CLEAN
+        return ClipSplit(self.store, self._rows[name], self.protocol, training, self.seed, snr_db)
 
     def content_options(self) -> dict[str, object]:
-        """Return the options that decide the samples."""
+        """Return the options that decide the samples; without noise none of noise."""
+        noise = {"snr_db": asdict(self.snr_db), "noise_in": self.noise_in}
         return {
             "protocol": self.protocol_name,
             **asdict(self.protocol),
             "split": self.division,
             "fractions": (self.test_fraction, self.val_fraction),
             "select": self.select,
+            **(noise if self.snr_db != CLEAN else {}),
         }
 
     @cached_property

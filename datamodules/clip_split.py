@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from datamodules.frames import augment, draw, resize, spread
+from datamodules.noise import Levels, noise
 from datamodules.pairing import Rows, stream
 from datamodules.prepare.store import ClipStore
 from datamodules.protocols import Protocol
 from datamodules.sound import audio_input
 from datamodules.split import Draw, Sample, SampleSource
 from snn_mm.errors import UserError
+
+
+@dataclass(frozen=True)
+class ClipSNR(Levels):
+    """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it as it is."""
+
+    audio: float | None = None
+    visual: float | None = None
+
+
+CLEAN = ClipSNR()
 
 
 class ClipSplit(SampleSource):
@@ -30,13 +44,20 @@ class ClipSplit(SampleSource):
         protocol: how a clip becomes the inputs.
         augmented: whether frames are drawn and cropped at random, as in training.
         seed: of what is drawn.
+        snr_db: noise on the inputs; in training another one in every epoch.
     """
 
     def __init__(
-        self, store: ClipStore, rows: Rows, protocol: Protocol, augmented: bool, seed: int
+        self,
+        store: ClipStore,
+        rows: Rows,
+        protocol: Protocol,
+        augmented: bool,
+        seed: int,
+        snr_db: ClipSNR = CLEAN,
     ) -> None:
         self.store, self.rows, self.protocol = store, rows, protocol
-        self.augmented, self.seed = augmented, seed
+        self.augmented, self.seed, self.snr_db = augmented, seed, snr_db
         self.labels = store.labels[rows]
         names = store.ids
         self.ids: Sequence[str] = [names[row] for row in rows]
@@ -59,7 +80,9 @@ class ClipSplit(SampleSource):
                 f"{'a frame is not a picture' if is_picture else error}.\n"
                 "Remove that folder and prepare it again if it is damaged."
             ) from error
-        return Sample(inputs, int(self.labels[sample]), self.ids[sample])
+        clip = self.ids[sample]
+        noisy = {name: self._noisy(name, value, epoch, clip) for name, value in inputs.items()}
+        return Sample(noisy, int(self.labels[sample]), clip)
 
     def digest(self) -> str:
         """Return a SHA-256 of the store's fingerprint and the rows, without reading a clip."""
@@ -80,6 +103,16 @@ class ClipSplit(SampleSource):
         else:
             images = resize(frames, self.protocol)
         return images[0] if len(frames) == 1 else images
+
+    def _noisy(self, modality: str, value: Tensor, epoch: int, clip: str) -> Tensor:
+        """Add noise to an input `[...]`, whose own mean square is the power of the signal."""
+        snr_db: float | None = getattr(self.snr_db, modality)
+        if snr_db is None:
+            return value
+        when = epoch if self.augmented else 0
+        rng = stream(self.seed, "noise", modality, when, clip)
+        power = float(value.double().square().mean())
+        return value + torch.from_numpy(noise(tuple(value.shape), power, snr_db, rng))
 
     def _frames(self, row: int, epoch: int) -> list[int]:
         """Return the indices of the frames to read."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
-from datamodules.clip_module import ClipDataModule, Select
+from datamodules.clip_module import ClipDataModule, NoiseIn, Select
+from datamodules.clip_split import CLEAN, ClipSNR
 from datamodules.prepare import crema_d
 from datamodules.protocols import (
     IEMF,
@@ -32,6 +33,12 @@ class CremaD(ClipDataModule):
     `[3, 224, 224]` or, in `pmr`, three. IEMF's code draws the frame once, when it prepares the
     data; its text and `iemf` here draw it anew in every epoch, `ogm_ge` draws it once.
 
+    `snr_db` adds noise to what the network gets: normalised pixels, log spectrograms; in training a
+    new one in every epoch. IEMF's spiking code (`--snr`) adds it to the frame in training alone
+    (`noise_in: training`), its `main.py` to either modality in evaluation alone. Both take one
+    power for a whole batch, and the spiking code draws anew for each time step; here a clip has its
+    own power, and one noise for all time steps.
+
     Args:
         root: directory that holds `prepared/crema_d`.
         protocol: whose way from a clip to the inputs is followed.
@@ -42,7 +49,9 @@ class CremaD(ClipDataModule):
         test_fraction: part of the clips that tests, unless the split is `listed`.
         val_fraction: part of the training clips that validates.
         select: what chooses the best epoch: `val`, or `test` as in the published code.
-        seed: decides the splits, the training order and what training draws.
+        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
+        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
+        seed: decides the splits, the training order, what training draws and the noise.
         loader: how batches are loaded.
     """
 
@@ -59,12 +68,24 @@ class CremaD(ClipDataModule):
         test_fraction: float = 0.1,
         val_fraction: float = 0.1,
         select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         check_choice("split", split, ("random", "listed", "actors"))
         super().__init__(
-            root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
+            root,
+            protocol,
+            override,
+            split,
+            test_fraction,
+            val_fraction,
+            select,
+            snr_db,
+            noise_in,
+            seed,
+            loader,
         )
 
     def group(self, clip: str) -> str:

@@ -15,7 +15,7 @@ from datamodules import speech
 from datamodules.audio import LogMel, centre
 from datamodules.base import DEFAULT_LOADER, SPLITS, LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
-from datamodules.noise import noise
+from datamodules.noise import Levels, noise
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
 from datamodules.split import Split
 from snn_mm.errors import UserError
@@ -24,7 +24,7 @@ LOG_MEL = LogMel()
 
 
 @dataclass(frozen=True)
-class SNR:
+class SNR(Levels):
     """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it clean."""
 
     audio: float | None = -6.0

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
-from datamodules.clip_module import ClipDataModule, Select
+from datamodules.clip_module import ClipDataModule, NoiseIn, Select
+from datamodules.clip_split import CLEAN, ClipSNR
 from datamodules.prepare import kinetics_sounds
 from datamodules.protocols import (
     IEMF,
@@ -35,6 +36,9 @@ class KineticsSounds(ClipDataModule):
     the data set; `pmr` treats it as PMR treats CREMA-D. IEMF's code draws the frames of the test
     set at random too; here they are spread evenly.
 
+    `snr_db` adds noise to what the network gets, as in `CremaD`. On this data set IEMF's spiking
+    code (`--snr`) adds it to the frames in training and evaluation (`noise_in: all`).
+
     Args:
         root: directory that holds `prepared/kinetics_sounds`.
         protocol: whose way from a clip to the inputs is followed.
@@ -44,7 +48,9 @@ class KineticsSounds(ClipDataModule):
         test_fraction: part of the clips that tests, unless the split is `listed`.
         val_fraction: part of the training clips that validates.
         select: what chooses the best epoch: `val`, or `test` as in the published code.
-        seed: decides the splits, the training order and what training draws.
+        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
+        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
+        seed: decides the splits, the training order, what training draws and the noise.
         loader: how batches are loaded.
     """
 
@@ -61,10 +67,22 @@ class KineticsSounds(ClipDataModule):
         test_fraction: float = 0.15,
         val_fraction: float = 0.1,
         select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         check_choice("split", split, ("listed", "random"))
         super().__init__(
-            root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
+            root,
+            protocol,
+            override,
+            split,
+            test_fraction,
+            val_fraction,
+            select,
+            snr_db,
+            noise_in,
+            seed,
+            loader,
         )

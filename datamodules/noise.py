@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict, dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from snn_mm.errors import UserError
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Base of signal-to-noise ratios by modality, in dB; None (or `.inf`) adds no noise."""
+
+    def __post_init__(self) -> None:
+        for name, level in asdict(self).items():
+            if level is not None and (math.isnan(level) or level == -math.inf):
+                raise UserError(
+                    f"snr_db: {name} is {level}; accepted are a number of dB, inf and null."
+                )
 
 
 def noise(

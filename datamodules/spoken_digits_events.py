@@ -17,6 +17,7 @@ from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule
 from datamodules.cache import build_once, cache_path, open_arrays
 from datamodules.division import warn_of_small_classes
 from datamodules.nmnist import EventOptions
+from datamodules.noise import Levels
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
 from datamodules.split import Split
 from snn_mm.errors import UserError
@@ -26,7 +27,7 @@ DEFAULT_EVENTS = EventOptions()
 
 
 @dataclass(frozen=True)
-class EventSNR:
+class EventSNR(Levels):
     """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it as recorded."""
 
     audio: float | None = None

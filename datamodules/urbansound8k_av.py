@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions
-from datamodules.clip_module import ClipDataModule, Select
+from datamodules.clip_module import ClipDataModule, NoiseIn, Select
+from datamodules.clip_split import CLEAN, ClipSNR
 from datamodules.prepare import urbansound8k_av
 from datamodules.protocols import (
     IEMF,
@@ -32,6 +33,9 @@ class UrbanSound8KAV(ClipDataModule):
     `[3, 128, 128]`, in evaluation the middle quarter of the image. OGM-GE and PMR did not use the
     data set; their protocols treat it as they treat CREMA-D, with its single image.
 
+    `snr_db` adds noise to what the network gets, as in `CremaD`. On this data set IEMF's spiking
+    code (`--snr`) adds it to the image in training alone (`noise_in: training`).
+
     Args:
         root: directory that holds `prepared/urbansound8k_av`.
         protocol: whose way from a clip to the inputs is followed.
@@ -41,7 +45,9 @@ class UrbanSound8KAV(ClipDataModule):
         test_fraction: part of the clips that tests.
         val_fraction: part of the training clips that validates.
         select: what chooses the best epoch: `val`, or `test` as in the published code.
-        seed: decides the splits, the training order and what training draws.
+        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
+        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
+        seed: decides the splits, the training order, what training draws and the noise.
         loader: how batches are loaded.
     """
 
@@ -58,12 +64,24 @@ class UrbanSound8KAV(ClipDataModule):
         test_fraction: float = 0.3,
         val_fraction: float = 0.1,
         select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         check_choice("split", split, ("random", "groups"))
         super().__init__(
-            root, protocol, override, split, test_fraction, val_fraction, select, seed, loader
+            root,
+            protocol,
+            override,
+            split,
+            test_fraction,
+            val_fraction,
+            select,
+            snr_db,
+            noise_in,
+            seed,
+            loader,
         )
 
     def group(self, clip: str) -> str:

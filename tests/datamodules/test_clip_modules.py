@@ -14,8 +14,9 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from datamodules import CremaD, KineticsSounds, LoaderOptions, UrbanSound8KAV
-from datamodules.base import SPLITS
+from datamodules.base import SPLITS, SplitName
 from datamodules.clip_module import ClipDataModule
+from datamodules.clip_split import ClipSNR
 from datamodules.prepare import crema_d, kinetics_sounds
 from datamodules.prepare.clip import Clip
 from datamodules.prepare.engine import Request, prepare
@@ -215,6 +216,62 @@ def test_fields_of_a_protocol_can_be_overridden(prepared_root: str) -> None:
     assert dm.fingerprint() != CremaD(prepared_root, "pmr").fingerprint()
 
 
+def added(data: type, root: str, name: SplitName, draw: Draw, **options: Any) -> dict[str, Tensor]:
+    """What noise adds to the inputs of one clip."""
+    seen = [data(root, **given).split(name)[draw].inputs for given in (options, {})]
+    return {modality: seen[0][modality] - x for modality, x in seen[1].items()}
+
+
+@pytest.mark.parametrize("data", [CremaD, KineticsSounds, UrbanSound8KAV])
+@pytest.mark.parametrize("part", SPLITS)
+def test_noise_has_the_ratio_asked_for_on_the_modality_that_is_named(
+    prepared_root: str, data: type, part: SplitName
+) -> None:
+    clean = data(prepared_root).split(part)[0].inputs
+    for modality, other in (("audio", "visual"), ("visual", "audio")):
+        noise = added(data, prepared_root, part, Draw(0, 0), snr_db=ClipSNR(**{modality: -3.0}))
+        ratio = clean[modality].double().square().mean() / noise[modality].double().square().mean()
+        assert 10 * torch.log10(ratio) == pytest.approx(-3.0, abs=0.1)
+        assert not noise[other].any()
+
+
+@pytest.mark.parametrize(
+    ("noise_in", "noisy"),
+    [("all", SPLITS), ("training", ("train",)), ("evaluation", ("val", "test"))],
+)
+def test_noise_is_in_the_parts_that_are_named(
+    prepared_root: str, noise_in: str, noisy: tuple[str, ...]
+) -> None:
+    options = {"snr_db": ClipSNR(visual=0.0), "noise_in": noise_in}
+    for part in SPLITS:
+        noise = added(CremaD, prepared_root, part, Draw(0, 0), **options)["visual"]
+        assert bool(noise.any()) == (part in noisy)
+
+
+def test_noise_is_a_function_of_seed_epoch_clip_and_modality(prepared_root: str) -> None:
+    def noise(
+        part: SplitName, epoch: int, row: int, seed: int = 0, modality: str = "visual"
+    ) -> Tensor:
+        loud = CremaD(prepared_root, snr_db=ClipSNR(0.0, 0.0), seed=seed).split(part)
+        x = torch.ones(3, 4, 4)
+        return loud._noisy(modality, x, epoch, loud.ids[row]) - x
+
+    assert torch.equal(noise("train", 2, 1), noise("train", 2, 1))
+    drawn = [noise("train", 2, 1), noise("train", 3, 1), noise("train", 2, 0)]
+    drawn += [noise("train", 2, 1, modality="audio"), noise("train", 2, 1, seed=1)]
+    drawn += [noise("test", 2, 1), noise("val", 2, 1)]
+    assert not any(torch.equal(a, b) for i, a in enumerate(drawn) for b in drawn[:i])
+    assert torch.equal(noise("test", 2, 1), noise("test", 5, 1))  # evaluation stays the same
+
+
+def test_noise_is_part_of_the_fingerprint_and_none_of_it_without(prepared_root: str) -> None:
+    options = [{"snr_db": ClipSNR(visual=level)} for level in (0.0, 5.0)]
+    options += [{**options[0], "noise_in": "training"}, {"snr_db": ClipSNR(audio=0.0)}, {}]
+    prints = {CremaD(prepared_root, **given).fingerprint() for given in options}
+    assert len(prints) == len(options)
+    assert CremaD(prepared_root, noise_in="training").fingerprint() in prints  # as without noise
+
+
 def test_the_fingerprint_reads_no_clip(prepared_root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dm = CremaD(prepared_root)
     monkeypatch.setattr(type(dm.store), "wave", None)
@@ -246,6 +303,7 @@ def test_a_listed_split_of_clips_without_list_is_refused_with_the_command(
         ({"protocol": "mine"}, "protocol is 'mine'; accepted: iemf, ogm_ge, pmr"),
         ({"split": "groups"}, "split is 'groups'; accepted: random, listed, actors"),
         ({"select": "train"}, "select is 'train'; accepted: val, test"),
+        ({"noise_in": "test"}, "noise_in is 'test'; accepted: all, training, evaluation"),
         ({"val_fraction": 1.0}, r"val_fraction=1.0"),
         ({"override": {"fps": 3}}, "unknown fps; accepted are sample_rate, "),
     ],

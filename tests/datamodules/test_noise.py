@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from datamodules.noise import noise
+from datamodules.clip_split import ClipSNR
+from datamodules.digits_av import SNR
+from datamodules.noise import Levels, noise
+from datamodules.spoken_digits_events import EventSNR
+from snn_mm.errors import UserError
 
 
 @pytest.mark.parametrize("power", [0.2, 1.0, 7.0])
@@ -22,3 +26,10 @@ def test_measured_snr_is_the_snr_asked_for(power: float, snr_db: float) -> None:
 @pytest.mark.parametrize("snr_db", [None, math.inf])
 def test_without_an_snr_there_is_no_noise(snr_db: float | None) -> None:
     assert not noise((2, 3), 1.0, snr_db, np.random.default_rng(0)).any()
+
+
+@pytest.mark.parametrize("levels", [SNR, EventSNR, ClipSNR])
+@pytest.mark.parametrize("level", [math.nan, -math.inf])
+def test_a_ratio_that_is_none_is_refused(levels: type[Levels], level: float) -> None:
+    with pytest.raises(UserError, match=f"audio is {level}; accepted are a number of dB"):
+        levels(audio=level)  # type: ignore[call-arg]

@@ -16,15 +16,15 @@ FUSION = "fusion"
 
 
 def sum_leading(spikes: Tensor, dims: int) -> Tensor:
-    """Spikes of each neuron `[...]`, summed over the first `dims` dimensions, in float32.
+    """Spikes of each neuron `[...]`, summed over the first `dims` dimensions, at least in float32.
 
     Torch takes many times as long where channels lie last in memory, unless they stand last too.
     """
-    leading = tuple(range(dims))
+    leading, dtype = tuple(range(dims)), torch.promote_types(spikes.dtype, torch.float32)
     if spikes.dim() > dims + 1 and spikes.stride(dims) == 1:
-        ordered = spikes.movedim(dims, -1).sum(leading, dtype=torch.float32)  # [H, W, C]
+        ordered = spikes.movedim(dims, -1).sum(leading, dtype=dtype)  # [H, W, C]
         return ordered.movedim(-1, 0)  # [C, H, W]
-    return spikes.sum(leading, dtype=torch.float32)
+    return spikes.sum(leading, dtype=dtype)
 
 
 def leading_dims(neurons: nn.Module) -> int:

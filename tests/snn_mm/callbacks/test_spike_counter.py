@@ -98,6 +98,16 @@ def test_sum_is_right_in_any_memory_order_and_in_bfloat16() -> None:
     assert sum_leading(many, 2).tolist() == [1000, 1000]
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_graded_spikes_of_float64_are_summed_in_float64(channels_last: bool) -> None:
+    graded = torch.rand(4, 3, 5, 6, 6, dtype=torch.float64)
+    if channels_last:
+        graded = graded.flatten(0, 1).to(memory_format=torch.channels_last).unflatten(0, (4, 3))
+    torch.testing.assert_close(
+        sum_leading(graded, 2), graded.sum(dim=(0, 1)), rtol=1e-15, atol=1e-14
+    )
+
+
 def test_histogram_equals_a_loop_and_loses_nothing() -> None:
     potential = torch.tensor([-9.0, -3.0, -0.01, 0.0, 0.999, 1.49, 1.5, float("inf"), float("nan")])
     counts = membrane_histogram(potential).tolist()

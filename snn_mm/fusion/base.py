@@ -52,7 +52,11 @@ class Fusion(StartsAtRest, ABC):
             unimodal = {name: head(features[name]) for name, head in self.heads.items()}
         else:
             unimodal = {name: self.shared_logits(name, features) for name in features}
-        return FusionOutput(self.fuse(features), unimodal, features)
+        fused = self.fuse(features)
+        if not isinstance(fused, Tensor) or fused.dim() != 3:
+            found = list(fused.shape) if isinstance(fused, Tensor) else type(fused).__name__
+            raise UserError(f"{type(self).__name__}: fuse must give logits [T, N, K], not {found}")
+        return FusionOutput(fused, unimodal, features)
 
     @abstractmethod
     def fuse(self, features: dict[str, Tensor]) -> Tensor:

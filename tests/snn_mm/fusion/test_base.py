@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -110,3 +113,17 @@ def test_different_time_steps_are_refused_with_their_numbers() -> None:
     x = {"audio": torch.zeros(4, 2, 3), "visual": torch.zeros(5, 2, 5)}
     with pytest.raises(UserError, match="audio: 4, visual: 5"):
         Concat(DIMS, K)(x)
+
+
+@pytest.mark.parametrize(
+    ("give", "found"), [(lambda x: x[0], r"\[6, 4\]"), (lambda x: (x, x), "tuple")]
+)
+def test_logits_of_another_shape_are_refused_where_they_are_made(
+    give: Callable[[Tensor], Any], found: str
+) -> None:
+    class Wrong(Concat):
+        def fuse(self, features: dict[str, Tensor]) -> Any:
+            return give(super().fuse(features))
+
+    with pytest.raises(UserError, match=rf"Wrong: fuse must give logits .T, N, K., not {found}"):
+        Wrong(DIMS, K).double()(features())

@@ -93,7 +93,7 @@ def draw_ablation(variants: Sequence[Variant], metric: str, gamma: float) -> Fig
         _draw_variants(flat[count - 1], compared, metric)
     for panel in flat[count:]:
         panel.remove()
-    flat[0].set_ylabel(f"{metric}{', %' if Metric(metric).is_share else ''}")
+    flat[0].set_ylabel(Metric(metric).axis)
     _add_legend(figure, flat[:count])
     return figure
 

@@ -40,8 +40,3 @@ def draw_band(
     marker = "o" if len(points) == 1 else ""  # a line of one point is invisible
     panel.plot(epochs, means, color=colour, ls=style, marker=marker, label=label or None)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def from_one(points: Sequence[Point]) -> list[Point]:
-    """The same points with epochs counted from 1, as papers do; logs count from 0."""
-    return [point._replace(epoch=point.epoch + 1) for point in points]

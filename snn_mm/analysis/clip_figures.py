@@ -72,6 +72,10 @@ def draw_clip(
             _draw_rates(line[2], record)
     for panel, label in zip(attention_panels[-1], ("attended step", "step", "step")):
         panel.set_xlabel(label)
+    if spiking:
+        top = max(line[2].get_ylim()[1] for line in attention_panels)
+        for line in attention_panels:
+            line[2].set_ylim(0, top)  # rates of all parts on one scale
     shown = [line[0] for line in attention_panels]
     place = {"location": "bottom", "aspect": 40} if spiking else {"aspect": 20}
     bar = figure.colorbar(image, ax=shown, **place)

@@ -8,12 +8,12 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snn_mm.analysis.bands import draw_band, from_one
-from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
-from snn_mm.analysis.report.curves import Point
+from snn_mm.analysis.bands import draw_band
+from snn_mm.analysis.figure_style import COLOURS, STYLE, panels, share_range
+from snn_mm.analysis.report.curves import Point, from_one
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
-from snn_mm.analysis.report.wording import NOTHING, Metric
+from snn_mm.analysis.report.wording import NOTHING, Metric, title_of
 from snn_mm.analysis.variants import Variant
 from snn_mm.errors import UserError
 
@@ -102,13 +102,15 @@ def curves_table(variants: Sequence[Variant], metric: str, name: str = TRAINED) 
 
 @mpl.rc_context(STYLE)
 def draw_coefficient(variants: Sequence[Variant], metric: str, name: str = TRAINED) -> Figure:
-    """Draw a panel for each method: accuracy (left axis) and ξ (right axis, dashed)."""
+    """Draw a panel for each method, all on one scale: accuracy (left) and ξ (right, dashed)."""
     columns = min(len(variants), 2)
     lines = -(-len(variants) // columns)
     figure, grid = panels(lines, columns, height=2.4 * lines)
     flat = [panel for line in grid for panel in line]
+    rights = [_draw_panel(panel, v, metric, name) for panel, v in zip(flat, variants)]
+    share_range(flat[: len(variants)])
+    share_range(rights)
     for panel, variant in zip(flat, variants):
-        _draw_panel(panel, variant, metric, name)
         panel.set_title(variant.label)
         panel.set_xlabel("epoch")
         panel.tick_params(labelbottom=True)
@@ -117,10 +119,11 @@ def draw_coefficient(variants: Sequence[Variant], metric: str, name: str = TRAIN
     return figure
 
 
-def _draw_panel(panel: Axes, variant: Variant, metric: str, name: str) -> None:
+def _draw_panel(panel: Axes, variant: Variant, metric: str, name: str) -> Axes:
+    """Draw a method; returns the axes of its coefficient."""
     blue, orange = COLOURS[0], COLOURS[1]
     draw_band(panel, accuracy_curve(variant.group, metric), blue, scale=Metric(metric).scale)
-    panel.set_ylabel(f"{metric}{', %' if Metric(metric).is_share else ''}", color=blue)
+    panel.set_ylabel(Metric(metric).axis, color=blue)
     right = panel.twinx()
     right.spines["right"].set_visible(True)
     draw_band(right, coefficient_curve(variant.group, name), orange, style="--")
@@ -130,7 +133,8 @@ def _draw_panel(panel: Axes, variant: Variant, metric: str, name: str) -> None:
             "γ", (1.0, variant.gamma), (-8, 2), xycoords=("axes fraction", "data"),
             textcoords="offset points", color=orange,
         )  # fmt: skip
-    right.set_ylabel(f"coefficient ξ ({name})", color=orange)
+    right.set_ylabel(title_of(name), color=orange)
+    return right
 
 
 def _deviation(point: Point, scale: float = 1.0, digits: int = 4) -> str:

@@ -10,9 +10,13 @@ from matplotlib.lines import Line2D
 from snn_mm.analysis.bands import LINES, draw_band
 from snn_mm.analysis.bars import KIND_COLOURS, draw_bars
 from snn_mm.analysis.cost_table import CostComparison, MethodCost, error_curves, scaled_unit
-from snn_mm.analysis.figure_style import STYLE, panels
+from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
 from snn_mm.analysis.report.curves import average
 from snn_mm.analysis.report.statistics import Summary, summarise
+from snn_mm.analysis.report.wording import title_of
+
+MANY_FAMILIES = 4
+"""Curves of one colour that the style of their line tells apart."""
 
 
 @mpl.rc_context(STYLE)
@@ -46,21 +50,29 @@ def shade(colour: str, lightness: float) -> str:
 
 
 def _draw_curves(panel: Axes, costs: CostComparison, metric: str) -> None:
-    """Colours are those of the bars; families differ by the style of the line."""
-    colours = bar_colours(costs)
-    families = list(dict.fromkeys(row.variant.family for row in costs.rows))
-    styles = {family: LINES[i % len(LINES)] for i, family in enumerate(families)}
+    """Colours are those of the bars and styles tell families; of many, it is the other way."""
+    titles, families = bar_colours(costs), dict.fromkeys(row.variant.family for row in costs.rows)
+    many = len(families) > MANY_FAMILIES
+    styled, coloured = (titles, families) if many else (families, titles)
+    styles = {name: LINES[i % len(LINES)] for i, name in enumerate(styled)}
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(coloured)}
+    if not many:
+        colours = titles
     for threshold in costs.thresholds:
         panel.axhline(100 * threshold, color="0.8", lw=0.6, zorder=0)
     for row in costs.rows:
         points = average(error_curves(row.variant.group, metric).values())
-        style = styles[row.variant.family]
-        draw_band(panel, points, colours[row.variant.title], scale=100, style=style)
-    if len(families) > 1:
-        keys = [Line2D([], [], color="0.2", ls=styles[family]) for family in families]
-        panel.legend(keys, families, handlelength=2.5)
+        names = row.variant.family, row.variant.title
+        coloured_by, styled_by = names if many else names[::-1]
+        draw_band(panel, points, colours[coloured_by], scale=100, style=styles[styled_by])
+    keys = {name: Line2D([], [], color="0.2", ls=styles[name]) for name in styled}
+    keys = keys if len(keys) > 1 else {}
+    if many:
+        keys = {name: Line2D([], [], color=colours[name]) for name in families} | keys
+    if keys:
+        panel.legend(list(keys.values()), list(keys), handlelength=2.5)
     panel.set_xlabel("epoch")
-    panel.set_ylabel(f"error, % (1 − {metric})")
+    panel.set_ylabel(f"error, % (1 − {title_of(metric)})")
 
 
 def _draw_costs(panel: Axes, costs: CostComparison) -> None:

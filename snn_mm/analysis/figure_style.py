@@ -6,6 +6,7 @@ own figures alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,14 @@ def panels(
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex="col", sharey=share_y, squeeze=False)
     return figure, [list(line) for line in grid]
+
+
+def share_range(drawn: Sequence[Axes]) -> None:
+    """Give panels that show one quantity the range that holds what is in any of them."""
+    limits = [(*panel.get_xlim(), *panel.get_ylim()) for panel in drawn]
+    left, right, low, high = zip(*limits)
+    for panel in drawn:
+        panel.set(xlim=(min(left), max(right)), ylim=(min(low), max(high)))
 
 
 def shades(count: int) -> list[Any]:

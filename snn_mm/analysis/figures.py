@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
+from snn_mm.analysis.report.wording import place_of, spoken
 
 Numbers = NDArray[Any]
 Points = Sequence[tuple[int, float]]
@@ -19,18 +20,6 @@ Points = Sequence[tuple[int, float]]
 MAX_POINTS = 400
 LOG_SPAN = 30.0
 """Ratio of the largest to the smallest value above which an axis is logarithmic."""
-
-
-SYMBOLS = {"k": "k", "rho": "ρ", "score": "score", "accelerate": "accelerate", "entropy": "entropy"}
-"""Factors that each modality has one of, on scales of their own: `loss_adjustment/rho_audio`."""
-
-
-class Place(NamedTuple):
-    """Where a factor is drawn: in the panel of its prefix and symbol, under its label."""
-
-    prefix: str
-    symbol: str
-    label: str
 
 
 class Curve(NamedTuple):
@@ -62,25 +51,11 @@ def draw_factors(rows: Iterable[Mapping[str, str]]) -> Figure:
     figure, grid = panels(len(own), 1, height=0.5 + 1.5 * len(own))
     for ((prefix, symbol), lines), (panel,) in zip(own.items(), grid):
         _draw_lines(panel, lines)
-        panel.set_ylabel(" ".join([prefix.replace("_", " "), symbol]).strip())
+        panel.set_ylabel(f"{spoken(prefix)} {symbol}".strip())
         _mark_epochs(panel, starts)
     grid[-1][0].set_xlabel("optimizer step")
     _name_epochs(grid[0][0], starts)
     return figure
-
-
-def place_of(name: str) -> Place:
-    """Where a factor of this name is drawn.
-
-    Example:
-        >>> place_of("loss_adjustment/rho_audio")
-        Place(prefix='loss_adjustment', symbol='ρ', label='audio')
-    """
-    prefix, _, last = name.rpartition("/")
-    symbol, _, modality = last.partition("_")
-    if symbol in SYMBOLS and modality:
-        return Place(prefix or last, SYMBOLS[symbol], modality)
-    return Place(prefix or last, "", last)
 
 
 def condense(x: Numbers, y: Numbers, points: int = MAX_POINTS) -> Curve:
@@ -103,7 +78,7 @@ def _draw_lines(panel: Axes, series: Mapping[str, Points]) -> None:
         colour = COLOURS[place % len(COLOURS)]
         style = ("-", "--", ":")[place // len(COLOURS) % 3]
         panel.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
-        panel.plot(curve.x, curve.mean, color=colour, ls=style, label=name)
+        panel.plot(curve.x, curve.mean, color=colour, ls=style, label=spoken(name))
     values = np.concatenate([curve.mean for curve in curves.values()])
     if len(values) and values.min() > 0 and values.max() / values.min() > LOG_SPAN:
         panel.set_yscale("log")
@@ -119,9 +94,9 @@ def _mark_epochs(panel: Axes, starts: Mapping[int, int]) -> None:
 
 
 def _name_epochs(panel: Axes, starts: Mapping[int, int]) -> None:
-    """A second axis on top that counts epochs."""
+    """A second axis on top that counts epochs from 1."""
     every = -(-len(starts) // 12)
-    named = {step: epoch for epoch, step in starts.items() if epoch % every == 0}
+    named = {step: epoch + 1 for epoch, step in starts.items() if epoch % every == 0}
     top = panel.secondary_xaxis("top")
     top.spines["top"].set_visible(False)
     top.set_xticks(list(named), [str(epoch) for epoch in named.values()])

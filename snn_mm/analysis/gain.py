@@ -8,10 +8,11 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from snn_mm.analysis.bands import draw_band, from_one
+from snn_mm.analysis.bands import draw_band
 from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
 from snn_mm.analysis.report.config_facts import CALLBACKS, select
+from snn_mm.analysis.report.curves import from_one
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group, read_member
 from snn_mm.analysis.report.naming import encoders
@@ -129,7 +130,7 @@ def draw_gain(branches: Branches, metric: str) -> Figure:
             raise UserError(f"{group.counted[0].run.path}: metrics.csv has no {metric}")
         draw_band(panel, points, colour, f"{modality_of(branches)} {name}", shown.scale)
     panel.set_xlabel("epoch")
-    panel.set_ylabel(f"{metric}{', %' if shown.is_share else ''}")
+    panel.set_ylabel(shown.axis)
     panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

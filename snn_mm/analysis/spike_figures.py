@@ -29,7 +29,7 @@ def draw_spikes(rows: Iterable[Row]) -> Figure:
     """Firing rate, silent and saturated neurons of every layer over the epochs.
 
     One row of panels for each modality; lines get lighter from the first layer to the last, and
-    diamonds are the test.
+    diamonds are the test. Epochs count from 1.
 
     Args:
         rows: as `spikes.csv` has them.
@@ -89,7 +89,7 @@ def draw_membranes(edges: Numbers, histograms: Mapping[str, Numbers]) -> Figure:
 def _draw_share(panel: Axes, rows: Sequence[Row], share: str, colour: Any) -> None:
     for stage, marker, line in (("val", ".", "-"), ("test", "D", "")):
         own = [row for row in rows if row["stage"] == stage]
-        x, y = [int(row["epoch"]) for row in own], [float(row[share]) for row in own]
+        x, y = [int(row["epoch"]) + 1 for row in own], [float(row[share]) for row in own]
         size = 3 if stage == "test" or len(own) <= 30 else 0
         panel.plot(x, y, color=colour, marker=marker, ls=line, ms=size)
 
@@ -131,7 +131,7 @@ def _draw_ridge(panel: Axes, edges: Numbers, counts: Numbers, base: int, colour:
 
 
 def _name_epochs(figure: Figure, epochs: Numbers) -> None:
-    first, last = epochs.min(), epochs.max()
+    first, last = epochs.min() + 1, epochs.max() + 1  # counted from 1
     if first < last:
         dashed = Line2D([], [], color="0.2", ls=(0, (3, 2)), lw=0.7, label=f"epoch {first}")
         solid = Line2D([], [], color="0.2", label=f"epoch {last}")

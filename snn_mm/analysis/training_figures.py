@@ -9,14 +9,14 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from snn_mm.analysis.bands import draw_band, from_one
-from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
+from snn_mm.analysis.bands import draw_band
+from snn_mm.analysis.figure_style import COLOURS, STYLE, panels, share_range
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
-from snn_mm.analysis.report.curves import Point
+from snn_mm.analysis.report.curves import Point, from_one
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.sections.trends import named_metric
-from snn_mm.analysis.report.wording import NOTHING
+from snn_mm.analysis.report.wording import NOTHING, Metric, title_of
 from snn_mm.errors import UserError
 
 FUSED, FUSED_COLOUR = "fused", "#000000"
@@ -90,7 +90,10 @@ def curves_table(groups: Sequence[Group], prefix: str) -> Table:
 
 @mpl.rc_context(STYLE)
 def draw_training(groups: Sequence[Group], prefix: str) -> Figure:
-    """Draw accuracy above loss, a column for each method; a dashed line where modulation ends."""
+    """Draw accuracy above loss, a column for each method; a dashed line where modulation ends.
+
+    All accuracies have one scale, and so have all losses.
+    """
     columns = min(len(groups), MOST_COLUMNS)
     blocks = -(-len(groups) // columns)
     figure, grid = panels(2 * blocks, columns, height=4.2 * blocks)
@@ -105,8 +108,13 @@ def draw_training(groups: Sequence[Group], prefix: str) -> Figure:
         bottom.tick_params(labelbottom=True)
         _mark_ends(top, bottom, group)
         if column == 0:
-            top.set_ylabel(f"{prefix.rstrip('/')}, %")
-            bottom.set_ylabel(LOSS.rstrip("/"))
+            top.set_ylabel(Metric(prefix.rstrip("/")).axis)
+            bottom.set_ylabel(title_of(LOSS))
+    drawn = [
+        grid[2 * (i // columns) + row][i % columns] for row in (0, 1) for i in range(len(groups))
+    ]
+    share_range(drawn[: len(groups)])
+    share_range(drawn[len(groups) :])
     grid[0][0].legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     for panel in _unused(grid, len(groups), columns):
         panel.remove()

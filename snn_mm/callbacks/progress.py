@@ -1,15 +1,76 @@
-"""Progress where a progress bar would flood the log: one plain line per epoch."""
+"""What a training shows while it runs: a bar on a terminal, else one plain line per epoch."""
 
 from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichModelSummary, RichProgressBar
 from torch import Tensor
 
 SHOWN = ("train/loss", "val/loss", "val/mae/fused", "val/corr/fused")
 """Metrics in the line, beside every `val/accuracy/...`; a module logs some of them."""
+
+
+class LossBar(RichProgressBar):
+    """Lightning's bar with the loss of the last step, and epochs counted from 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loss: Tensor | None = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Remember the loss."""
+        self._loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """What stands behind the bar."""
+        shown = super().get_metrics(trainer, pl_module)
+        shown.pop("v_num", None)  # the end of the run's id
+        return shown if self._loss is None else {"loss": float(self._loss), **shown}
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        last = self.trainer.max_epochs
+        total = "" if last is None or last < 0 else f"/{last}"
+        return f"{f'Epoch {current_epoch + 1}{total}':{len(self.validation_description)}}"
+
+
+class ShortSummary(RichModelSummary):
+    """Lightning's summary without FLOPs: it counts none where a module has no example input."""
+
+    @staticmethod
+    def summarize(
+        summary_data: list[tuple[str, list[str]]],
+        total_parameters: int,
+        trainable_parameters: int,
+        model_size: float,
+        total_training_modes: dict[str, int],
+        total_flops: int,
+        **summarize_kwargs: Any,
+    ) -> None:
+        """Print a line for each part, and the number of parameters."""
+        from rich import get_console
+        from rich.table import Table
+
+        columns = {name: cells for name, cells in summary_data if name != "FLOPs"}
+        table = Table(*columns, header_style="bold")
+        for row in zip(*columns.values()):
+            table.add_row(*row)
+        console = get_console()
+        console.print(table)
+        frozen = total_parameters - trainable_parameters
+        console.print(
+            f"{total_parameters:,} parameters"
+            + (f", {frozen:,} of them not trained" if frozen else "")
+            + f", {model_size:.3g} MB"
+        )
 
 
 class PlainProgress(Callback):

@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelSummary, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
@@ -18,7 +18,7 @@ from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
 from snn_mm.callbacks.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.last_checkpoint import LastCheckpoint
-from snn_mm.callbacks.progress import PlainProgress
+from snn_mm.callbacks.progress import LossBar, PlainProgress, ShortSummary
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.callbacks.run_record import RunRecord
 from snn_mm.callbacks.wandb_record import WandbRecord
@@ -165,9 +165,16 @@ class TrainCLI(LightningCLI):
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
         progress: list[Callback] = []
         own_bar = any(isinstance(callback, ProgressBar) for callback in given)
-        if trainer.enable_progress_bar is not False and not sys.stdout.isatty() and not own_bar:
-            trainer.enable_progress_bar = trainer.enable_model_summary = False
-            progress = [PlainProgress()]
+        own_summary = any(isinstance(callback, ModelSummary) for callback in given)
+        if trainer.enable_progress_bar is not False and not own_bar:
+            if sys.stdout.isatty():
+                progress = [LossBar()]
+            else:
+                trainer.enable_progress_bar = trainer.enable_model_summary = False
+                progress = [PlainProgress()]
+        if trainer.enable_model_summary is not False and not own_summary:
+            progress.append(ShortSummary())
+            trainer.enable_model_summary = False  # Lightning's own
         if self.command.stage != "fit" or trainer.fast_dev_run:
             return [*seeds, *progress, *given]
         first = [LastCheckpoint(self.run_directory), *seeds, *progress]

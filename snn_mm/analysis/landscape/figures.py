@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from snn_mm.analysis.bands import LINES
 from snn_mm.analysis.figure_style import COLOURS, STYLE, WIDTH, panels
 from snn_mm.analysis.landscape.surface import Floats, Surface
 
@@ -33,10 +34,12 @@ STEEPEST = 30.0
 def draw_profile(surfaces: Surfaces) -> Figure:
     """Loss and accuracy along the first direction, a line for each run."""
     figure, ((loss_panel, accuracy_panel),) = panels(1, 2, height=2.4)
-    for (name, surface), colour in zip(surfaces.items(), _colours()):
+    for place, (name, surface) in enumerate(surfaces.items()):
         loss, accuracy = surface.profile
-        loss_panel.plot(surface.ticks, loss, color=colour, marker=".", ms=3, label=name)
-        accuracy_panel.plot(surface.ticks, accuracy, color=colour, marker=".", ms=3)
+        turn, hue = divmod(place, len(COLOURS))
+        look: Any = {"color": COLOURS[hue], "ls": LINES[turn % len(LINES)], "marker": ".", "ms": 3}
+        loss_panel.plot(surface.ticks, loss, label=name, **look)
+        accuracy_panel.plot(surface.ticks, accuracy, **look)
     if _needs_logarithm(surfaces):
         loss_panel.set_yscale("log")
     loss_panel.set_ylabel("loss / nats")
@@ -112,10 +115,6 @@ def _name_directions(panel: Axes) -> None:
     panel.set(xlabel="first direction", ylabel="second direction")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-
-
-def _colours() -> list[str]:
-    return [*COLOURS] * 8
 
 
 def _needs_logarithm(surfaces: Surfaces) -> bool:

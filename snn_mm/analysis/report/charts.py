@@ -14,22 +14,37 @@ from snn_mm.analysis.report.curves import Point
 WIDTH, HEIGHT = 400.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 34.0, 12.0, 40.0
 COLOURS = 8
-"""Colours of the palette in `chart.css` (Okabe and Ito 2008); more lines repeat them, dashed."""
+"""Colours of the palette in `chart.css` (Okabe and Ito 2008); more lines repeat them."""
+FEW = 4
+"""Curves that colours alone tell apart; more have a stroke of their own as well."""
+STROKES = 4
+"""Strokes in `chart.css`."""
 
 STYLE = Path(__file__).with_name("chart.css")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its letter, the index of its colour, its points, and whether it is drawn faintly.
+    """One curve.
 
-    A faint line has neither band nor letter: it accompanies another of the same colour.
+    Attributes:
+        letter: its name in the chart.
+        colour: the index of its colour.
+        points: mean and band by epoch.
+        faint: dotted, with neither band nor letter: it accompanies another of the same colour.
+        grey: thin and grey, likewise: it is there to compare with.
     """
 
     letter: str
     colour: int
     points: Sequence[Point]
     faint: bool = False
+    grey: bool = False
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it has a band and a letter."""
+        return not (self.faint or self.grey)
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,8 @@ def line_chart(
         bounds,
         whole=True,
     )
-    main = [line for line in lines if not line.faint]
+    main = [line for line in lines if line.is_main]
+    lines = sorted(lines, key=lambda line: not line.grey)  # what is grey lies behind
     ends = [y(line.points[-1].mean) for line in main]
     labels = spread_labels(ends, 13, TOP + 6, HEIGHT - BOTTOM)
     return "\n".join(
@@ -75,7 +91,7 @@ def line_chart(
             *opening(name, title, " ".join(describe(line) for line in main)),
             *axes(x, y, "epoch", y_label),
             *(area(line, x, y) for line in main if len(line.points) > 1),
-            *(curve(line, x, y) for line in lines),
+            *(curve(line, x, y, own_stroke=len(main) > FEW) for line in lines),
             *(letter(line, x(line.points[-1].epoch) + 6, at) for line, at in zip(main, labels)),
             "</svg>",
         ]
@@ -113,7 +129,7 @@ def within(line: Line, bounds: tuple[float, float]) -> Line:
 
 def band(line: Line, point: Point) -> tuple[float, ...]:
     """What of a point has to fit into the chart."""
-    return (point.mean,) if line.faint else (point.low, point.high)
+    return (point.low, point.high) if line.is_main else (point.mean,)
 
 
 def opening(name: str, title: str, description: str) -> list[str]:
@@ -151,12 +167,13 @@ def area(line: Line, x: Scale, y: Scale) -> str:
     return f'<path class="band c{line.colour % COLOURS}" d="M{"L".join(upper + lower)}Z"/>'
 
 
-def curve(line: Line, x: Scale, y: Scale) -> str:
+def curve(line: Line, x: Scale, y: Scale, own_stroke: bool = False) -> str:
     """The curve itself; a single point is a dot."""
     if len(line.points) == 1:
         return dot_at(x(line.points[0].epoch), y(line.points[0].mean), line.colour)
     places = [f"{x(p.epoch):.1f} {y(p.mean):.1f}" for p in line.points]
-    style = " faint" if line.faint else " dashed" if line.colour >= COLOURS else ""
+    stroke = (line.colour // COLOURS + (line.colour if own_stroke else 0)) % STROKES
+    style = " grey" if line.grey else " faint" if line.faint else f" s{stroke}" if stroke else ""
     return f'<path class="line c{line.colour % COLOURS}{style}" d="M{"L".join(places)}"/>'
 
 

@@ -29,7 +29,11 @@ OF_TASKS = "data.memory"
 TRAINED_ON = frozenset({OF_TASKS, "data.exemplar_batch", "data.protocol"})
 """What a task trains on besides its own samples; a test is the same whatever these say."""
 
-CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)*\.[A-Z]\w*")
+CLASS_PATH = re.compile(
+    r"[A-Za-z_]\w*(\.\w+)*\.[A-Z]\w*"
+    r"|(snn_mm|datamodules|torch|torchvision|spikingjelly|lightning)(\.[A-Za-z_]\w*)+"
+)
+"""A class of any module, or a function of one that a config names, which may begin small."""
 
 
 def flatten(config: Mapping[str, Any]) -> Facts:

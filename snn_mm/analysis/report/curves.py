@@ -170,6 +170,11 @@ def read_whole_lines(path: Path, problems: list[str]) -> str | None:
     return text[: text.rfind("\n") + 1]
 
 
+def from_one(points: Iterable[Point]) -> list[Point]:
+    """The same points with epochs counted from 1, as every figure does; logs count from 0."""
+    return [point._replace(epoch=point.epoch + 1) for point in points]
+
+
 def average(many: Iterable[Series]) -> list[Point]:
     """Mean and band over runs, by epoch; an epoch counts the runs that reached it."""
     runs = list(many)

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snn_mm.analysis.report.statistics import Summary
 
@@ -38,6 +39,18 @@ TASK_LABELS = {
 
 OF_TASK = re.compile(r"test/accuracy/task_(\d+)")
 
+STAGES = {"train": "training", "val": "validation", "test": "test"}
+
+SYMBOLS = {"k": "k", "rho": "ρ", "score": "score", "accelerate": "accelerate", "entropy": "entropy"}
+"""Factors that each modality has one of, on scales of their own: `loss_adjustment/rho_audio`."""
+
+NAMES = {
+    **{name: name.upper() for name in ("iemf", "ogm", "mslr", "agm", "lfm", "pmr")},
+    "ogm_ge": "OGM-GE",
+    "xi": "ξ",
+}
+"""How papers write what is logged under another name."""
+
 FUSED_ACCURACY = "test/accuracy/fused"
 
 MAIN_METRICS = (
@@ -48,6 +61,58 @@ MAIN_METRICS = (
     "test/mae/fused",
 )
 """What runs are compared by if nobody says so: the one that most runs have, or the first such."""
+
+
+class Place(NamedTuple):
+    """Where a factor is drawn: in the panel of its prefix and symbol, under its label."""
+
+    prefix: str
+    symbol: str
+    label: str
+
+
+def place_of(name: str) -> Place:
+    """Where a factor of this name is drawn.
+
+    Example:
+        >>> place_of("loss_adjustment/rho_audio")
+        Place(prefix='loss_adjustment', symbol='ρ', label='audio')
+    """
+    prefix, _, last = name.rpartition("/")
+    symbol, _, modality = last.partition("_")
+    if symbol in SYMBOLS and modality:
+        return Place(prefix or last, SYMBOLS[symbol], modality)
+    return Place(prefix or last, "", last)
+
+
+def spoken(name: str) -> str:
+    """A part of a logged name as a reader says it.
+
+    Example:
+        >>> spoken("gradient_norm"), spoken("ogm_ge")
+        ('gradient norm', 'OGM-GE')
+    """
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def title_of(name: str) -> str:
+    """A logged name as a figure's title: of a metric, or of a factor of the training.
+
+    Example:
+        >>> title_of("val/accuracy/fused"), title_of("train/loss")
+        ('validation accuracy, fused', 'training loss')
+        >>> title_of("loss_adjustment/rho_audio"), title_of("iemf/xi")
+        ('loss adjustment ρ, audio', 'IEMF ξ')
+    """
+    stage, *rest = name.rstrip("/").split("/")
+    if stage in STAGES and rest:
+        known = NAMES.get(rest[0], Metric(name).label)
+        return ", ".join([f"{STAGES[stage]} {spoken(known)}", *map(spoken, rest[1:])])
+    prefix, symbol, label = place_of(name)
+    if label == prefix:
+        return spoken(label)
+    head = f"{spoken(prefix)} {symbol}".rstrip()
+    return f"{head} {NAMES[label]}" if label in NAMES else f"{head}, {spoken(label)}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +131,11 @@ class Metric:
     def label(self) -> str:
         """The kind as a paper writes it: `Acc-2`, `MAE`."""
         return {**LABELS, **TASK_LABELS}.get(self.kind, self.kind)
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis: what it is, with its unit."""
+        return f"{title_of(self.name)}{', %' if self.is_share else ''}"
 
     @property
     def task(self) -> int | None:

@@ -59,6 +59,15 @@ def test_figure_has_accuracy_left_and_the_coefficient_dashed_right(variant: Vari
     assert right.lines[0].get_linestyle() == "--"
 
 
+def test_panels_share_their_scales_and_axes_are_named(variant: Variant) -> None:
+    figure = draw_coefficient([variant, variant._replace(gamma=None)], METRIC)
+    first, second, *rights = figure.axes
+    assert first.get_ylim() == second.get_ylim()
+    assert rights[0].get_ylim() == rights[1].get_ylim()
+    names = first.get_ylabel(), rights[0].get_ylabel()
+    assert names == ("validation accuracy, fused, %", "IEMF ξ")
+
+
 def test_runs_without_a_coefficient_are_left_out(tmp_path: Path, variants_in: VariantsIn) -> None:
     write_run(tmp_path / "a", callbacks=IEMF, xi=(1.2, 1.1))
     write_run(tmp_path / "b")

@@ -15,6 +15,7 @@ from snn_mm.errors import UserError
 
 VariantsIn = Callable[[Path], list[Variant]]
 METRIC = "val/accuracy/fused"
+CURVE = (0.1, 0.3, 0.5)
 
 
 @pytest.fixture
@@ -63,6 +64,17 @@ def test_figure_has_a_bar_for_each_method_and_a_line_for_each_threshold(
     assert [patch.get_height() for patch in bars.patches] == pytest.approx([38.0, 44.0])
     levels = [line.get_ydata()[0] for line in curves.lines if len(set(line.get_ydata())) == 1]
     assert levels == pytest.approx([80, 70, 60, 50, 40])
+
+
+def test_curves_of_five_families_have_a_colour_each(
+    tmp_path: Path, variants_in: VariantsIn
+) -> None:
+    for name in ("OGM", "OGMGE", "MSLR", "AGM", "LFM"):
+        write_run(tmp_path / name, callbacks=[callback(name)], curve=CURVE)
+    variants = variants_in(tmp_path)
+    curves, _ = draw_cost(compare_costs(variants, [1.0] * 5, METRIC), METRIC).axes
+    drawn = [line for line in curves.lines if len(line.get_xdata()) == len(CURVE)]
+    assert len({line.get_color() for line in drawn}) == 5
 
 
 def test_a_run_without_the_metric_is_named(tmp_path: Path, variants_in: VariantsIn) -> None:

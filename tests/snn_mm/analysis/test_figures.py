@@ -38,11 +38,16 @@ def test_condensing_leaves_out_what_is_not_finite() -> None:
 
 def test_factors_have_a_panel_a_prefix_with_gradients_last_and_named_axes() -> None:
     first, second = draw_factors(factor_rows()).axes[:2]
-    assert (first.get_ylabel(), second.get_ylabel()) == ("iemf", "gradient norm")
+    assert (first.get_ylabel(), second.get_ylabel()) == ("IEMF", "gradient norm")
     assert second.get_xlabel() == "optimizer step"
     assert (first.get_yscale(), second.get_yscale()) == ("linear", "log")
-    (line,) = [line for line in first.lines if line.get_label() == "xi"]
+    (line,) = [line for line in first.lines if line.get_label() == "ξ"]
     assert line.get_ydata().tolist() == [1.2] * 40  # type: ignore[union-attr]
+
+
+def test_the_axis_above_counts_epochs_from_one() -> None:
+    (above,) = draw_factors(factor_rows()).axes[0].child_axes
+    assert [label.get_text() for label in above.get_xticklabels()] == ["1", "2", "3", "4"]
 
 
 def test_ratios_and_factors_of_modalities_have_panels_of_their_own() -> None:

@@ -46,7 +46,7 @@ def test_spikes_have_a_row_a_modality_and_a_column_a_share() -> None:
     assert [axes[0].get_ylabel(), axes[3].get_ylabel()] == ["audio", "visual"]
     validation, test = axes[0].lines[4:6]
     assert list(validation.get_ydata()) == [0.2, 0.2]
-    assert list(test.get_xdata()) == [1]
+    assert list(test.get_xdata()) == [2]  # counted from 1
 
 
 def test_a_small_share_is_not_blown_up() -> None:
@@ -66,5 +66,5 @@ def test_membranes_name_layers_epochs_and_the_share_of_the_cut_bin(stage: str) -
     figure = draw_membranes(np.array([-1.0, 0.0, 0.5, 1.0]), histograms(stage))
     (panel,) = figure.axes
     assert [label.get_text() for label in panel.get_yticklabels()] == ["neuron"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["epoch 0", "epoch 7"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["epoch 1", "epoch 8"]
     assert [text.get_text() for text in panel.texts] == ["96%"]

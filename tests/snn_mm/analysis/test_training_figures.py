@@ -58,6 +58,19 @@ def test_accuracy_stands_above_loss_with_a_line_for_every_output(tmp_path: Path)
             assert lines[name].get_ydata() == pytest.approx([scale * value for value in values])
 
 
+def test_panels_of_two_methods_have_one_scale(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", None)
+    write_run(tmp_path / "b", 1, shift=7.0)
+    accuracies, losses = (draw(tmp_path).axes[i : i + 2] for i in (0, 2))
+    assert losses[0].get_ylim() == losses[1].get_ylim()
+    assert losses[0].get_ylim()[0] < 0.5 < 11.0 < losses[0].get_ylim()[1]
+    assert accuracies[0].get_ylim() == accuracies[1].get_ylim()
+    assert (accuracies[0].get_ylabel(), losses[0].get_ylabel()) == (
+        "validation accuracy, %",
+        "training loss",
+    )
+
+
 def test_seeds_of_one_method_are_averaged(tmp_path: Path) -> None:
     for seed in (0, 1):
         write_run(tmp_path / str(seed), None, seed, shift=float(seed))

@@ -12,7 +12,7 @@ from snn_mm.analysis.report.html import slug
 from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.sections.trends import colour_of, legend
 from snn_mm.analysis.report.statistics import Summary, summarise
-from snn_mm.analysis.report.wording import NOTHING, Metric, duration, joined, mean_text
+from snn_mm.analysis.report.wording import NOTHING, Metric, duration, joined, mean_text, spoken, title_of
 
 Pick = Callable[[Energy], float | None]
 QUANTITIES: dict[str, tuple[Pick, int]] = {
@@ -33,7 +33,7 @@ def energy_section(comparison: Comparison, metric: Metric) -> Section:
         return Section("Energy", [Text("No energy.json: the callback EnergyEstimator writes it.")])
     panels = [energy_panel(comparison, groups, d, metric) for d in comparison.datasets]
     caption = (
-        f"Compute energy per sample against {metric.name}; whiskers are one standard deviation."
+        f"Compute energy per sample against {title_of(metric.name)}; whiskers are one standard deviation."
     )
     drawn = {group.method: group for group in groups}
     figure = Figure(caption, [p for p in panels if p], legend(comparison, list(drawn.values())))
@@ -80,7 +80,7 @@ def energy_panel(
     if not dots:
         return None
     name = slug(f"energy {dataset}")
-    unit = f"{metric.label} [%]" if metric.is_share else metric.label
+    unit = f"{spoken(metric.label)} [%]" if metric.is_share else spoken(metric.label)
     chart = scatter_chart(name, f"Energy, {dataset}", "compute energy per sample [µJ]", unit, dots)
     return Panel(name, dataset, chart)
 

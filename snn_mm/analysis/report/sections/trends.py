@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from snn_mm.analysis.report.charts import COLOURS, Line, line_chart
-from snn_mm.analysis.report.curves import Curves, Point, Series
+from snn_mm.analysis.report.charts import COLOURS, FEW, Line, line_chart
+from snn_mm.analysis.report.curves import Curves, Point, Series, from_one
 from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
 from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.statistics import summarise
-from snn_mm.analysis.report.wording import Metric, mean_text
+from snn_mm.analysis.report.wording import Metric, mean_text, spoken, title_of
 
 FUSED = "fused"
 PERCENT = (0.0, 100.0)
 FREE = (-math.inf, math.inf)
+VALIDATION = "on the validation set"
+APART = (
+    "solid on the validation set, dotted on the training set; all others on the validation set "
+    "in grey."
+)
 
 
 def learning_section(comparison: Comparison, metric: Metric) -> Section:
@@ -28,12 +34,18 @@ def learning_section(comparison: Comparison, metric: Metric) -> Section:
         names = curve_names(groups, f"val/{shown.kind}/", f"train/{shown.kind}/")
         modalities = sorted(names, key=lambda name: (name != FUSED, name))
         panels = [learning_panel(comparison, groups, shown, dataset, m) for m in modalities]
-        if panels:
-            caption = (
-                f"{dataset}: {shown.label}{shown.unit} over epochs, solid on the validation set, "
-                "dotted on the training set; the band is one standard deviation over seeds."
-            ) + left_out(comparison, dataset)
-            blocks.append(Figure(caption, panels, legend(comparison, groups)))
+        if not panels:
+            continue
+        few = len(groups) <= FEW
+        what = f"{dataset}: {spoken(shown.label)}{shown.unit} over epochs"
+        on = "solid on the validation set, dotted on the training set" if few else VALIDATION
+        caption = f"{what}, {on}; the band is one standard deviation over seeds."
+        caption += left_out(comparison, dataset)
+        blocks.append(Figure(caption, panels, legend(comparison, groups)))
+        if not few:
+            place = shown, dataset, modalities[0]
+            apart = [apart_panel(comparison, groups, group, *place) for group in groups]
+            blocks.append(Figure(f"{what}, a method each, {APART}", apart, []))
     nothing = f"No counted run logged val/{shown.kind}/*."
     return Section("Learning curves", blocks or [Text(nothing)])
 
@@ -42,16 +54,51 @@ def learning_panel(
     comparison: Comparison, groups: Sequence[Group], metric: Metric, dataset: str, modality: str
 ) -> Panel:
     """One modality."""
+    stages = ("train", "val") if len(groups) <= FEW else ("val",)
+    lines = [
+        learning_line(comparison, group, metric, stage, modality)
+        for group in groups
+        for stage in stages
+    ]
+    name = slug(f"learning {dataset} {modality}")
+    return learning_chart(name, modality, f"{modality}, {dataset}", metric, lines)
+
+
+def apart_panel(
+    comparison: Comparison,
+    groups: Sequence[Group],
+    chosen: Group,
+    metric: Metric,
+    dataset: str,
+    modality: str,
+) -> Panel:
+    """One method in its colour before all others in grey."""
     lines = []
     for group in groups:
-        for stage in ("train", "val"):
-            points = group.curve(named_metric(f"{stage}/{metric.kind}/{modality}"))
-            faint = stage == "train"
-            lines.append(line(comparison, group, scaled(points, metric.scale), faint))
-    name = slug(f"learning {dataset} {modality}")
-    unit = f"{metric.label} [%]" if metric.is_share else metric.label
+        shown = learning_line(comparison, group, metric, "val", modality)
+        lines.append(replace(shown, grey=group is not chosen))
+    lines.append(learning_line(comparison, chosen, metric, "train", modality))
+    letter = comparison.key(chosen.method)
+    name = slug(f"learning {dataset} {modality} {letter}")
+    title = f"{letter}. {chosen.method}"
+    return learning_chart(name, title, f"{title}, {modality}, {dataset}", metric, lines)
+
+
+def learning_line(
+    comparison: Comparison, group: Group, metric: Metric, stage: str, modality: str
+) -> Line:
+    """The curve of a method; that of the training is faint."""
+    points = group.curve(named_metric(f"{stage}/{metric.kind}/{modality}"))
+    return line(comparison, group, scaled(points, metric.scale), faint=stage == "train")
+
+
+def learning_chart(
+    name: str, heading: str, title: str, metric: Metric, lines: Sequence[Line]
+) -> Panel:
+    """A chart of curves of a metric."""
+    unit = f"{spoken(metric.label)} [%]" if metric.is_share else spoken(metric.label)
     bounds = PERCENT if metric.is_share else FREE
-    return Panel(name, modality, line_chart(name, f"{modality}, {dataset}", unit, lines, bounds))
+    return Panel(name, heading, line_chart(name, title, unit, lines, bounds))
 
 
 def factor_section(comparison: Comparison, metric: Metric) -> Section:
@@ -80,7 +127,8 @@ def factor_panel(
     """One factor."""
     lines = [line(comparison, g, g.curve(lambda c: c.factors.get(factor))) for g in groups]
     name = slug(f"factor {dataset} {factor}")
-    return Panel(name, factor, line_chart(name, f"{factor}, {dataset}", factor, lines))
+    title = title_of(factor)
+    return Panel(name, title, line_chart(name, f"{title}, {dataset}", title, lines))
 
 
 def firing_section(comparison: Comparison, metric: Metric) -> Section:
@@ -181,8 +229,9 @@ def colour_of(comparison: Comparison, group: Group) -> int:
 def line(
     comparison: Comparison, group: Group, points: Sequence[Point], faint: bool = False
 ) -> Line:
-    """A curve of a group."""
-    return Line(comparison.key(group.method), colour_of(comparison, group), points, faint)
+    """A curve of a group, its epochs counted from 1."""
+    letter = comparison.key(group.method)
+    return Line(letter, colour_of(comparison, group), from_one(points), faint)
 
 
 def scaled(points: Sequence[Point], factor: float) -> list[Point]:

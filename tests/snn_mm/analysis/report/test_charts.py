@@ -10,6 +10,7 @@ import pytest
 from snn_mm.analysis.report.charts import (
     BOTTOM,
     COLOURS,
+    FEW,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -69,8 +70,26 @@ def test_one_epoch_is_a_dot() -> None:
     assert len(parse(svg).findall(f"{SVG}circle")) == 1
 
 
-def test_colours_that_repeat_are_dashed() -> None:
-    assert len(paths(chart(Line("A", 0, RISING), Line("I", COLOURS, RISING)), "dashed")) == 1
+def test_of_any_two_curves_colour_or_stroke_differs() -> None:
+    for colours in ((0, COLOURS), range(2 * COLOURS)):
+        svg = chart(*(Line(str(colour), colour, RISING) for colour in colours))
+        looks = [p.get("class") for p in parse(svg).iter(f"{SVG}path")]
+        lines = [look for look in looks if look and look.startswith("line ")]
+        assert len(set(lines)) == len(lines) == len(colours)
+
+
+def test_of_more_than_four_curves_neighbours_have_a_stroke_of_their_own() -> None:
+    few, many = (chart(*(Line("A", c, RISING) for c in range(n))) for n in (FEW, FEW + 1))
+    assert [len(paths(svg, "s1")) for svg in (few, many)] == [0, 1]
+    assert [len(paths(svg, "s2")) for svg in (few, many)] == [0, 1]
+
+
+def test_a_grey_curve_lies_behind_without_band_and_letter() -> None:
+    svg = chart(Line("A", 0, RISING), Line("B", 1, RISING, grey=True))
+    looks = [p.get("class", "") for p in parse(svg).iter(f"{SVG}path")]
+    assert [look for look in looks if look.startswith("line")] == ["line c1 grey", "line c0"]
+    assert len(paths(svg, "band")) == 1
+    assert ">B<" not in svg
 
 
 def test_title_and_description_are_read_out() -> None:

@@ -12,6 +12,19 @@ def test_classes_go_by_short_names_and_init_args_vanish() -> None:
     assert flatten(tree) == {"model": "Net", "model.fusion": "Sum"}
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("snn_mm.modules.taaf.shared_concat", "shared_concat"),
+        ("torch.nn.functional.relu", "relu"),
+        ("clips.tar.gz", "clips.tar.gz"),
+        ("a.b_c", "a.b_c"),
+    ],
+)
+def test_a_function_goes_by_its_name_and_a_file_by_its_own(value: str, shown: str) -> None:
+    assert flatten({"model": {"fusion": value}}) == {"model.fusion": shown}
+
+
 def test_callbacks_go_by_class_instead_of_number() -> None:
     tree = {"trainer": {"callbacks": [{"class_path": "x.IEMF", "init_args": {"gamma": 2}}]}}
     assert flatten(tree) == {"trainer.callbacks.IEMF": "IEMF", "trainer.callbacks.IEMF.gamma": 2}

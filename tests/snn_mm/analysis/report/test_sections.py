@@ -162,8 +162,29 @@ def test_curves_are_drawn_by_modality_fused_first(paths: list[Path]) -> None:
     assert figures(learning_section(gather(paths), ACCURACY)) == ["fused", "audio"]
 
 
+def test_of_five_methods_each_also_has_a_chart_of_its_own(make_run: MakeRun) -> None:
+    runs = []
+    for place in range(5):
+        callbacks = [{"class_path": f"snn_mm.callbacks.Method{place}"}]
+        runs.append(make_run(f"m{place}/0", **{"trainer.callbacks": callbacks}))
+    overview, apart = learning_section(gather(runs), ACCURACY).blocks
+    assert isinstance(overview, Figure)
+    assert isinstance(apart, Figure)
+    assert not any("faint" in panel.svg for panel in overview.panels)
+    assert [panel.title[:2] for panel in apart.panels] == ["A.", "B.", "C.", "D.", "E."]
+    assert [panel.svg.count(" grey") for panel in apart.panels] == [4] * 5
+    assert len({panel.name for panel in (*overview.panels, *apart.panels)}) == 2 + 5
+
+
+def test_epochs_of_charts_count_from_one(paths: list[Path]) -> None:
+    (figure,) = learning_section(gather(paths), ACCURACY).blocks
+    assert isinstance(figure, Figure)
+    assert "at epoch 1, " in figure.panels[0].svg
+    assert "at epoch 0" not in figure.panels[0].svg
+
+
 def test_factors_are_drawn(paths: list[Path]) -> None:
-    assert figures(factor_section(gather(paths), ACCURACY)) == ["iemf/xi"]
+    assert figures(factor_section(gather(paths), ACCURACY)) == ["IEMF ξ"]
 
 
 def test_firing_rates_by_modality_and_layer(paths: list[Path]) -> None:

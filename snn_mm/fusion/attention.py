@@ -20,7 +20,7 @@ class AVAttention(Concat):
 
     The second fusion that IEMF's released code offers (`avattn`), for any number of modalities of
     equal width; the paper does not mention it. It is what a squeeze-and-excitation block is without
-    nonlinearity after the reduction, and gates are drawn at each time step by itself. Gated spikes
+    nonlinearity after the reduction, and each time step has gates of its own. Gated spikes
     are no spikes: the classifier multiplies. `classifier` of a modulation's scope is the last layer
     alone, which is what the released IEMF scales.
 

@@ -104,6 +104,9 @@ def test_answers_of_a_run_become_a_page(
     page = (tmp_path / "analysis" / "answers.html").read_text()
     assert "Audio-Visual Temporal: 1 of 1 questions" in page
     assert "analysis/answers.html" in capsys.readouterr().out
+    assert main(["analyse", "classes", str(tmp_path), f"--out={tmp_path}"]) == 0
+    shares = (tmp_path / "classes.csv").read_text().splitlines()
+    assert shares[-1].endswith(f",{100 * tested[FUSED]:.1f},")
 
 
 @pytest.mark.slow

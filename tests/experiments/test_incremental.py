@@ -78,6 +78,9 @@ def test_an_experiment_learns_its_tasks(name: str, features: Path, tmp_path: Pat
     assert results["status"] == "finished"
     assert 0 <= results["test"]["test/average_incremental_accuracy"] <= 1
     assert [len([cell for cell in row if cell]) for row in matrix] == [3, 2, 3]
+    assert main(["analyse", "classes", str(tmp_path), f"--out={tmp_path}"]) == 0
+    shares = (tmp_path / "classes.csv").read_text().splitlines()
+    assert shares[-1].endswith(f"{100 * results['test']['test/accuracy/fused']:.1f},")
 
 
 @pytest.mark.parametrize(("name", "switches"), SWITCHED, ids=str)

@@ -26,6 +26,7 @@ KINDS = {
     "gain": Kind("what multimodal training gives one branch", f"{__name__}.gain"),
     "ablation": Kind("gamma; vanilla, joint learning, IEMF; modalities", f"{__name__}.ablation"),
     "grid": Kind("two swept options, chosen on validation data", f"{__name__}.grid"),
+    "classes": Kind("confusion matrices and t-SNE of features", f"{__name__}.classes"),
     "cases": Kind("a page of test clips: every head's score and label", f"{__name__}.cases"),
     "clip": Kind("attention and firing of SGMT over one clip", f"{__name__}.clip"),
     "theorem": Kind("the variance of spiking attention, checked", f"{__name__}.theorem"),

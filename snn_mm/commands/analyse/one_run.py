@@ -24,8 +24,12 @@ def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
     add("--data.root", dest="data_root", metavar="DIR", help="where the data lie now")
 
 
-def open_one(options: argparse.Namespace) -> Restored:
+def open_one(options: argparse.Namespace, device: str = "cpu") -> Restored:
     """Restore the run that was asked for.
+
+    Args:
+        options: what was typed.
+        device: where the module goes.
 
     Raises:
         UserError: there is none, or several.
@@ -39,7 +43,7 @@ def open_one(options: argparse.Namespace) -> Restored:
 
     silence()
     stages = ("test",) if options.split == "test" else ("fit", "test")
-    return restore(found[0], data_root=options.data_root, stages=stages)
+    return restore(found[0], device, options.data_root, stages)
 
 
 def figures_folder(options: argparse.Namespace, restored: Restored) -> Path:

@@ -52,7 +52,7 @@ def test_films_become_a_data_set_for_class_incremental(
     ids = [f"{name}{take}" for name in ("dog", "cat") for take in range(4)]
     visual = FeatureOutput(Path("data/own/visual_pretrained_feature"), "visual_features.h5")
     for key in ids:
-        visual.add(key, np.zeros((8, 3), np.float32))
+        visual.add(key, np.zeros((8, 3), np.float32), [])
     visual.finish()
     rows = [f"{key},{key[:3]},{PARTS[int(key[3])]}" for key in ids]
     table = "\n".join(["id,category,part", *rows, "dog4,dog,train"])

@@ -179,16 +179,28 @@ def test_an_own_checkpoint_callback_joins_ours(train: Train) -> None:
 def test_a_bug_keeps_its_stack_trace_and_marks_the_run(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("snn_mm.modules.base.reduce", None)
+    with pytest.raises(TypeError, match="not callable"):
+        train()
+    results = json.loads((tmp_path / "toy" / "a" / "results.json").read_text())
+    assert results["status"] == "failed"
+    assert results["error"].startswith("TypeError: 'NoneType' object is not callable")
+
+
+def test_a_failure_of_the_users_own_class_marks_the_run(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from toy_experiment import ToyEncoder
 
     def stumble(self: ToyEncoder, x: torch.Tensor) -> torch.Tensor:
-        raise ZeroDivisionError("a bug")
+        raise ZeroDivisionError("a slip")
 
     monkeypatch.setattr(ToyEncoder, "forward", stumble)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(AssertionError, match="assert 2 == 0"):  # the exit code, in a few lines
         train()
     results = json.loads((tmp_path / "toy" / "a" / "results.json").read_text())
-    assert (results["status"], results["error"]) == ("failed", "ZeroDivisionError: a bug")
+    assert results["status"] == "failed"
+    assert "in stumble: ZeroDivisionError: a slip" in results["error"]
 
 
 def test_wandb_offline_works_twice_with_the_run_id(

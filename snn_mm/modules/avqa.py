@@ -186,27 +186,13 @@ class AVQAModule(MultimodalModule):
             self.answers(stage).update(logits[FUSED].detach(), target, question_kinds(batch))
         return loss * self.share_of_union(len(target)) if stage == "train" else loss
 
-    @torch.no_grad()
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What fusion and question say of each modality's features alone, `[N, K]`.
-
-        Args:
-            features: those of the last step, `[T, N, D]` by modality; its question is asked again.
-        """
-        if self.asked is None:
-            raise ValueError("no step has asked a question yet")
-        dtype = next(self.fusion.parameters()).dtype  # features of an autocast step may be halves
-        asked = {name: x.to(dtype) for name, x in {**features, QUESTION: self.asked}.items()}
-        return {name: self.fusion.shared_logits(name, asked).mean(dim=0) for name in features}
+        """What fusion and question say of each modality's features alone, `[N, K]`."""
+        return {name: self.coalition_logits(features, [name]) for name in features}
 
     @torch.no_grad()
     def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
-        """What fusion and question say of some modalities' features, `[N, K]`.
-
-        Args:
-            features: those of the last step, `[T, N, D]` by modality; its question is asked again.
-            coalition: names of the modalities that are kept.
-        """
+        """What fusion and question say of some features `[T, N, D]` of the last step, `[N, K]`."""
         if self.asked is None:
             raise ValueError("no step has asked a question yet")
         return super().coalition_logits({**features, QUESTION: self.asked}, {*coalition, QUESTION})

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from spikingjelly.activation_based.neuron import BaseNode
 from spikingjelly.activation_based.op_counter import (
     DispatchCounterMode,
     ModuleCounterMode,
@@ -23,7 +22,7 @@ from snn_mm.energy.counts import Counts
 from snn_mm.energy.rules import PRODUCTS, UnpricedCounter, extended_counters, operation_name
 from snn_mm.energy.tracker import TOTAL, LayerTracker, outer_modules, scope
 from snn_mm.energy.weight_reads import WeightReads
-from snn_mm.neurons import reset_neurons
+from snn_mm.neurons import reset_neurons, spiking_layers
 
 
 class OperationCounters:
@@ -47,7 +46,8 @@ class OperationCounters:
         self.unpriced = UnpricedCounter(self.mac, self.ac)
         self.memory = NeuromorphicMemoryAccessCounter()
         self.updates = ModuleCounter()
-        self.updates.rules = {("forward", BaseNode): _neuron_updates}
+        kinds = {type(layer) for _, layer in spiking_layers(model)}
+        self.updates.rules = {("forward", kind): _neuron_updates for kind in kinds}
 
     def run(self, forward: Callable[[], Any]) -> None:
         """Count what `forward` computes, in addition to what was counted before.
@@ -156,7 +156,7 @@ def _written_out() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _neuron_updates(module: BaseNode, args: Any, kwargs: Any, out: Tensor) -> int:
+def _neuron_updates(module: nn.Module, args: Any, kwargs: Any, out: Tensor) -> int:
     return out.numel()
 
 

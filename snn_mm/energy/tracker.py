@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from snn_mm.neurons import spiking_layers
 
 TOTAL = "Global"
 """The scope under which spikingjelly books everything."""
@@ -67,7 +68,7 @@ class LayerTracker:
 def outer_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Modules by name, each once, without what lies within neurons."""
     named = dict(model.named_modules())
-    neurons = [f"{name}." for name, module in named.items() if isinstance(module, BaseNode)]
+    neurons = [f"{name}." for name, _ in spiking_layers(model) if name]
     return {name: module for name, module in named.items() if not name.startswith(tuple(neurons))}
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
+from spikingjelly.activation_based.neuron import PSN, SlidingPSN
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, scaled_dot_product_attention
 
@@ -78,6 +80,13 @@ def test_a_neuron_with_two_parents_is_counted_once_for_each_call() -> None:
     model = nn.Sequential(nn.Linear(4, 4), neuron, nn.Sequential(neuron))
     counts = count_operations(model, [torch.randn(2, 1, 4)])
     assert sum(part.neuron_updates for part in counts.values()) == 2 * 8
+
+
+@pytest.mark.parametrize("neuron", [partial(PSN, T=4), partial(SlidingPSN, k=2, step_mode="m")])
+def test_neurons_without_a_membrane_are_updated_too(neuron: Callable[[], nn.Module]) -> None:
+    counts = run(nn.Sequential(nn.Linear(5, 6), neuron()), torch.rand(4, 1, 5))
+    assert counts["1"].neuron_updates == 4 * 6
+    assert set(counts) <= {"0", "1"}  # what happens within a neuron is the neuron's
 
 
 def test_work_outside_of_any_layer_belongs_to_the_network_itself() -> None:

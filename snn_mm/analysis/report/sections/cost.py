@@ -12,7 +12,15 @@ from snn_mm.analysis.report.html import slug
 from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.sections.trends import colour_of, legend
 from snn_mm.analysis.report.statistics import Summary, summarise
-from snn_mm.analysis.report.wording import NOTHING, Metric, duration, joined, mean_text, spoken, title_of
+from snn_mm.analysis.report.wording import (
+    NOTHING,
+    Metric,
+    duration,
+    joined,
+    mean_text,
+    spoken,
+    title_of,
+)
 
 Pick = Callable[[Energy], float | None]
 QUANTITIES: dict[str, tuple[Pick, int]] = {
@@ -32,9 +40,8 @@ def energy_section(comparison: Comparison, metric: Metric) -> Section:
     if not groups:
         return Section("Energy", [Text("No energy.json: the callback EnergyEstimator writes it.")])
     panels = [energy_panel(comparison, groups, d, metric) for d in comparison.datasets]
-    caption = (
-        f"Compute energy per sample against {title_of(metric.name)}; whiskers are one standard deviation."
-    )
+    against = title_of(metric.name)
+    caption = f"Compute energy per sample against {against}; whiskers are one standard deviation."
     drawn = {group.method: group for group in groups}
     figure = Figure(caption, [p for p in panels if p], legend(comparison, list(drawn.values())))
     blocks: list[Block] = [energy_table(comparison, groups), parts_table(comparison, groups)]

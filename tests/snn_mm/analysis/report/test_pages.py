@@ -14,7 +14,14 @@ from markdown_it.token import Token
 from snn_mm.analysis.report.charts import Line, line_chart
 from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.document import (
-    Block, Cell, Document, Figure, Panel, Section, Table, Text,
+    Block,
+    Cell,
+    Document,
+    Figure,
+    Panel,
+    Section,
+    Table,
+    Text,
 )
 from snn_mm.analysis.report.html import to_html
 from snn_mm.analysis.report.latex import literal, to_latex
@@ -116,8 +123,9 @@ def test_markdown_escapes_what_would_break_a_table() -> None:
 
 
 HOSTILE = (
-    "<script>alert(1)</script>", "</a><b>", "&lt;b&gt; &amp;", "a_b_ *c* `d` ~~e~~ $f$ \\", "[x](y)",
-    "![x](y)", "# head", "1. item", "- item", "+ item", "---", "a\n\n# b", "<!-- x -->", "javascript:alert(1)",
+    "<script>alert(1)</script>", "</a><b>", "&lt;b&gt; &amp;", "a_b_ *c* `d` ~~e~~ $f$ \\",
+    "[x](y)", "![x](y)", "# head", "1. item", "- item", "+ item", "---", "a\n\n# b",
+    "<!-- x -->", "javascript:alert(1)",
 )  # fmt: skip
 
 

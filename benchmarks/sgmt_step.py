@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 import snn_mm
-from snn_mm.connected_lif import ConnectedLIF
-from snn_mm.lif import LIF
+from snn_mm.neurons.connected_lif import ConnectedLIF
+from snn_mm.neurons.lif import LIF
 from snn_mm.sentiment.network import SentimentNetwork
 from snn_mm.sgmt import SGMT
 from snn_mm.sgmt.layer import LayerOptions

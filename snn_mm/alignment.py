@@ -14,9 +14,9 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.encoders.base import Encoder, NeuronFactory, feature_width
+from snn_mm.encoders.base import Encoder, feature_width
 from snn_mm.errors import UserError
-from snn_mm.neurons import TAAFLIF, is_spiking
+from snn_mm.neurons import TAAFLIF, NeuronFactory, SpikingProjection, is_spiking
 
 Kernel = Literal["shared", "depthwise"]
 """`shared`: one kernel over time for all channels; `depthwise`: one for each."""
@@ -120,19 +120,3 @@ class AlignedEncoder(Encoder):
         """Features `[T, N, D]` of an input of the backbone's kind."""
         features: Tensor = self.alignment(self.projection(self.backbone(x)))
         return features
-
-
-class SpikingProjection(nn.Module):
-    """Linear layer, batch norm over time and batch, neurons: `[T, N, D']` to `[T, N, D]`."""
-
-    def __init__(self, in_features: int, width: int, neuron: NeuronFactory = TAAFLIF) -> None:
-        super().__init__()
-        self.linear = nn.Linear(in_features, width, bias=False)
-        self.norm = nn.BatchNorm1d(width)
-        self.neuron = neuron()
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Spikes `[T, N, D]` of features `[T, N, D']`."""
-        flat = self.norm(self.linear(features.flatten(0, 1)))  # [T*N, D]
-        spikes: Tensor = self.neuron(flat.view(*features.shape[:2], -1))  # [T, N, D]
-        return spikes

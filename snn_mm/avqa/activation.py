@@ -5,8 +5,7 @@ from __future__ import annotations
 from spikingjelly.activation_based import functional
 from torch import nn
 
-from snn_mm.encoders.base import NeuronFactory
-from snn_mm.neurons import is_spiking
+from snn_mm.neurons import NeuronFactory, is_spiking
 
 
 def activation(neuron: NeuronFactory, width: int) -> nn.Module:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from snn_mm.avqa.activation import activation
 from snn_mm.avqa.grounding import spatial_grounding
-from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.neurons import detached_after, reset_neurons
+from snn_mm.neurons import NeuronFactory, detached_after, reset_neurons
 
 
 class SoundEncoder(Encoder):

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from snn_mm.avqa.activation import activation
 from snn_mm.avqa.temporal import TemporalGrounding
 from snn_mm.contracts import FusionOutput, Scope
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import check_choice
 from snn_mm.fusion import Fusion, UnimodalLogits, apply, common_width
-from snn_mm.neurons import is_spiking, reset_neurons
+from snn_mm.neurons import NeuronFactory, is_spiking, reset_neurons
 
 QUESTION = "question"
 """Name of the question among inputs and features; it is no modality."""

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from snn_mm.avqa.activation import activation
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import is_spiking
+from snn_mm.neurons import NeuronFactory, is_spiking
 
 
 def temporal_weights(query: Tensor, keys: Tensor) -> Tensor:

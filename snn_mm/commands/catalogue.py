@@ -45,7 +45,7 @@ GROUPS = (
 )
 """The groups in the order in which they are listed."""
 
-NEURON_MODULE = "snn_mm.neurons"
+NEURON_PRESETS = "snn_mm.neurons.presets"
 
 OF_A_RUN = "snn_mm.run."
 """Where the classes live whose objects only a running command has, such as its run directory."""
@@ -161,7 +161,7 @@ def _keys(entry: Entry) -> set[str]:
 def _group(index: SourceIndex, cls: SourceClass) -> str | None:
     ancestors = index.ancestor_names(cls)
     # Presets subclass spikingjelly's nodes, whose source is not read: the name has to tell.
-    if cls.module == NEURON_MODULE and any(name.endswith("Node") for name in ancestors):
+    if cls.module == NEURON_PRESETS and any(name.endswith("Node") for name in ancestors):
         return "neurons"
     kin = {cls.name, *ancestors}
     return next((group for group, base in BASE_CLASSES.items() if base in kin), None)

@@ -20,9 +20,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from snn_mm.continual.distillation import AttentionMaps
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import StartsAtRest, detached_after, is_spiking, reset_neurons
+from snn_mm.neurons import NeuronFactory, StartsAtRest, detached_after, is_spiking, reset_neurons
 
 AUDIO, VISUAL = "audio", "visual"
 

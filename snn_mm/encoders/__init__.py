@@ -1,6 +1,6 @@
 """Spiking backbones and their ANN twins, one a file."""
 
-from snn_mm.encoders.base import Encoder, ImageEncoder, InputKind, NeuronFactory
+from snn_mm.encoders.base import Encoder, ImageEncoder, InputKind
 from snn_mm.encoders.convnet import ConvNet
 from snn_mm.encoders.recurrent import RecurrentNet
 from snn_mm.encoders.resnet import ResNet18
@@ -10,7 +10,6 @@ __all__ = [
     "Encoder",
     "ImageEncoder",
     "InputKind",
-    "NeuronFactory",
     "RecurrentNet",
     "ResNet18",
 ]

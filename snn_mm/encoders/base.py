@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Literal, cast, get_args
 
 import torch
 from spikingjelly.activation_based import functional
-from torch import Tensor, nn
+from torch import Tensor
 
 from snn_mm.errors import UserError, check_choice
 from snn_mm.neurons import StartsAtRest, is_spiking, response, spiking_layers
-
-NeuronFactory = Callable[[], nn.Module]
-"""Makes a fresh neuron layer: a spiking preset, or `torch.nn.ReLU` for the ANN twin."""
 
 InputKind = Literal["static", "frames", "events"]
 """`static` `[N, C, H, W]`, `frames` `[N, L, C, H, W]`, `events` `[N, T, C, H, W]`."""

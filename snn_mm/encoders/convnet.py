@@ -9,9 +9,9 @@ from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d
 
-from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
+from snn_mm.encoders.base import ImageEncoder, InputKind
 from snn_mm.errors import UserError
-from snn_mm.neurons import IEMFLIF
+from snn_mm.neurons import IEMFLIF, NeuronFactory
 
 _GRID = 4
 

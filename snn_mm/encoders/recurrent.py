@@ -8,9 +8,9 @@ from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory
 
 
 class RecurrentNet(Encoder):

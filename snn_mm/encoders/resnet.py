@@ -11,9 +11,9 @@ from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from snn_mm.encoders.base import ImageEncoder, InputKind, NeuronFactory
+from snn_mm.encoders.base import ImageEncoder, InputKind
 from snn_mm.errors import check_choice
-from snn_mm.neurons import IEMFLIF, detached_after, reset_neurons
+from snn_mm.neurons import IEMFLIF, NeuronFactory, detached_after, reset_neurons
 
 Form = Literal["preactivation", "postactivation"]
 

@@ -11,11 +11,10 @@ from functools import partial
 from typing import Any
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.metrics.sentiment import Protocol
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory
 from snn_mm.modules.sentiment import Labels, SentimentModule, adam
-from snn_mm.neurons import SGMTLIF
+from snn_mm.neurons import SGMTLIF, NeuronFactory
 from snn_mm.sequences import Padding
 from snn_mm.sgmt import SGMT, Merge
 from snn_mm.sgmt.layer import Connection, LayerOptions

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from snn_mm.alignment import AlignedEncoder, Kernel
 from snn_mm.attention import TemporalAttention, attention_entropy
 from snn_mm.contracts import FUSED, FusionOutput, LossTerms, Scope
-from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory
 
 Attended = Literal["logits", "features", "none"]
 Readout = Literal["attention", "mean"]

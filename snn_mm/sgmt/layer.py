@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from snn_mm.connected_lif import ConnectedLIF, fire
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.lif import LIF
-from snn_mm.neurons import SGMTLIF, is_spiking
+from snn_mm.neurons import SGMTLIF, NeuronFactory, is_spiking
+from snn_mm.neurons.connected_lif import ConnectedLIF, fire
+from snn_mm.neurons.lif import LIF
 from snn_mm.spike_generated_attention import SpikeGeneratedAttention
 
 NEURONS_PER_LAYER = 3

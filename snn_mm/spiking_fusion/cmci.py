@@ -6,9 +6,8 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory
 from snn_mm.spiking_fusion.base import SpikingFusion
 
 

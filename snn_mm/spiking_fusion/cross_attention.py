@@ -7,10 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snn_mm.alignment import SpikingProjection
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError, check_choice
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory, SpikingProjection
 
 Tokens = Literal["groups", "time"]
 """What attends to what: the feature groups of one time step, or the time steps of one group."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
 from snn_mm.fusion import UnimodalLogits
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory
 from snn_mm.spiking_fusion.cmci import CMCI
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
-from snn_mm.neurons import TAAFLIF
+from snn_mm.neurons import TAAFLIF, NeuronFactory
 from snn_mm.spiking_fusion.base import Join, MixingFusion
 from snn_mm.spiking_fusion.cross_attention import SpikingCrossAttention, Tokens
 

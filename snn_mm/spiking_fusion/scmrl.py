@@ -5,10 +5,8 @@ from __future__ import annotations
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.alignment import SpikingProjection
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.fusion import UnimodalLogits
-from snn_mm.neurons import TAAFLIF, detached_after, reset_neurons
+from snn_mm.neurons import TAAFLIF, NeuronFactory, SpikingProjection, detached_after, reset_neurons
 from snn_mm.spiking_fusion.base import Join, MixingFusion, frozen_statistics
 from snn_mm.spiking_fusion.cross_attention import SpikingCrossAttention
 

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from snn_mm.avqa import GroundedFrames, PooledFrames, QuestionFusion, SoundEncoder
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.metrics.avqa import QUESTION_KINDS
 from snn_mm.modules import AVQAModule
-from snn_mm.neurons import IEMFLIF
+from snn_mm.neurons import IEMFLIF, NeuronFactory
 
 SECONDS, WIDTH, WORDS, ANSWERS = 5, 8, 11, 6
 LOUD = 4.0

@@ -10,13 +10,13 @@ from torch.nn.functional import cross_entropy
 from snn_mm.avqa.grounding import match_loss
 from snn_mm.callbacks import IEMF
 from snn_mm.contracts import FUSED, Modulated
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.energy.copies import ann_twin, copy_for_counting
 from snn_mm.energy.cost import preset_cost_model
 from snn_mm.energy.estimate import estimate_energy, single_samples
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat
 from snn_mm.modules import AVQAModule
+from snn_mm.neurons import NeuronFactory
 
 
 @pytest.fixture(autouse=True)

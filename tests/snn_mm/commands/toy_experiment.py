@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from snn_mm.cli import main
 from snn_mm.contracts import Batch
-from snn_mm.encoders.base import Encoder, NeuronFactory
+from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError
-from snn_mm.neurons import IEMFLIF
+from snn_mm.neurons import IEMFLIF, NeuronFactory
 
 
 class ToyEncoder(Encoder):

@@ -15,9 +15,8 @@ from snn_mm.continual.dual_attention import (
     spatial_attention,
     temporal_attention,
 )
-from snn_mm.encoders.base import NeuronFactory
 from snn_mm.errors import UserError
-from snn_mm.neurons import IEMFLIF
+from snn_mm.neurons import IEMFLIF, NeuronFactory
 
 SMALL = {"audio_dim": 3, "visual_dim": 4, "feature_dim": 5, "frames": 2}
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from snn_mm.connected_lif import ConnectedLIF, random_connection
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.energy import estimate_energy, preset_cost_model, single_samples
 from snn_mm.modules import SGMTModule
 from snn_mm.neurons import is_spiking
+from snn_mm.neurons.connected_lif import ConnectedLIF, random_connection
 from snn_mm.sgmt.layer import NormalisedNeurons
 
 DIMS = {"text": 3, "audio": 2, "visual": 4}

@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 import torch
 
-from snn_mm.connected_lif import ConnectedLIF, random_connection
 from snn_mm.errors import UserError
+from snn_mm.neurons.connected_lif import ConnectedLIF, random_connection
 from snn_mm.sgmt.fusion import FusionNetwork, Merge, Sequence, concatenate_in_time
 from snn_mm.sgmt.layer import Connection, LayerOptions
 

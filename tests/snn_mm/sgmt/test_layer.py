@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snn_mm.connected_lif import ConnectedLIF
 from snn_mm.errors import UserError
 from snn_mm.neurons import SGMTLIF, reset_neurons
+from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.sgmt.layer import Connection, LayerOptions, NormalisedNeurons, SpikingLayer
 
 Floats = NDArray[np.float64]

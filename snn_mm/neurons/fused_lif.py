@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn_mm.lif_loops import backward_loop, forward_loop
+from snn_mm.neurons.lif_loops import backward_loop, forward_loop
 
 _GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
 

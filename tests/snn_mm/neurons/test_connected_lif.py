@@ -14,10 +14,10 @@ from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
 from snn_mm.callbacks.spike_counter import SpikeCounter
-from snn_mm.connected_lif import ConnectedLIF, fire, random_connection
 from snn_mm.energy.copies import ann_twin, copy_for_counting
 from snn_mm.energy.counting import count_operations
 from snn_mm.neurons import LIF, SGMTLIF, reset_neurons
+from snn_mm.neurons.connected_lif import ConnectedLIF, fire, random_connection
 
 STEPS, SAMPLES, WIDTH = 12, 3, 16
 LENGTHS = torch.tensor([12, 5, 9])

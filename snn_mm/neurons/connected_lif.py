@@ -20,9 +20,9 @@ from spikingjelly.activation_based.base import MemoryModule
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
-from snn_mm.connected_loop import ConnectedSettings, connected_lif
-from snn_mm.lif import LIF
-from snn_mm.neurons import SGMTLIF
+from snn_mm.neurons.connected_loop import ConnectedSettings, connected_lif
+from snn_mm.neurons.lif import LIF
+from snn_mm.neurons.presets import SGMTLIF
 
 
 def random_connection(width: int, seed: int, normalised: bool = False) -> Tensor:

@@ -10,8 +10,7 @@ import torch
 from spikingjelly.activation_based import surrogate
 from torch import Tensor
 
-from snn_mm import fused_lif
-from snn_mm.neurons import IEMFLIF, LIF
+from snn_mm.neurons import IEMFLIF, LIF, fused_lif
 
 SHAPE = (5, 3, 8, 6, 7)  # [T, N, C, H, W]
 LAYOUTS = ("contiguous", "channels_last", "repeated", "strided")

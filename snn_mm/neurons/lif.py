@@ -13,8 +13,8 @@ import torch
 from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor
 
-from snn_mm import fused_lif, lif_loops
 from snn_mm.errors import UserError
+from snn_mm.neurons import fused_lif, lif_loops
 
 Implementation = Literal["auto", "reference"]
 """`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""

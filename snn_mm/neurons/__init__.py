@@ -1,0 +1,33 @@
+"""Spiking neurons: the papers' LIF presets, the layer behind them, and what spikes in a network."""
+
+from snn_mm.neurons.connected_lif import ConnectedLIF
+from snn_mm.neurons.lif import LIF
+from snn_mm.neurons.presets import IEMFLIF, SCMRLLIF, SGMTLIF, TAAFLIF, NeuronFactory
+from snn_mm.neurons.projection import SpikingProjection
+from snn_mm.neurons.spiking import (
+    StartsAtRest,
+    detached_after,
+    fires,
+    is_spiking,
+    reset_neurons,
+    response,
+    spiking_layers,
+)
+
+__all__ = [
+    "IEMFLIF",
+    "LIF",
+    "SCMRLLIF",
+    "SGMTLIF",
+    "TAAFLIF",
+    "ConnectedLIF",
+    "NeuronFactory",
+    "SpikingProjection",
+    "StartsAtRest",
+    "detached_after",
+    "fires",
+    "is_spiking",
+    "reset_neurons",
+    "response",
+    "spiking_layers",
+]

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from snn_mm.factors import Kappa, iemf_coefficient
+from snn_mm.callbacks.modulation.functional.iemf import Kappa, iemf_coefficient
 
 Gradient = Callable[[Tensor], Tensor]
 """A gradient `[D]` at a deviation Δ `[D]`."""

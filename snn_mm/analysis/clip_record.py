@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snn_mm.callbacks.firing_rate import FUSION
+from snn_mm.callbacks.recording.firing_rate import FUSION
 from snn_mm.contracts import Batch
 from snn_mm.neurons import spiking_layers
 from snn_mm.sgmt import SGMT, SingleModalNetwork, SpikingLayer

@@ -19,7 +19,7 @@ import snn_mm.modules
 import snn_mm.neurons
 import snn_mm.sentiment
 import snn_mm.spiking_fusion  # noqa: F401
-from snn_mm.callbacks.run_record import plain_metrics
+from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.checkpoints import check_checkpoint
 from snn_mm.commands.errors import user_message
 from snn_mm.commands.options import Command

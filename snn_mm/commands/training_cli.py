@@ -15,13 +15,13 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
 
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint
-from snn_mm.callbacks.firing_rate import FiringRateMonitor
-from snn_mm.callbacks.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.progress import LossBar, PlainProgress, ShortSummary
+from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.firing_rate import FiringRateMonitor
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
+from snn_mm.callbacks.recording.run_record import RunRecord
+from snn_mm.callbacks.recording.wandb_record import WandbRecord
 from snn_mm.callbacks.reproducibility import EpochSeed
-from snn_mm.callbacks.run_record import RunRecord
-from snn_mm.callbacks.wandb_record import WandbRecord
 from snn_mm.commands.changes import describe_changes
 from snn_mm.commands.config_tree import read_entries, read_flags
 from snn_mm.commands.options import Command, RunOptions, find_checkpoint

@@ -8,7 +8,7 @@ from lightning import Trainer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.continual.methods import Method
 from snn_mm.encoders.base import Encoder

@@ -12,9 +12,9 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from snn_mm.callbacks.recording.task_matrix import MatrixRecord
 from snn_mm.continual.checks import check_epochs, check_selection, check_stopping
 from snn_mm.continual.growth import resize, row_generator
-from snn_mm.continual.record import MatrixRecord
 from snn_mm.continual.renewal import check_strategy, renew_training
 from snn_mm.continual.selection import BestOfTask, State, copied_weights
 from snn_mm.continual.teacher import Teacher, look

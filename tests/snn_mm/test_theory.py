@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_mm.factors import iemf_coefficient
+from snn_mm.callbacks.modulation.functional.iemf import iemf_coefficient
 from snn_mm.theory import (
     coefficient_bound,
     contraction,

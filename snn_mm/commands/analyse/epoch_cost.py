@@ -14,7 +14,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation.base import Modulation
 from snn_mm.commands.errors import user_message
 from snn_mm.commands.options import Command, read_command
 from snn_mm.commands.quiet import silence

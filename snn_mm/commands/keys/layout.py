@@ -14,7 +14,7 @@ TRAINER = "lightning.pytorch.trainer.trainer.Trainer"
 SECTION_CLASSES: dict[KeyPath, str] = {
     ("trainer",): TRAINER,
     ("run",): "snn_mm.commands.options.RunOptions",
-    ("checkpoint",): "snn_mm.callbacks.best_checkpoint.BestCheckpoint",
+    ("checkpoint",): "snn_mm.callbacks.recording.best_checkpoint.BestCheckpoint",
 }
 TOP = (
     "seed_everything", "trainer", "model", "data", "run", "checkpoint", "test_after_fit",

@@ -8,8 +8,8 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
-from snn_mm.callbacks.last_checkpoint import LastCheckpoint
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation.base import Modulation
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.commands.resuming.merge import ConflictError, merge, same
 
 States = dict[str, Any]

@@ -16,8 +16,12 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
-from snn_mm.callbacks.last_checkpoint import LastCheckpoint, ended_epoch, is_between_epochs
-from snn_mm.callbacks.run_record import RunRecord
+from snn_mm.callbacks.recording.last_checkpoint import (
+    LastCheckpoint,
+    ended_epoch,
+    is_between_epochs,
+)
+from snn_mm.callbacks.recording.run_record import RunRecord
 from snn_mm.commands.checkpoints import load_checkpoint, shapes_of
 from snn_mm.commands.resuming.callbacks import merged_callbacks
 from snn_mm.commands.resuming.merge import ConflictError, same

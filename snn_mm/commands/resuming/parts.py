@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from snn_mm.analysis.report.config_facts import flatten
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.reproducibility import seed_everywhere
 
 Config = Mapping[str, Any]

@@ -17,7 +17,7 @@ from torch.optim import SGD
 from datamodules.base import LoaderOptions, SplitName
 from datamodules.incremental import IncrementalDataModule
 from datamodules.split import Split
-from snn_mm.callbacks.last_checkpoint import LastCheckpoint
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.encoders.base import Encoder
 from snn_mm.modules import ContinualModule

@@ -9,9 +9,9 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
+from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
-from snn_mm.factors import gather_evidence
 from snn_mm.modules import IEMFModule
 from snn_mm.modules.base import STAGES, Stage
 from snn_mm.spiking_fusion import CMCI

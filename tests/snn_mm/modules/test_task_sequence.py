@@ -12,7 +12,7 @@ from task_watching import Stop
 from torch import Tensor
 
 from snn_mm.callbacks import IEMF
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.continual.methods import Joint, LwF
 from snn_mm.continual.selection import BestOfTask
 from snn_mm.errors import UserError

@@ -13,7 +13,7 @@ from spikingjelly.activation_based.monitor import OutputMonitor
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
-from snn_mm.callbacks.spike_counter import SpikeCounter
+from snn_mm.callbacks.recording.spike_counter import SpikeCounter
 from snn_mm.energy.copies import ann_twin, copy_for_counting
 from snn_mm.energy.counting import count_operations
 from snn_mm.neurons import LIF, SGMTLIF, reset_neurons

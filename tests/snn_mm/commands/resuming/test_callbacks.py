@@ -17,8 +17,8 @@ from lightning.pytorch.callbacks import (
 )
 
 from snn_mm import callbacks
-from snn_mm.callbacks.last_checkpoint import LastCheckpoint
-from snn_mm.callbacks.modulation import Modulation
+from snn_mm.callbacks.modulation.base import Modulation
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.commands.resuming.callbacks import merged_callbacks
 from snn_mm.commands.resuming.merge import ConflictError
 

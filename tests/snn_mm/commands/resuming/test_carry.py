@@ -11,7 +11,7 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 
-from snn_mm.callbacks.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.commands.resuming.carry import CarryOver, carry_over, check_weights, recorded_config
 from snn_mm.commands.resuming.parts import Parts
 from snn_mm.errors import UserError

@@ -1,0 +1,1 @@
+"""Modulations of a training: their contract, then one method a file; formulas in `functional`."""

@@ -1,0 +1,115 @@
+"""The contract of gradient modulations.
+
+A gradient modulation gathers evidence over the micro-batches of one optimizer step, adds it over
+the ranks, computes its factors by a pure function and rewrites gradients, after AMP has unscaled
+them and before they are clipped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+
+from snn_mm.callbacks.modulation.base import Modulation, epoch_of, sum_over_ranks
+from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
+from snn_mm.contracts import FUSED, Evidence, Modulated, StepOutput
+
+Strength = dict[str, float]
+"""Mean evidence by modality and for the fusion, over one optimizer step."""
+
+
+class GradientModulation(Modulation, ABC):
+    """Base of every modulation that rewrites gradients.
+
+    Args:
+        start_epoch: first epoch (counted from 0) in which gradients are rewritten.
+        end_epoch: last epoch in which they are, included; without it there is no end.
+        seed: seed of any noise the modulation draws; without it the run's own seed.
+    """
+
+    def __init__(
+        self, start_epoch: int = 0, end_epoch: int | None = None, seed: int | None = None
+    ) -> None:
+        super().__init__(start_epoch, end_epoch, seed)
+        self._pending: list[Evidence] = []
+
+    def gather(self, module: Modulated, step: StepOutput) -> Evidence:
+        """Evidence of one micro-batch: the true-class probability of each prediction (Eq. 9)."""
+        return gather_evidence(step.logits, step.target)
+
+    @abstractmethod
+    def compute_factors(self, strength: Strength) -> dict[str, float]:
+        """Factors by name from the mean of what was gathered."""
+
+    @abstractmethod
+    def rewrite_gradients(
+        self, module: Modulated, factors: dict[str, float], optimizer_step: int
+    ) -> None:
+        """Rewrite `.grad` of the parameters this modulation is about."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse modules that can't be modulated, and start without evidence."""
+        super().setup(trainer, pl_module, stage)
+        self._pending.clear()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget evidence of an optimizer step that was cut off."""
+        self._pending.clear()
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the evidence of one micro-batch."""
+        module = self.modulated(pl_module)
+        if module.step is not None and self.is_active(epoch_of(trainer, pl_module)):
+            self._pending.append(self.gather(module, module.step))
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Compute the factors of this optimizer step, rewrite gradients and log the factors."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        self.apply_factors(
+            trainer, pl_module, self.compute_factors(mean_strength(pending, trainer))
+        )
+
+    def apply_factors(
+        self, trainer: Trainer, pl_module: LightningModule, factors: dict[str, float]
+    ) -> None:
+        """Rewrite gradients by these factors and log them."""
+        self.factors = factors
+        self.rewrite_gradients(self.modulated(pl_module), factors, trainer.global_step)
+        self.log_factors(pl_module)
+
+
+def modality_gradients(module: Modulated, modality: str) -> list[Tensor]:
+    """Gradients of a modality's parameters, those that have one."""
+    gradients = (parameter.grad for parameter in module.modality_parameters(modality))
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+def by_modality(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Values by modality as factors: `{"audio": 1}` as `{"k_audio": 1}`."""
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def mean_strength(pending: list[Evidence], trainer: Trainer) -> Strength:
+    """Mean evidence over all micro-batches and ranks (IEMF Eq. 9).
+
+    One reduction for all sums: the ranks must agree on every factor, or they drift apart.
+    """
+    names = list(pending[0].sums)
+    rows = [torch.stack([*(e.sums[n] for n in names), e.samples]) for e in pending]  # [M + 2]
+    sums = sum_over_ranks(torch.stack(rows).sum(dim=0), trainer)
+    *values, samples = sums.tolist()
+    return {name: value / samples for name, value in zip(names, values, strict=True)}
+
+
+def unimodal_strengths(strength: Strength) -> list[float]:
+    """The strengths of the modalities, without the fusion."""
+    return [value for name, value in strength.items() if name != FUSED]

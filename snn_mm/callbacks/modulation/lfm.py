@@ -1,0 +1,154 @@
+"""LFM: weigh classification against the gap between modalities."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal, get_args
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+
+from snn_mm.callbacks.modulation.base import refuse_tasks, sum_over_ranks
+from snn_mm.callbacks.modulation.functional.lfm import (
+    BOUNDS,
+    divergence,
+    fitted_alpha,
+    learned_alpha,
+    pairwise_divergence,
+)
+from snn_mm.callbacks.modulation.held_out import alpha_derivative, held_out_batch
+from snn_mm.callbacks.modulation.loss import LossModulation
+from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
+from snn_mm.errors import UserError, check_choice
+from snn_mm.losses import weighted_terms
+
+Form = Literal["official", "iemf"]
+Schedule = Literal["fitted", "learnable"]
+Over = Literal["all", "pairs"]
+
+GAP = "lfm"
+"""Name of the summand that holds the divergence."""
+
+
+class LFM(LossModulation):
+    """Add the divergence between the modalities' predictions to the loss, weighed over epochs.
+
+    `official`: the fused cross-entropy becomes 2 α1 CE, and 2 α2 JS of the unimodal predictions is
+    added, α1 + α2 = 1. The paper's own text has a contrastive gap; its code has this one.
+    `iemf`: the term of IEMF's released code, the divergence between softmaxes over the feature
+    dimension, KL reversed, weight 1 in every epoch; nothing else changes.
+
+    `learnable` moves α2 once an epoch against the derivative of a held-out loss (first order, one
+    step; see `hyper_gradient`), taken on the first validation batch of each rank, in evaluation
+    mode and full precision. Second derivatives, which the authors' code takes, would be those of
+    surrogate functions in a spiking network.
+
+    Args:
+        form: `official` or `iemf`.
+        schedule: of α in the official form: `fitted` is the published polynomial of the epoch,
+            `learnable` starts at α2 = 0.95 and stays within [0.05, 0.95].
+        reverse: whether KL runs from the mixture to the predictions, as in the released codes;
+            without it, false in the official and true in the iemf form.
+        over: of three and more modalities: one divergence over `all`, or the mean over all `pairs`,
+            as BalanceBenchmark has it. The papers and their codes have two.
+        alpha_rate: learning rate of α2, halved every 20 epochs.
+        held_out_samples: samples of the validation batch: one half stands for the training batch
+            of the unrolled step, the other is what it is judged by.
+        start_epoch: first epoch of the modulation, counted from 0.
+        end_epoch: last epoch of the modulation, included; without it there is no end.
+    """
+
+    name = "lfm"
+    min_modalities = 2
+
+    def __init__(
+        self,
+        form: Form = "official",
+        schedule: Schedule = "fitted",
+        reverse: bool | None = None,
+        over: Over = "all",
+        alpha_rate: float = 1e-4,
+        held_out_samples: int = 16,
+        start_epoch: int = 0,
+        end_epoch: int | None = None,
+    ) -> None:
+        super().__init__(start_epoch, end_epoch)
+        if not alpha_rate > 0:
+            raise UserError(f"LFM.alpha_rate must be positive, got {alpha_rate}")
+        if held_out_samples < 2:
+            raise UserError(f"LFM.held_out_samples must be at least 2, got {held_out_samples}")
+        check_choice("LFM: over", over, get_args(Over))
+        self.form: Form = form
+        self.schedule: Schedule = schedule
+        self.reverse = form == "iemf" if reverse is None else reverse
+        self.gap = partial(
+            pairwise_divergence if over == "pairs" else divergence, reverse=self.reverse
+        )
+        self.alpha_rate = alpha_rate
+        self.held_out_samples = held_out_samples
+        self.alpha2 = BOUNDS[1]
+        self._held_out: Batch | None = None
+
+    @property
+    def is_learnable(self) -> bool:
+        """Whether α follows a held-out loss."""
+        return self.form == "official" and self.schedule == "learnable"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Join the module; forget the held-out batch of another fit."""
+        super().setup(trainer, pl_module, stage)
+        if self.is_learnable:
+            refuse_tasks(pl_module, "LFM.schedule: learnable", "keeps one held-out batch")
+        self._held_out = None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Move α2 of the learnable schedule."""
+        if not (self.is_learnable and self.is_active(trainer.current_epoch)):
+            return
+        if self._held_out is None:
+            self._held_out = held_out_batch(trainer, self.held_out_samples, "LFM")
+        derivative = alpha_derivative(pl_module, self._held_out, self.gap)
+        value = torch.tensor(derivative, dtype=torch.float64, device=pl_module.device)
+        mean = float(sum_over_ranks(value, trainer)) / trainer.world_size
+        rate = self.alpha_rate * 0.5 ** (trainer.current_epoch // 20)
+        self.alpha2 = learned_alpha(self.alpha2, mean, rate)
+
+    def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
+        """Weigh the fused cross-entropy and add the divergence."""
+        if self.form == "iemf":
+            self.factors = {"weight": 1.0}
+            return {**terms, GAP: self.gap(mean_features(step))}
+        alpha1 = fitted_alpha(epoch) if self.schedule == "fitted" else 1.0 - self.alpha2
+        self.factors = {"alpha1": alpha1, "alpha2": 1.0 - alpha1}
+        logits = [value for name, value in step.logits.items() if name != FUSED]
+        weighed = weighted_terms(
+            {FUSED: 2.0 * alpha1, GAP: 2.0 * (1.0 - alpha1)},
+            lambda name: terms[FUSED] if name == FUSED else self.gap(logits),
+        )
+        return {**terms, **weighed}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last factors and α2."""
+        return {**super().state_dict(), "alpha2": self.alpha2}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore factors and α2."""
+        super().load_state_dict(state_dict)
+        self.alpha2 = state_dict["alpha2"]
+
+
+def mean_features(step: StepOutput) -> list[Tensor]:
+    """Features `[N, D]` of each modality, the mean over time.
+
+    Raises:
+        UserError: the modalities differ in D.
+    """
+    widths = {name: value.shape[-1] for name, value in step.features.items()}
+    if len(set(widths.values())) > 1:
+        listed = ", ".join(f"{name}: {width}" for name, width in widths.items())
+        raise UserError(
+            f"LFM: form: iemf compares features entry by entry, but widths differ ({listed}).\n"
+            "Give every encoder the same feature_dim, or use `form: official`"
+        )
+    return [value.mean(dim=0) for value in step.features.values()]  # [T, N, D] -> [N, D]

@@ -1,0 +1,177 @@
+"""The modulation factors of TAAF's balanced fusion loss (Eq. 10)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+
+from snn_mm.attention import attention_factors
+from snn_mm.callbacks.modulation.base import accuracies, epoch_of, sum_over_ranks
+from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
+from snn_mm.callbacks.modulation.functional.ogm_ge import ogm_coefficients
+from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
+from snn_mm.callbacks.modulation.gradient import by_modality
+from snn_mm.callbacks.modulation.loss import LossModulation
+from snn_mm.contracts import FusionOutput, LossTerms, StepOutput
+from snn_mm.errors import UserError, check_choice
+from snn_mm.losses import weighted_terms
+
+AfterEnd = Literal["k_one", "drop_unimodal"]
+Level = Literal["batch", "validation"]
+Scored = Literal["mean", "readout"]
+Strength = float | Literal["attention"]
+
+
+@runtime_checkable
+class WeighsTimeSteps(Protocol):
+    """A module whose loss is a sum over time steps, each with an attention score."""
+
+    def scores(self, output: FusionOutput) -> dict[str, Tensor]:
+        """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
+        ...
+
+    def time_weighted_terms(
+        self, output: FusionOutput, target: Tensor, factors: dict[str, Tensor]
+    ) -> LossTerms:
+        """The summands of the loss with factors `[T, N]` by modality on each time step."""
+        ...
+
+
+def check_strength(alpha: Strength, level: str) -> None:
+    """Refuse a strength that is negative, no number, or has no time steps to act on."""
+    if alpha == "attention":
+        if level != "batch":
+            raise UserError(
+                "LossAdjustment: alpha attention has a ratio per time step: level batch"
+            )
+    elif not isinstance(alpha, (int, float)) or alpha < 0:
+        raise UserError(f"LossAdjustment: alpha is {alpha!r}; accepted: 0 or more, attention")
+
+
+class LossAdjustment(LossModulation):
+    """Weigh the loss of the dominant modality down by k = 1 - tanh(α ρ) (TAAF, before Eq. 10).
+
+    The contribution ratio ρ of a modality is its summed true-class probability over that of the
+    other one (the mean of the others, if there are more); k is 1 where ρ <= 1. Sums run over the
+    batches of all ranks. The factors carry no gradient. They multiply losses, not gradients: where
+    modalities share a classifier, k also scales the part of a unimodal loss that reaches it.
+
+    With gradient accumulation each micro-batch has factors of its own.
+
+    Args:
+        alpha: α_u of the paper, how strongly a dominant modality is held back; not printed,
+            OGM-GE's 0.8 on CREMA-D, with which ρ = 2 leaves k = 0.08 of a loss. `attention`: the
+            scores that the paper writes with the same letter, so that every time step has a k and
+            a ρ of its own (`attention_factors`).
+        level: ρ of each `batch` (the text) or of the last `validation` epoch (Algorithm 1, line
+            11), from the accuracies.
+        scored: logits behind ρ: the `mean` over time, or the module's `readout`.
+        after_end: what holds after `end_epoch`: every k is 1, or the unimodal losses are dropped;
+            the paper says that the modulation ends (180 for CREMA-D, 70 for AVE).
+        start_epoch: first epoch of the modulation, counted from 0.
+        end_epoch: last epoch of the modulation, included; without it there is no end.
+    """
+
+    name = "loss_adjustment"
+    min_modalities = 2
+
+    def __init__(
+        self,
+        alpha: Strength = 0.8,
+        level: Level = "batch",
+        scored: Scored = "mean",
+        after_end: AfterEnd = "k_one",
+        start_epoch: int = 0,
+        end_epoch: int | None = None,
+    ) -> None:
+        super().__init__(start_epoch, end_epoch)
+        check_choice("LossAdjustment: level", level, get_args(Level))
+        check_choice("LossAdjustment: scored", scored, get_args(Scored))
+        check_choice("LossAdjustment: after_end", after_end, get_args(AfterEnd))
+        check_strength(alpha, level)
+        self.alpha, self.level, self.scored, self.after_end = alpha, level, scored, after_end
+        self.validation: dict[str, float] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Join the module; refuse one without time steps that could have a k each."""
+        super().setup(trainer, pl_module, stage)
+        if self.alpha == "attention" and not isinstance(pl_module, WeighsTimeSteps):
+            raise UserError(
+                "trainer.callbacks: LossAdjustment with alpha attention needs a module whose loss "
+                f"has attention scores, such as TAAFModule; {type(pl_module).__name__} has none"
+            )
+
+    def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
+        """Multiply the loss of each modality, or each of its time steps, by its k."""
+        if self.alpha == "attention":
+            return self._rewrite_time_steps(terms, step)
+        strength = self._batch_strength(step) if self.level == "batch" else self.validation
+        if not strength:  # before the first validation
+            return terms
+        ratios = discrepancy_ratios(strength)
+        k = ogm_coefficients(ratios, float(self.alpha))
+        self.factors = {**by_modality("k", k), **by_modality("rho", ratios)}
+        weights = {name: k.get(name, 1.0) for name in terms}
+        return weighted_terms(weights, terms.__getitem__)
+
+    def _rewrite_time_steps(self, terms: LossTerms, step: StepOutput) -> LossTerms:
+        """Weigh every time step of each unimodal loss; the factors logged are means over time."""
+        module: object = self._module
+        unimodal = step.output.unimodal
+        if not isinstance(module, WeighsTimeSteps):
+            return terms
+        sums = self._summed_probability(torch.stack(list(unimodal.values())), step.target)
+        by_step = [discrepancy_ratios(dict(zip(unimodal, at))) for at in sums.T.tolist()]
+        ratios = {name: sums.new_tensor([at[name] for at in by_step]) for name in unimodal}  # [T]
+        scores = module.scores(step.output)
+        k = {name: attention_factors(ratios[name], scores[name]) for name in unimodal}
+        means = {name: float(value.mean()) for name, value in k.items()}
+        rho = {name: float(value.mean()) for name, value in ratios.items()}
+        self.factors = {**by_modality("k", means), **by_modality("rho", rho)}
+        weighted = module.time_weighted_terms(step.output, step.target, k)
+        return {name: weighted[name] if name in k else term for name, term in terms.items()}
+
+    def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
+        """Rewrite the summands within the window; drop the unimodal ones behind it if asked to."""
+        if self.after_end == "drop_unimodal" and self._has_ended():
+            return {n: term for n, term in terms.items() if n not in step.output.unimodal}
+        return super().modulate_loss(terms, step)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the accuracies that factors of the level `validation` are made of."""
+        if trainer.sanity_checking or self.level != "validation":
+            return
+        names = self.modulated(pl_module).modalities
+        self.validation = accuracies(trainer, "val", names, "LossAdjustment: level validation")
+
+    def _batch_strength(self, step: StepOutput) -> dict[str, float]:
+        """Summed true-class probability of each modality over the batches of all ranks."""
+        scored = {name: step.logits[name] for name in step.output.unimodal}
+        if self.scored == "mean":
+            scored = {name: value.mean(dim=0) for name, value in step.output.unimodal.items()}
+        sums = self._summed_probability(torch.stack(list(scored.values())), step.target)
+        return dict(zip(scored, sums.tolist(), strict=True))
+
+    def _summed_probability(self, logits: Tensor, target: Tensor) -> Tensor:
+        """True-class probability of `[..., N, K]`, summed over samples and ranks to `[...]`."""
+        true_class = true_class_probability(logits, target.expand(logits.shape[:-1]))  # [..., N]
+        sums = true_class.double().sum(dim=-1)
+        return sums if self._trainer is None else sum_over_ranks(sums, self._trainer)
+
+    def _has_ended(self) -> bool:
+        trainer, module = self._trainer, self._module
+        if trainer is None or module is None or self.end_epoch is None:
+            return False
+        return epoch_of(trainer, module) > self.end_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last factors, and the accuracies of the last validation."""
+        return {**super().state_dict(), "validation": dict(self.validation)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore them."""
+        super().load_state_dict(state_dict)
+        self.validation = dict(state_dict["validation"])

@@ -1,0 +1,189 @@
+"""PMR: prototypical modal rebalance."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from snn_mm.callbacks.modulation.base import refuse_tasks, sum_over_ranks
+from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
+from snn_mm.callbacks.modulation.functional.pmr import (
+    PMRForm,
+    PMRWeights,
+    class_sums,
+    mean_entropy,
+    pmr_weights,
+    prototype_logits,
+    updated_prototypes,
+)
+from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
+from snn_mm.callbacks.modulation.gradient import by_modality
+from snn_mm.callbacks.modulation.loss import LossModulation
+from snn_mm.contracts import LossTerms, StepOutput
+from snn_mm.errors import UserError
+
+Tensors = dict[str, Tensor]
+"""Features `[N, D]`, prototypes `[K, D]` or logits `[N, K]` by modality."""
+
+
+class PMR(LossModulation):
+    """Pull the features of a modality that lags behind towards prototypes of their class.
+
+    The prototypes of an epoch are the class means of the features of the epoch before (mean over
+    time, all ranks), mixed with the prototypes before it; so the first epoch only gathers, and
+    nothing happens until every class has occurred. The released code computes them in passes of
+    their own over a tenth of the training data, the first one before training.
+
+    A modality that is ahead gets the mean entropy of its prototype prediction as a bonus in the
+    first epochs (`paper`), so that it does not converge too early.
+
+    Args:
+        alpha: weight α of the prototypical cross-entropy.
+        form: `paper`, weights that grow with the imbalance and an entropy bonus; `released`,
+            weights 0 or 1 and no bonus.
+        momentum: weight of the old prototypes.
+        entropy_weight: weight μ of the entropy bonus.
+        entropy_epochs: epochs with the bonus, from the first one on.
+        evidence: `batch` judges each forward pass by its own samples, over all ranks, as published;
+            `last_step` by all samples of the last optimizer step, so that accumulated
+            micro-batches equal one large batch.
+        start_epoch: first epoch of the modulation, counted from 0.
+        end_epoch: last epoch of the modulation, included; without it there is no end.
+    """
+
+    name = "pmr"
+    min_modalities = 2
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        form: PMRForm = "paper",
+        momentum: float = 0.2,
+        entropy_weight: float = 0.1,
+        entropy_epochs: int = 10,
+        evidence: Literal["batch", "last_step"] = "batch",
+        start_epoch: int = 0,
+        end_epoch: int | None = 100,
+    ) -> None:
+        super().__init__(start_epoch, end_epoch)
+        if not alpha > 0 or entropy_weight < 0:
+            raise UserError(
+                "PMR: alpha must be positive and entropy_weight not negative, "
+                f"got {alpha} and {entropy_weight}"
+            )
+        if not 0 <= momentum < 1:
+            raise UserError(f"PMR.momentum must be in [0, 1), got {momentum}")
+        self.alpha = alpha
+        self.form: PMRForm = form
+        self.momentum = momentum
+        self.entropy_weight = entropy_weight
+        self.entropy_epochs = entropy_epochs
+        self.evidence = evidence
+        self.prototypes: Tensors = {}
+        self.ratios: dict[str, float] = {}
+        self._sums: Tensors = {}
+        self._counts: Tensor | None = None
+        self._pending: list[Tensor] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Join the module; refuse one whose classes are not all known from the start."""
+        super().setup(trainer, pl_module, stage)
+        refuse_tasks(pl_module, "PMR", "compares the prototypes of all classes")
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start to gather anew."""
+        self._sums, self._counts, self._pending = {}, None, []
+
+    def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
+        """Add the prototype terms of the modalities."""
+        features = {name: value.mean(dim=0) for name, value in step.features.items()}  # [N, D]
+        self._gather_classes(features, step.target)
+        logits = {
+            name: prototype_logits(features[name], prototypes.to(features[name].device))
+            for name, prototypes in self.prototypes.items()
+        }
+        self._gather_scores(logits, step.target)
+        self.factors = {}
+        if not self.ratios:
+            return terms
+        weights = pmr_weights(self.ratios, self.form)
+        self.factors = {
+            **by_modality("rho", self.ratios),
+            **by_modality("accelerate", weights.accelerate),
+            **by_modality("entropy", weights.entropy),
+        }
+        early = epoch < self.start_epoch + self.entropy_epochs
+        return {**terms, **self._prototype_terms(logits, step.target, weights, early)}
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Judge the next optimizer step by all samples of this one."""
+        if self._pending:
+            sums = torch.stack(self._pending).sum(dim=0)  # [M]
+            self._pending = []
+            self._judge(sum_over_ranks(sums, trainer))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make the prototypes of the next epoch, the same on every rank."""
+        if self._counts is None:
+            return
+        counts = sum_over_ranks(self._counts, trainer)
+        if not self.prototypes and bool((counts == 0).any()):
+            return
+        for name, sums in self._sums.items():
+            total = sum_over_ranks(sums, trainer)
+            before = self.prototypes.get(name)
+            before = None if before is None else before.to(total.device)
+            self.prototypes[name] = updated_prototypes(total, counts, before, self.momentum)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last factors, prototypes and ratios."""
+        return {
+            **super().state_dict(),
+            "prototypes": dict(self.prototypes),
+            "ratios": dict(self.ratios),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore factors, prototypes and ratios."""
+        super().load_state_dict(state_dict)
+        self.prototypes = dict(state_dict["prototypes"])
+        self.ratios = dict(state_dict["ratios"])
+
+    def _gather_classes(self, features: Tensors, target: Tensor) -> None:
+        classes = self.modulated(self._module).num_classes
+        counts = torch.bincount(target, minlength=classes).to(torch.float64)  # [K]
+        self._counts = counts if self._counts is None else self._counts + counts
+        for name, value in features.items():
+            sums = class_sums(value, target, classes)
+            self._sums[name] = self._sums[name] + sums if name in self._sums else sums
+
+    def _gather_scores(self, logits: Tensors, target: Tensor) -> None:
+        if not logits or self._trainer is None:
+            return
+        scores = [true_class_probability(value, target) for value in logits.values()]
+        sums = torch.stack([value.sum(dtype=torch.float64) for value in scores])  # [M]
+        if self.evidence == "batch":
+            self._judge(sum_over_ranks(sums, self._trainer))
+        else:
+            self._pending.append(sums)
+
+    def _judge(self, sums: Tensor) -> None:
+        self.ratios = discrepancy_ratios(dict(zip(self.prototypes, sums.tolist(), strict=True)))
+
+    def _prototype_terms(
+        self, logits: Tensors, target: Tensor, weights: PMRWeights, early: bool
+    ) -> LossTerms:
+        terms: LossTerms = {}
+        for name, value in logits.items():
+            if pull := self.alpha * weights.accelerate[name]:
+                terms[f"pmr_accelerate_{name}"] = pull * cross_entropy(value, target)
+            if early and (bonus := self.entropy_weight * weights.entropy[name]):
+                terms[f"pmr_entropy_{name}"] = -bonus * mean_entropy(value)
+        return terms

@@ -1,0 +1,116 @@
+"""Which time steps a network attends to, over training."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from snn_mm.callbacks.recording.run_files import run_directory, writes_files
+from snn_mm.contracts import FusionOutput, StepOutput
+from snn_mm.errors import UserError
+from snn_mm.run.epoch_table import EpochTable
+
+COLUMNS = ("epoch", "output", "time_step", "score")
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A module that weighs its time steps.
+
+    Attributes:
+        step: left by each step, detached.
+    """
+
+    step: StepOutput | None
+
+    def scores(self, output: FusionOutput) -> dict[str, Tensor]:
+        """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
+        ...
+
+
+class AttentionMonitor(Callback):
+    """Record the mean attention score of each time step in every validation of a training.
+
+    Means are over all samples of all ranks, by modality and for the fusion. Files of the run
+    directory: `attention.csv`, with epochs and time steps counted from 0, and the heat maps
+    `figures/attention.png`.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._samples = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a module without attention over time."""
+        if not isinstance(pl_module, Attends):
+            raise UserError(
+                f"trainer.callbacks: AttentionMonitor needs a module with `scores`, such as "
+                f"TAAFModule; {type(pl_module).__name__} has none"
+            )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drop what this run is going to measure anew."""
+        if writes_files(trainer):
+            self._table(trainer).keep(lambda row: int(row["epoch"]) < trainer.current_epoch)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start from nothing."""
+        self._sums, self._samples = {}, 0
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Add the scores of one batch."""
+        step = getattr(pl_module, "step", None)
+        if not is_recorded(trainer) or not isinstance(pl_module, Attends) or step is None:
+            return
+        with torch.no_grad(), trainer.precision_plugin.forward_context():
+            scores = pl_module.scores(step.output)
+        for name, score in scores.items():
+            total = score.double().sum(dim=1)  # [T, N] -> [T]
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+        self._samples += len(step.target)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the means of this validation."""
+        if not is_recorded(trainer) or not self._sums:
+            return
+        names = list(self._sums)
+        sums = torch.stack([self._sums[name] for name in names])  # [M + 1, T]
+        total = trainer.strategy.reduce(sums, reduce_op="sum")
+        samples = trainer.strategy.reduce(sums.new_tensor(self._samples), reduce_op="sum")
+        means = dict(zip(names, (total / samples).tolist(), strict=True))
+        if writes_files(trainer):
+            table = self._table(trainer)
+            table.path.parent.mkdir(parents=True, exist_ok=True)
+            epoch = trainer.current_epoch
+            table.append((epoch, n, t, s) for n in names for t, s in enumerate(means[n]))
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the figure."""
+        if not writes_files(trainer):
+            return
+        from snn_mm.analysis.attention_figures import draw_attention
+        from snn_mm.analysis.figure_style import save_figure
+
+        rows = list(self._table(trainer).rows())
+        if rows:
+            save_figure(draw_attention(rows), run_directory(trainer).figures / "attention.png")
+
+    def _table(self, trainer: Trainer) -> EpochTable:
+        return EpochTable(run_directory(trainer).path / "attention.csv", COLUMNS)
+
+
+def is_recorded(trainer: Trainer) -> bool:
+    """Whether this validation is one of a training."""
+    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking

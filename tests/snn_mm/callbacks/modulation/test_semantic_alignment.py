@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from snn_mm.callbacks.modulation.semantic_alignment import (
+    SemanticAlignment,
+    semantic_alignment_loss,
+)
+from snn_mm.contracts import Batch, StepOutput
+from snn_mm.errors import UserError
+from snn_mm.fusion import FusionFactory
+from snn_mm.modules import TAAFModule
+from snn_mm.spiking_fusion import CMCI, SCMRL
+
+
+def test_loss_is_its_double_sum_and_its_gradient_is_right() -> None:
+    a, b = torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    target = torch.tensor([0, 1, 0, 2])
+    x, y = a.mean(dim=0).tolist(), b.mean(dim=0).tolist()
+    score = [[sum(p * q for p, q in zip(r, s)) / 0.5 for s in y] for r in x]
+    expected = 0.0
+    for i, j in torch.cartesian_prod(torch.arange(4), torch.arange(4)).tolist():
+        if target[i] == target[j]:
+            expected -= score[i][j] - math.log(sum(map(math.exp, score[i])))
+    loss = semantic_alignment_loss(a, b, target, 0.5)
+    assert float(loss) == pytest.approx(expected / 16, rel=1e-12)
+
+    def of_both(first: Tensor, second: Tensor) -> Tensor:
+        return semantic_alignment_loss(first, second, target, 0.5)
+
+    assert torch.autograd.gradcheck(of_both, (a.requires_grad_(), b.requires_grad_()))
+
+
+def fit(make_encoders: Any, fusion: FusionFactory, callback: Any, batch: Batch, path: Path) -> Any:
+    torch.manual_seed(0)
+    encoders = make_encoders({"audio": 3, "visual": 3})
+    module = TAAFModule(encoders, 3, fusion, width=16).double()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        callbacks=callback,
+        default_root_dir=path,
+        **dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False),
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
+    return trainer.callback_metrics["train/loss"]
+
+
+def test_fit_minimises_the_loss_as_a_summand_of_its_own(
+    make_encoders: Any, make_batch: Callable[[int], Batch], tmp_path: Path
+) -> None:
+    batch = make_batch(8)
+    plain = fit(make_encoders, SCMRL, [], batch, tmp_path)
+    for weight in (0.0, 0.25, 2.5):
+        callback = SemanticAlignment(weight=weight)
+        aligned = fit(make_encoders, SCMRL, [callback], batch, tmp_path)
+        assert callback.factors["loss"] > 0
+        assert float(aligned - plain) == pytest.approx(weight * callback.factors["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (1, 1), (1, None)])
+def test_it_acts_in_the_epochs_of_its_window_alone(
+    make_encoders: Any, make_batch: Callable[[int], Batch], start: int, end: int | None
+) -> None:
+    module = TAAFModule(make_encoders({"audio": 3, "visual": 3}), 3, SCMRL, width=16).double()
+    batch = make_batch(8)
+    output = module(batch["inputs"])
+    logits = module.readout(output)
+    step = StepOutput(output, logits, batch["target"])
+    callback = SemanticAlignment(start_epoch=start, end_epoch=end)
+    callback.log_factors = lambda _: None  # type: ignore[method-assign]
+    acts = []
+    for epoch in range(3):
+        trainer: Any = SimpleNamespace(current_epoch=epoch)
+        callback._trainer, callback._module = trainer, module
+        if "semantic_alignment" in callback.modulate_loss({}, step):
+            acts.append(epoch)
+    assert acts == list(range(start, 3 if end is None else end + 1))
+
+
+def test_fusion_without_semantic_features_is_refused(
+    make_encoders: Any, make_batch: Callable[[int], Batch], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="CMCI has no semantic features; accepted: SCMRL"):
+        fit(make_encoders, CMCI, [SemanticAlignment()], make_batch(8), tmp_path)
+
+
+def test_impossible_temperature_is_refused() -> None:
+    with pytest.raises(UserError, match="temperature=0"):
+        SemanticAlignment(temperature=0.0)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from snn_mm.analysis.figure_style import COLOURS
 from snn_mm.analysis.report.statistics import Summary
 from snn_mm.analysis.variants import IEMF, JOINT, VANILLA
+from snn_mm.figures.style import COLOURS
 
 KIND_COLOURS = {VANILLA: COLOURS[0], JOINT: COLOURS[5], IEMF: COLOURS[4]}
 """Blue without and khaki with IEMF, as in IEMF Fig. 2."""

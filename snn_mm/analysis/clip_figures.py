@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from snn_mm.analysis.clip_record import LayerRecord, PartRecord
-from snn_mm.analysis.figure_style import STYLE, WIDTH, shades
 from snn_mm.errors import UserError
+from snn_mm.figures.style import STYLE, WIDTH, shades
 
 PART_HEIGHT = 1.75
 MARK = (1.2, 3.0)

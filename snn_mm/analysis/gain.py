@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from snn_mm.analysis.bands import draw_band
 from snn_mm.analysis.differences import difference_text
-from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
 from snn_mm.analysis.report.config_facts import CALLBACKS, select
 from snn_mm.analysis.report.curves import from_one
 from snn_mm.analysis.report.document import Table
@@ -19,6 +18,7 @@ from snn_mm.analysis.report.naming import encoders
 from snn_mm.analysis.report.run_files import Run, find_runs, read_run
 from snn_mm.analysis.report.wording import Metric
 from snn_mm.errors import UserError
+from snn_mm.figures.style import COLOURS, STYLE, panels
 
 ALONE, WITHOUT, WITH = "alone", "without IEMF", "with IEMF"
 WARM_START = f"{CALLBACKS}WarmStart"

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from snn_mm.analysis.bands import draw_band
-from snn_mm.analysis.figure_style import COLOURS, STYLE, panels, share_range
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
 from snn_mm.analysis.report.curves import Point, from_one
 from snn_mm.analysis.report.document import Table
@@ -18,6 +17,7 @@ from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.sections.trends import named_metric
 from snn_mm.analysis.report.wording import NOTHING, Metric, title_of
 from snn_mm.errors import UserError
+from snn_mm.figures.style import COLOURS, STYLE, panels, share_range
 
 FUSED, FUSED_COLOUR = "fused", "#000000"
 LOSS = "train/loss/"

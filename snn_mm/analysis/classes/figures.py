@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snn_mm.analysis.classes.study import Plane
-from snn_mm.analysis.figure_style import STYLE, WIDTH
 from snn_mm.contracts import FUSED
+from snn_mm.figures.style import STYLE, WIDTH
 
 COLUMNS = 3
 WIDE_FROM = 13

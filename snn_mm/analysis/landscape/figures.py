@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from snn_mm.analysis.bands import LINES
-from snn_mm.analysis.figure_style import COLOURS, STYLE, WIDTH, panels
 from snn_mm.analysis.landscape.surface import Floats, Surface
+from snn_mm.figures.style import COLOURS, STYLE, WIDTH, panels
 
 Surfaces = Mapping[str, Surface]
 """Landscapes by the name of their run."""

@@ -100,8 +100,8 @@ class AttentionMonitor(Callback):
         """Draw the figure."""
         if not writes_files(trainer):
             return
-        from snn_mm.analysis.attention_figures import draw_attention
-        from snn_mm.analysis.figure_style import save_figure
+        from snn_mm.figures.attention import draw_attention
+        from snn_mm.figures.style import save_figure
 
         rows = list(self._table(trainer).rows())
         if rows:

@@ -160,8 +160,8 @@ class FactorTracker(Callback):
     def _draw(self, trainer: Trainer) -> None:
         if not writes_files(trainer):
             return
-        from snn_mm.analysis.figure_style import save_figure
-        from snn_mm.analysis.figures import draw_factors
+        from snn_mm.figures.factors import draw_factors
+        from snn_mm.figures.style import save_figure
 
         rows = list(self._table(trainer).rows())
         if rows:

@@ -74,8 +74,8 @@ class SpikeRecord:
 
     def draw(self) -> None:
         """Draw `firing_rate.png` and `membrane.png` from what is written."""
-        from snn_mm.analysis.figure_style import save_figure
-        from snn_mm.analysis.spike_figures import draw_membranes, draw_spikes
+        from snn_mm.figures.spikes import draw_membranes, draw_spikes
+        from snn_mm.figures.style import save_figure
 
         rows = list(self.table.rows())
         if rows:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from snn_mm.analysis.task_matrix import draw_task_matrix
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
+from snn_mm.figures.task_matrix import draw_task_matrix
 from snn_mm.run.directory import write_text
 
 Matrix = list[list[float]]

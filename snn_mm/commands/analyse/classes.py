@@ -46,7 +46,7 @@ def run(argv: list[str]) -> int:
     )
     from snn_mm.analysis.classes.tables import confusion_table, layout_table, recall_table
     from snn_mm.analysis.clip_loading import batches
-    from snn_mm.analysis.figure_style import save_figure
+    from snn_mm.figures.style import save_figure
 
     module = classifier(restored)
     given = batches(restored.data, options.split, device)

@@ -37,7 +37,7 @@ def run(argv: list[str]) -> int:
     from snn_mm.analysis.clip_figures import draw_clip
     from snn_mm.analysis.clip_loading import sentiment_module, sgmt_network, take_clip
     from snn_mm.analysis.clip_record import record_clip
-    from snn_mm.analysis.figure_style import save_figure
+    from snn_mm.figures.style import save_figure
 
     network = sgmt_network(restored)
     clip = take_clip(restored.data, options.clip, options.split)

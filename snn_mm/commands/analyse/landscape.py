@@ -129,8 +129,8 @@ def default_folder(runs: list[Path]) -> Path:
 
 def draw(landscapes: dict[str, Landscape], out: Path, prefix: str) -> Iterator[Path]:
     """Write the figures; yield their files."""
-    from snn_mm.analysis.figure_style import save_figure
     from snn_mm.analysis.landscape.figures import draw_contours, draw_profile, draw_surface
+    from snn_mm.figures.style import save_figure
 
     surfaces = {name: landscape.surface for name, landscape in landscapes.items()}
     figures = {"profile": draw_profile(surfaces)}

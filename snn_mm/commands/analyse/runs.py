@@ -12,7 +12,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from snn_mm.analysis.figure_style import save_figure
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, Group, compare
 from snn_mm.analysis.report.markdown import table_lines
@@ -21,6 +20,7 @@ from snn_mm.analysis.report.wording import joined
 from snn_mm.commands.listing import aligned
 from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
+from snn_mm.figures.style import save_figure
 from snn_mm.run.directory import write_text
 
 CURVE_METRIC = "val/accuracy/fused"

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snn_mm.analysis.figure_style import save_figure
 from snn_mm.analysis.landscape.figures import (
     Surfaces,
     draw_contours,
@@ -13,6 +12,7 @@ from snn_mm.analysis.landscape.figures import (
     draw_surface,
 )
 from snn_mm.analysis.landscape.surface import Surface
+from snn_mm.figures.style import save_figure
 
 TICKS = np.linspace(-1.0, 1.0, 9)
 X, Y = np.meshgrid(TICKS, TICKS)

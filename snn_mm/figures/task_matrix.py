@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snn_mm.analysis.figure_style import COLOURS, STYLE, WIDTH, save_figure
+from snn_mm.figures.style import COLOURS, STYLE, WIDTH, save_figure
 from snn_mm.metrics.continual_scores import Best, average_accuracy, continual_scores
 
 Matrix = NDArray[np.float64]

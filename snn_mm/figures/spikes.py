@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from snn_mm.analysis.figure_style import STYLE, panels, shades
+from snn_mm.figures.style import STYLE, panels, shades
 
 Row = Mapping[str, str]
 Numbers = NDArray[Any]

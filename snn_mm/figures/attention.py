@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from snn_mm.analysis.figure_style import STYLE, panels
+from snn_mm.figures.style import STYLE, panels
 
 Numbers = NDArray[Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snn_mm.analysis.spike_figures import draw_membranes, draw_spikes
+from snn_mm.figures.spikes import draw_membranes, draw_spikes
 
 
 def spike_rows(layers: int) -> list[dict[str, str]]:

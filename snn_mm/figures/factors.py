@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snn_mm.analysis.figure_style import COLOURS, STYLE, panels
 from snn_mm.analysis.report.wording import place_of, spoken
+from snn_mm.figures.style import COLOURS, STYLE, panels
 
 Numbers = NDArray[Any]
 Points = Sequence[tuple[int, float]]

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
-from snn_mm.analysis.attention_figures import draw_attention, edges
+from snn_mm.figures.attention import draw_attention, edges
 
 SCORES = {
     "fused": [[0.5, 0.3, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1]],

@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from snn_mm.analysis.figure_style import save_figure
-from snn_mm.analysis.figures import condense, draw_factors
+from snn_mm.figures.factors import condense, draw_factors
+from snn_mm.figures.style import save_figure
 
 
 def factor_rows(steps: int = 40) -> list[dict[str, str]]:

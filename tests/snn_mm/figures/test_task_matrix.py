@@ -9,7 +9,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from snn_mm.analysis.task_matrix import (
+from snn_mm.figures.task_matrix import (
     draw_task_matrix,
     finished_part,
     task_matrix_figure,

@@ -1,0 +1,1 @@
+"""Figures that a run draws while it trains, and the style of all figures."""

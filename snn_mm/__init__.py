@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from snn_mm.analysis.restore import Restored
+    from snn_mm.config.restore import Restored
 
 __all__ = ["__version__", "load_run"]
 
@@ -48,7 +48,7 @@ def load_run(
     Raises:
         UserError: no run, no checkpoint, one of another model, or the data are missing.
     """
-    from snn_mm.analysis.restore import restore
+    from snn_mm.config.restore import restore
 
     return restore(Path(path), device, data_root, stages)
 

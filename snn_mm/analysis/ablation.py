@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from snn_mm.analysis.bars import KIND_COLOURS, draw_bars, zoom
 from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.report.document import Table
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.statistics import Summary
-from snn_mm.analysis.report.wording import NOTHING, Metric
+from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.analysis.variants import IEMF, JOINT, VANILLA, Variant, vanilla_partner
 from snn_mm.errors import UserError
 from snn_mm.figures.style import STYLE, panels

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules.music_avqa.module import MusicAVQA
 from snn_mm.analysis.answer_page import Answered
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError
 from snn_mm.modules.avqa import AVQAModule

@@ -10,7 +10,7 @@ import torch
 from lightning import LightningDataModule
 from lightning.fabric.utilities.apply_func import move_data_to_device
 
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.modules.sentiment import SentimentModule

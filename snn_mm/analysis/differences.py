@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.statistics import paired_test
-from snn_mm.analysis.report.wording import NOTHING, Metric, signed
+from snn_mm.analysis.report.wording import NOTHING, signed
 
 
 def difference_text(ours: Group, other: Group | None, metric: str) -> str:

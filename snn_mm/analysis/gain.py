@@ -14,9 +14,9 @@ from snn_mm.analysis.report.config_facts import CALLBACKS, select
 from snn_mm.analysis.report.curves import from_one
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group, read_member
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import encoders
 from snn_mm.analysis.report.run_files import Run, find_runs, read_run
-from snn_mm.analysis.report.wording import Metric
 from snn_mm.errors import UserError
 from snn_mm.figures.style import COLOURS, STYLE, panels
 

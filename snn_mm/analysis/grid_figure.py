@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import short_key
-from snn_mm.analysis.report.wording import Metric
 from snn_mm.analysis.score_grid import Grid, Place
 from snn_mm.analysis.score_metrics import RATES
 from snn_mm.figures.style import STYLE, panels

@@ -13,9 +13,9 @@ from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.report.config_facts import Facts, select
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library, method_name, suffixes
 from snn_mm.analysis.report.statistics import Summary
-from snn_mm.analysis.report.wording import Metric
 from snn_mm.figures.style import COLOURS, STYLE, panels
 
 MODALITIES = "model.modalities"

@@ -13,9 +13,10 @@ from functools import cached_property
 from snn_mm.analysis.report.config_facts import as_text, differing, select
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, Group, normal_key, value_of
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import short_key
 from snn_mm.analysis.report.statistics import Summary
-from snn_mm.analysis.report.wording import NOTHING, Metric
+from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.analysis.score_metrics import RATES
 from snn_mm.errors import UserError
 

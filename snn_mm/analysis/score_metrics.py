@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snn_mm.analysis.report.groups import Group
-from snn_mm.analysis.report.wording import LABELS, main_metric
+from snn_mm.analysis.report.metric import LABELS, main_metric
 
 RATES = "test/firing_rate/"
 

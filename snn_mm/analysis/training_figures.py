@@ -14,8 +14,9 @@ from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
 from snn_mm.analysis.report.curves import Point, from_one
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.sections.trends import named_metric
-from snn_mm.analysis.report.wording import NOTHING, Metric, title_of
+from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.errors import UserError
 from snn_mm.figures.style import COLOURS, STYLE, panels, share_range
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from snn_mm.commands.catalogue import EXPERIMENTS, GROUPS, Entry, catalogue, find
+from snn_mm.config.catalogue import EXPERIMENTS, GROUPS, Entry, catalogue, find
 
 Row = tuple[str, ...]
 

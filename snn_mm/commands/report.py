@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from snn_mm.analysis.report.groups import compare
+from snn_mm.analysis.report.metric import MAIN_METRICS, Metric, main_metric
 from snn_mm.analysis.report.naming import LIGHTNING_OBSERVERS, Library
 from snn_mm.analysis.report.published import PublishedNumber, read_published
 from snn_mm.analysis.report.run_files import find_runs, read_run
 from snn_mm.analysis.report.sections.provenance import count_statuses
 from snn_mm.analysis.report.sections.results import Results, find_baseline
-from snn_mm.analysis.report.wording import MAIN_METRICS, Metric, main_metric
 from snn_mm.analysis.report.writer import FORMATS, build_document, write_report
-from snn_mm.commands.catalogue import components, experiment_folders
+from snn_mm.config.catalogue import components, experiment_folders
 from snn_mm.errors import UserError
 
 PUBLISHED = "published.yaml"

@@ -20,17 +20,17 @@ import snn_mm.neurons
 import snn_mm.sentiment
 import snn_mm.spiking_fusion  # noqa: F401
 from snn_mm.callbacks.recording.run_record import plain_metrics
-from snn_mm.commands.checkpoints import check_checkpoint
-from snn_mm.commands.errors import user_message
-from snn_mm.commands.options import Command
-from snn_mm.commands.own_code import SHOW_STACK
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.resuming.carry import go_on_from
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
-from snn_mm.commands.trainer_options import check_batches
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.commands.wandb_run import finish_wandb
+from snn_mm.config.checkpoints import check_checkpoint
+from snn_mm.config.errors import user_message
+from snn_mm.config.options import Command
+from snn_mm.config.own_code import SHOW_STACK
+from snn_mm.config.trainer_options import check_batches
 from snn_mm.errors import UserError
 from snn_mm.run.directory import find_run
 from snn_mm.run.malloc import keep_large_blocks

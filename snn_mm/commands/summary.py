@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from snn_mm.analysis.report.wording import LABELS
+from snn_mm.analysis.report.metric import LABELS
 from snn_mm.contracts import FUSED
 from snn_mm.run.directory import DIVERGED, RunDirectory, read_json
 from snn_mm.run.metrics_file import last_value

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from snn_mm import cli
 from snn_mm.commands import report
-from snn_mm.commands.catalogue import experiment_folders
-from snn_mm.commands.config_tree import read_flags
 from snn_mm.commands.listing import aligned
-from snn_mm.commands.options import RunOptions, run_setting
+from snn_mm.config.catalogue import experiment_folders
+from snn_mm.config.options import RunOptions, run_setting
+from snn_mm.config.tree import read_flags
 from snn_mm.errors import UserError
 from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Cell, Sweep, unfinished

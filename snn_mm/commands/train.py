@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from snn_mm.commands.keys.check import check_keys
-from snn_mm.commands.options import Command, read_command
+from snn_mm.config.keys.check import check_keys
+from snn_mm.config.options import Command, read_command
 
 HELP = """\
 usage: snnmm {stage} --config EXPERIMENT.yaml [--config MORE.yaml ...] [--KEY VALUE ...]

@@ -22,19 +22,19 @@ from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.recording.run_record import RunRecord
 from snn_mm.callbacks.recording.wandb_record import WandbRecord
 from snn_mm.callbacks.reproducibility import EpochSeed
-from snn_mm.commands.changes import describe_changes
-from snn_mm.commands.config_tree import read_entries, read_flags
-from snn_mm.commands.options import Command, RunOptions, find_checkpoint
-from snn_mm.commands.parser import Parser
-from snn_mm.commands.saved_config import dumped, make_storable
-from snn_mm.commands.trainer_options import (
+from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
+from snn_mm.config.changes import describe_changes
+from snn_mm.config.options import Command, RunOptions, find_checkpoint
+from snn_mm.config.parser import Parser
+from snn_mm.config.saved_config import dumped, make_storable
+from snn_mm.config.trainer_options import (
     built,
     check_amounts,
     check_callbacks,
     check_synchronised,
     check_trainer,
 )
-from snn_mm.commands.wandb_run import fill_wandb_defaults, prepare_wandb
+from snn_mm.config.tree import read_entries, read_flags
 from snn_mm.errors import check_range
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.class_folders import FACT, add_class_folders, used_class_folders

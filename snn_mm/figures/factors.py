@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snn_mm.analysis.report.wording import place_of, spoken
+from snn_mm.figures.names import place_of, spoken
 from snn_mm.figures.style import COLOURS, STYLE, panels
 
 Numbers = NDArray[Any]

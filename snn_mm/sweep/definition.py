@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from snn_mm.commands.config_tree import check_configs, read_file, read_flags
+from snn_mm.config.tree import check_configs, read_file, read_flags
 from snn_mm.errors import UserError
 from snn_mm.run.directory import read_json, write_json
 from snn_mm.sweep.cells import Sweep

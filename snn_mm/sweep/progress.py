@@ -6,7 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from snn_mm.analysis.report.wording import duration, main_metric
+from snn_mm.analysis.report.metric import main_metric
+from snn_mm.analysis.report.wording import duration
 from snn_mm.run.directory import read_json
 from snn_mm.sweep.attempt import LOG
 from snn_mm.sweep.cells import Cell

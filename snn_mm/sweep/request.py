@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from snn_mm.commands.config_tree import check_configs
+from snn_mm.config.tree import check_configs
 from snn_mm.errors import UserError
 from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files
 

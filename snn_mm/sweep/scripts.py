@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from snn_mm.commands.config_tree import read_entries
+from snn_mm.config.tree import read_entries
 from snn_mm.errors import UserError
 from snn_mm.run.directory import OVER
 from snn_mm.sweep.cells import Cell, Sweep

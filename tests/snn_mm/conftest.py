@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +14,12 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from snn_mm.cli import main
 from snn_mm.contracts import Batch
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.modules import IEMFModule
+from snn_mm.run import RunDirectory
 
 DIMS = {"audio": 3, "visual": 5}
 
@@ -83,3 +88,54 @@ def make_batch() -> Callable[..., Batch]:
         return {"inputs": inputs, "target": target, "id": [str(i) for i in range(size)]}
 
     return make
+
+
+TOY = Path(__file__).parent / "toy"
+"""A small experiment, importable here and in the processes that tests start."""
+
+sys.path.insert(0, str(TOY))
+
+Train = Callable[..., RunDirectory]
+
+
+@pytest.fixture(scope="session")
+def toy_config() -> Path:
+    return TOY / "toy.yaml"
+
+
+@pytest.fixture(scope="session")
+def quickstart() -> Path:
+    return TOY.parents[2] / "experiments" / "quickstart.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _toy_is_importable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TOY), os.environ.get("PYTHONPATH", "")]))
+        yield
+
+
+@pytest.fixture
+def train(tmp_path: Path, toy_config: Path) -> Train:
+    """Train the toy with flags; return its run directory."""
+
+    def start(*flags: str, run_id: str = "a", code: int = 0) -> RunDirectory:
+        place = ("--run.root", str(tmp_path), "--run.id", run_id)
+        assert main(["fit", "--config", str(toy_config), *place, *flags]) == code
+        return RunDirectory(tmp_path / "toy" / run_id)
+
+    return start
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that ends in a user's mistake; return its message."""
+
+    def start(*argv: str) -> str:
+        assert main(list(argv)) == 2
+        message = capsys.readouterr().err
+        assert "Traceback" not in message
+        assert len(message.splitlines()) <= 5
+        return message
+
+    return start

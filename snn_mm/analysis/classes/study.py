@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
 from snn_mm.modules.base import MultimodalModule

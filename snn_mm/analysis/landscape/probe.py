@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from snn_mm.analysis.landscape.batches import Samples, collect
 from snn_mm.analysis.landscape.directions import draw_direction
 from snn_mm.analysis.landscape.settings import PartScope, Point, Settings
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, FusionOutput
 from snn_mm.errors import UserError
 from snn_mm.modules import MultimodalModule

@@ -17,7 +17,7 @@ from snn_mm.analysis.landscape.surface import (
     table_path,
 )
 from snn_mm.analysis.landscape.workers import one_thread
-from snn_mm.analysis.restore import open_run, restore
+from snn_mm.config.restore import open_run, restore
 from snn_mm.errors import UserError
 from snn_mm.run.directory import read_json, write_json
 

@@ -15,7 +15,7 @@ from snn_mm.analysis.landscape.probe import Cut, Value, open_probe
 from snn_mm.analysis.landscape.settings import Settings
 from snn_mm.analysis.landscape.table import PointTable, Values
 from snn_mm.analysis.landscape.workers import measure_points
-from snn_mm.analysis.restore import open_run, restore
+from snn_mm.config.restore import open_run, restore
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.lock import RunLock
 

@@ -13,7 +13,7 @@ import yaml
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
 from snn_mm.analysis.report.naming import Library, modulations, network
 from snn_mm.analysis.report.run_files import load_yaml
-from snn_mm.commands.config_tree import FAST_LOADER, check_unique
+from snn_mm.config.tree import FAST_LOADER, check_unique
 from snn_mm.errors import UserError
 
 

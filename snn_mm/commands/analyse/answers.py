@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     from snn_mm.analysis.answer_page import accuracy_table, answer_page
     from snn_mm.analysis.answer_replies import ask, side_by_side
     from snn_mm.analysis.report.html import to_html
-    from snn_mm.analysis.restore import restore
+    from snn_mm.config.restore import restore
 
     device = choose_device(options.device)
     replies = {

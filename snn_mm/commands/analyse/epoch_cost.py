@@ -15,10 +15,10 @@ from lightning import Callback, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
 from snn_mm.callbacks.modulation.base import Modulation
-from snn_mm.commands.errors import user_message
-from snn_mm.commands.options import Command, read_command
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.training_cli import TrainCLI
+from snn_mm.config.errors import user_message
+from snn_mm.config.options import Command, read_command
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
 from snn_mm.run.identity import DIRECTORY_VARIABLE

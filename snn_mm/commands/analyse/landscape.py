@@ -37,8 +37,8 @@ def run(argv: list[str]) -> int:
     settings = read_settings(options)
     in_order = dict.fromkeys(found for path in options.runs for found in find_runs([path]))
     runs = name_runs(list(in_order), options.labels)
-    from snn_mm.analysis.restore import open_run
     from snn_mm.commands.quiet import silence
+    from snn_mm.config.restore import open_run
 
     silence()
     for path in runs.values():

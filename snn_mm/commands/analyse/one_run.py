@@ -10,7 +10,7 @@ from snn_mm.analysis.report.run_files import find_runs
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from snn_mm.analysis.restore import Restored
+    from snn_mm.config.restore import Restored
 
 PARTS = ("test", "val", "train")
 
@@ -38,8 +38,8 @@ def open_one(options: argparse.Namespace, device: str = "cpu") -> Restored:
     if len(found) > 1:
         names = ", ".join(str(path) for path in found[:3])
         raise UserError(f"{options.run} holds {len(found)} runs; give one of them\n{names}")
-    from snn_mm.analysis.restore import restore
     from snn_mm.commands.quiet import silence
+    from snn_mm.config.restore import restore
 
     silence()
     stages = ("test",) if options.split == "test" else ("fit", "test")

@@ -22,11 +22,11 @@ from snn_mm.callbacks.recording.last_checkpoint import (
     is_between_epochs,
 )
 from snn_mm.callbacks.recording.run_record import RunRecord
-from snn_mm.commands.checkpoints import load_checkpoint, shapes_of
 from snn_mm.commands.resuming.callbacks import merged_callbacks
 from snn_mm.commands.resuming.merge import ConflictError, same
 from snn_mm.commands.resuming.optimizers import Groups, merged_optimizers, with_members
 from snn_mm.commands.resuming.parts import Config, Parts, build, changes, sections
+from snn_mm.config.checkpoints import load_checkpoint, shapes_of
 from snn_mm.errors import UserError
 from snn_mm.run.directory import find_run
 

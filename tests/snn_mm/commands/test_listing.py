@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from snn_mm.commands import listing
-from snn_mm.commands.catalogue import Entry
-from snn_mm.commands.signatures import Parameter
+from snn_mm.config.catalogue import Entry
+from snn_mm.config.signatures import Parameter
 
 ENTRIES = [
     Entry("experiments", "quick", "experiments/quick.yaml", "Train.\n\nIn a minute."),

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Adam
 
 from snn_mm.callbacks import IEMF
-from snn_mm.commands.checkpoints import check_checkpoint
+from snn_mm.config.checkpoints import check_checkpoint
 from snn_mm.continual.distillation import knowledge_distillation
 from snn_mm.continual.methods import AVCIL, SSIL, Finetune, Joint, LwF, Method
 from snn_mm.contracts import FUSED

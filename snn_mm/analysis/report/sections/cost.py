@@ -9,18 +9,12 @@ from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section,
 from snn_mm.analysis.report.energy import Energy
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
+from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.sections.trends import colour_of, legend
 from snn_mm.analysis.report.statistics import Summary, summarise
-from snn_mm.analysis.report.wording import (
-    NOTHING,
-    Metric,
-    duration,
-    joined,
-    mean_text,
-    spoken,
-    title_of,
-)
+from snn_mm.analysis.report.wording import NOTHING, duration, joined, mean_text
+from snn_mm.figures.names import spoken
 
 Pick = Callable[[Energy], float | None]
 QUANTITIES: dict[str, tuple[Pick, int]] = {

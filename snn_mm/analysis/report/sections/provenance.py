@@ -9,7 +9,8 @@ from pathlib import Path
 from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group, Member
-from snn_mm.analysis.report.wording import NOTHING, Metric, joined
+from snn_mm.analysis.report.metric import Metric
+from snn_mm.analysis.report.wording import NOTHING, joined
 
 
 def difference_section(comparison: Comparison) -> Section:

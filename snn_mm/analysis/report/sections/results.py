@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.published import PublishedNumber, find_number
 from snn_mm.analysis.report.sections.rows import best_method, method_cell
 from snn_mm.analysis.report.sections.scores import SCORES, scores_table
 from snn_mm.analysis.report.sections.tasks import task_table
 from snn_mm.analysis.report.sections.unimodal import unimodal_table
 from snn_mm.analysis.report.statistics import paired_test
-from snn_mm.analysis.report.wording import NOTHING, Metric, signed
+from snn_mm.analysis.report.wording import NOTHING, signed
 from snn_mm.errors import UserError
 
 MARK = " †"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snn_mm.analysis.report.document import Cell
 from snn_mm.analysis.report.groups import Comparison
-from snn_mm.analysis.report.wording import Metric
+from snn_mm.analysis.report.metric import Metric
 
 
 def method_cell(comparison: Comparison, method: str) -> Cell:

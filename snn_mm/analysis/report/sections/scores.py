@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from snn_mm.analysis.report.document import Cell, Table
 from snn_mm.analysis.report.groups import Comparison
+from snn_mm.analysis.report.metric import LABELS, TASK_LABELS, Metric
 from snn_mm.analysis.report.sections.rows import best_method, method_cell
-from snn_mm.analysis.report.wording import LABELS, TASK_LABELS, Metric
 
 
 @dataclass(frozen=True)

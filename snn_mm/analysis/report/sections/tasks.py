@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from snn_mm.analysis.report.document import Cell, Table
 from snn_mm.analysis.report.groups import Comparison
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.sections.rows import method_cell
-from snn_mm.analysis.report.wording import Metric
 
 
 def task_table(comparison: Comparison) -> Table | None:

@@ -11,9 +11,11 @@ from snn_mm.analysis.report.curves import Curves, Point, Series, from_one
 from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
+from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.sections.rows import method_cell
 from snn_mm.analysis.report.statistics import summarise
-from snn_mm.analysis.report.wording import Metric, mean_text, spoken, title_of
+from snn_mm.analysis.report.wording import mean_text
+from snn_mm.figures.names import spoken
 
 FUSED = "fused"
 PERCENT = (0.0, 100.0)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from snn_mm.analysis.report.document import Cell, Table
 from snn_mm.analysis.report.groups import Comparison
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.sections.rows import method_cell
-from snn_mm.analysis.report.wording import Metric
 
 
 def unimodal_table(comparison: Comparison, compared: Metric) -> Table | None:

@@ -20,7 +20,7 @@ from snn_mm.analysis.classes.study import (
     confusion,
     plane,
 )
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError

@@ -1,4 +1,4 @@
-"""A toy, trained once: see `tests/snn_mm/commands/toy_experiment.py`."""
+"""A toy, trained once: see `tests/snn_mm/toy/toy_experiment.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from snn_mm.cli import main
 
-TOY = Path(__file__).parents[2] / "commands"
+TOY = Path(__file__).parents[2] / "toy"
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -13,7 +13,7 @@ from snn_mm.analysis.landscape.batches import Samples, collect
 from snn_mm.analysis.landscape.directions import draw_direction
 from snn_mm.analysis.landscape.probe import Cut, Probe, open_probe
 from snn_mm.analysis.landscape.settings import Settings
-from snn_mm.analysis.restore import Restored
+from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.encoders import ConvNet
 from snn_mm.errors import UserError

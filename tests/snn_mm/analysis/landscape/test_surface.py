@@ -17,7 +17,7 @@ from snn_mm.analysis.landscape.probe import Cut
 from snn_mm.analysis.landscape.record import Search, measure_landscape
 from snn_mm.analysis.landscape.settings import Point, Settings
 from snn_mm.analysis.landscape.surface import Place, compute_surface, table_path
-from snn_mm.analysis.restore import open_run
+from snn_mm.config.restore import open_run
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, read_json
 from snn_mm.run.lock import RunLock

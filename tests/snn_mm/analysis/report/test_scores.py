@@ -10,11 +10,11 @@ import pytest
 
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, compare
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.run_files import read_run
 from snn_mm.analysis.report.sections.results import Results, results_section
 from snn_mm.analysis.report.sections.scores import SENTIMENT, scores_table
-from snn_mm.analysis.report.wording import Metric
 
 MakeRun = Callable[..., Path]
 IEMF = {"trainer.callbacks": [{"class_path": "snn_mm.callbacks.IEMF", "init_args": {}}]}

@@ -11,6 +11,7 @@ import pytest
 
 from snn_mm.analysis.report.document import Block, Cell, Figure, Section, Table, Text
 from snn_mm.analysis.report.groups import Comparison, compare
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.published import PublishedNumber
 from snn_mm.analysis.report.run_files import read_run
@@ -26,7 +27,6 @@ from snn_mm.analysis.report.sections.trends import (
     firing_section,
     learning_section,
 )
-from snn_mm.analysis.report.wording import Metric
 from snn_mm.errors import UserError
 
 MakeRun = Callable[..., Path]

@@ -11,12 +11,12 @@ import pytest
 
 from snn_mm.analysis.report.document import Section, Table
 from snn_mm.analysis.report.groups import Comparison, compare
+from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.run_files import read_run
 from snn_mm.analysis.report.sections.results import Results, results_section
 from snn_mm.analysis.report.sections.tasks import task_table
 from snn_mm.analysis.report.sections.trends import learning_section
-from snn_mm.analysis.report.wording import Metric
 
 MakeRun = Callable[..., Path]
 MakeTaskRun = Callable[..., Path]

@@ -6,16 +6,9 @@ import math
 
 import pytest
 
+from snn_mm.analysis.report.metric import LABELS, Metric, main_metric
 from snn_mm.analysis.report.statistics import Summary
-from snn_mm.analysis.report.wording import (
-    LABELS,
-    Metric,
-    duration,
-    joined,
-    main_metric,
-    mean_text,
-    signed,
-)
+from snn_mm.analysis.report.wording import duration, joined, mean_text, signed
 from snn_mm.metrics.sentiment import SCORES, Protocol
 
 AIA = "test/average_incremental_accuracy"

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from snn_mm.callbacks import IEMF, LFM
-from snn_mm.callbacks.modulation.base import lfm
+from snn_mm.callbacks.modulation import lfm
 from snn_mm.callbacks.modulation.functional.lfm import divergence, pairwise_divergence
 from snn_mm.callbacks.modulation.held_out import alpha_derivative
 from snn_mm.contracts import FUSED, Batch, FusionOutput, StepOutput

@@ -1,0 +1,91 @@
+"""Turns what went wrong into the few lines a user needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from snn_mm.config.class_names import OWN_PACKAGES
+from snn_mm.config.explain import explain
+from snn_mm.config.options import Command
+from snn_mm.config.own_code import own_failure
+from snn_mm.config.parser import ParserError
+from snn_mm.config.values import missing_path, refused_value
+from snn_mm.errors import UserError
+
+MAX_LINES = 5
+
+
+def user_message(error: BaseException, command: Command | None) -> str | None:
+    """The message of a user's mistake in at most five lines; None if the error is a bug."""
+    chain = list(error_chain(error))
+    for cause in chain:
+        if isinstance(cause, UserError):
+            return shorten(bare_message(str(cause)))
+    said = [message for cause in chain if (message := what_was_said(cause, command))]
+    if said:
+        built = _class_to_build(chain) if isinstance(chain[-1], ImportError) else ""
+        return shorten(f"{built}{said[0]}")
+    if command is not None and isinstance(error, OSError) and error.filename is not None:
+        return shorten(missing_path(error, command))
+    if command is not None and (refused := refused_value(chain[-1], command)):
+        return shorten(refused)
+    own = next(filter(None, map(own_failure, chain)), None)
+    return None if own is None else shorten(f"{_class_to_build(chain)}{own}")
+
+
+def what_was_said(cause: BaseException, command: Command | None) -> str | None:
+    """What a library says that has a word for a user's mistake; None of any other error."""
+    if isinstance(cause, ParserError) and command is not None:
+        return explain(str(cause), cause.keys, command.configs, command.arguments)
+    if isinstance(cause, MisconfigurationException):
+        return str(cause)
+    if isinstance(cause, RuntimeError):
+        return lost_process(str(cause))
+    if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
+        return f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server"
+    if isinstance(cause, ImportError) and not (cause.name or "").startswith(OWN_PACKAGES):
+        return str(cause)
+    return None
+
+
+def _class_to_build(chain: list[BaseException]) -> str:
+    """The class of the config that could not be built, followed by a colon; empty if none."""
+    found = [re.search(r"Problem with given class_path '([^']+)'", str(cause)) for cause in chain]
+    names = [match[1] for match in found if match]
+    return f"{names[-1]}: " if names else ""
+
+
+def error_chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def bare_message(message: str) -> str:
+    """A message without the traceback that a data-loading worker wraps around it."""
+    if "Original Traceback" not in message:
+        return message
+    return message.rsplit("UserError: ", 1)[-1].strip()
+
+
+def lost_process(message: str) -> str | None:
+    """What torch says of a process that is gone, for a user; None if it says something else."""
+    if message.startswith("DataLoader worker (pid"):
+        return (
+            f"{message.splitlines()[0].rstrip('. ')}\n"
+            "the system ended it, most often for want of (shared) memory:\n"
+            "--data.loader.num_workers with fewer, or 0, which prepares batches in the main process"
+        )
+    if "Connection closed by peer" in message:
+        return "another rank has ended; what it says is the reason"
+    return None
+
+
+def shorten(message: str) -> str:
+    """At most five lines."""
+    return "\n".join(message.strip().splitlines()[:MAX_LINES])

@@ -1,0 +1,105 @@
+"""Refuses keys that nothing accepts before torch is imported, which takes ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from snn_mm.config.keys.hints import suggest
+from snn_mm.config.keys.known import Known, known
+from snn_mm.config.keys.layout import Layout, Unknown
+from snn_mm.config.keys.parts import check_parts
+from snn_mm.config.options import Command
+from snn_mm.config.tree import FAST_LOADER, MERGE, Entry, read_entries
+from snn_mm.errors import UserError
+
+FREE = "dict_kwargs"
+"""Where a config may put keys that no signature has; they are left to the parser."""
+
+
+def check_keys(command: Command) -> None:
+    """Refuse what the parser would refuse, as far as source alone can tell.
+
+    Raises:
+        UserError: names the key, its place and what is accepted.
+    """
+    entries = read_entries(command.configs, command.arguments)
+    for file in files_of(command.configs, entries):
+        check_indents(file, known())
+    layout = Layout(entries, command.stage, known())
+    check_parts(command, layout)
+    if has_free_keys(command, entries):
+        return
+    if unknown := layout.unknown():
+        raise UserError(describe(unknown, layout))
+    if nameless := layout.nameless():
+        near = suggest(nameless.path[-1], layout.beside(nameless.path))
+        raise UserError(
+            f"{'.'.join(nameless.path)}: nothing says which class it is; a new one needs its "
+            f"class_path\nin {nameless.entry.place}{near}"
+        )
+
+
+def describe(unknown: Unknown, layout: Layout) -> str:
+    """Key, class, place and what was meant."""
+    entry, path = unknown
+    owner = layout.class_at(path[:-1])
+    of_class = f" of {owner.name}" if owner is not None else ""
+    hint = suggest(path[-1], layout.accepted(path[:-1]) or (), layout.keys())
+    return f"unknown key '{'.'.join(path)}'{of_class}\nin {entry.place}{hint}"
+
+
+def files_of(configs: list[Path], entries: list[Entry]) -> list[Path]:
+    """Every file that keys come from."""
+    places = (Path(entry.place.rpartition(":")[0]) for entry in entries)
+    return list(dict.fromkeys([*configs, *(place for place in places if place.suffix)]))
+
+
+def has_free_keys(command: Command, entries: list[Entry]) -> bool:
+    """Whether some keys are told by no signature."""
+    files = files_of(command.configs, entries)
+    texts = (file.read_text(errors="replace") for file in files if file.is_file())
+    return any(FREE in text for text in (*texts, *command.arguments))
+
+
+def check_indents(file: Path, classes: Known) -> None:
+    """Refuse a parameter that stands beside its class instead of below `init_args`.
+
+    Raises:
+        UserError: names both, with the line.
+    """
+    try:
+        node = yaml.compose(file.read_text(), FAST_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return  # which is said elsewhere
+    for name, key in beside_class(node):
+        found = classes.find(name)
+        accepted = classes.parameters(found) if found is not None else None
+        if accepted is not None:
+            raise UserError(
+                f"'{key.value}' stands beside class_path: {name}, one indent too far left; "
+                f"keys of the class stand below init_args\nin {file}:{key.start_mark.line + 1}"
+                + ("" if key.value in accepted else suggest(key.value, accepted))
+            )
+
+
+def beside_class(node: yaml.Node | None) -> Iterator[tuple[str, yaml.ScalarNode]]:
+    """Keys of mappings that name a class, which may have nothing but its arguments beside it."""
+    if isinstance(node, yaml.MappingNode):
+        values = {key.value: value for key, value in node.value if is_word(key)}
+        name = values.get("class_path")
+        for key, value in node.value:
+            allowed = ("class_path", "init_args", FREE)
+            if isinstance(name, yaml.ScalarNode) and is_word(key) and key.value not in allowed:
+                yield name.value, key
+            yield from beside_class(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from beside_class(item)
+
+
+def is_word(key: yaml.Node) -> bool:
+    """Whether a key is a plain word, and not `<<`."""
+    return isinstance(key, yaml.ScalarNode) and key.tag != MERGE

@@ -1,0 +1,147 @@
+"""Which keys stand where, given the classes that a command names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from snn_mm.config.keys.known import Known, Parameters, Typed
+from snn_mm.config.source_file import SourceClass
+from snn_mm.config.tree import Entry, KeyPath
+
+TRAINER = "lightning.pytorch.trainer.trainer.Trainer"
+SECTION_CLASSES: dict[KeyPath, str] = {
+    ("trainer",): TRAINER,
+    ("run",): "snn_mm.config.options.RunOptions",
+    ("checkpoint",): "snn_mm.callbacks.recording.best_checkpoint.BestCheckpoint",
+}
+TOP = (
+    "seed_everything", "trainer", "model", "data", "run", "checkpoint", "test_after_fit",
+    "config", "print_config", "help",
+)  # fmt: skip
+"""Keys of every stage; the parameters of the trainer's method come to them."""
+LISTS: tuple[KeyPath, ...] = (("trainer", "callbacks"), ("trainer", "logger"))
+"""Keys whose flags speak of the last of several classes."""
+NO_CLASS = ("null", "~", "", "Null", "NULL")
+
+
+def is_file(value: str) -> bool:
+    """Whether a value names a config file."""
+    return value.endswith((".yaml", ".yml"))
+
+
+class Unknown(NamedTuple):
+    """A key that stands where nothing accepts it."""
+
+    entry: Entry
+    path: KeyPath
+
+
+class Layout:
+    """The keys of one command.
+
+    Args:
+        entries: what the command sets.
+        stage: `fit`, `validate`, `test` or `predict`.
+        known: what classes accept.
+    """
+
+    def __init__(self, entries: Iterable[Entry], stage: str, known: Known) -> None:
+        self.entries, self.stage, self.known = list(entries), stage, known
+        self._accepted: dict[KeyPath, Parameters | None] = {}
+
+    @cached_property
+    def named(self) -> dict[KeyPath, list[Entry]]:
+        """What may name a class, by the key that holds it."""
+        named: dict[KeyPath, list[Entry]] = {}
+        for entry in self.entries:
+            value = entry.value or ""
+            is_flag = entry.place.startswith("--")
+            # The keys of a file that a file names are entries of their own, and so are those of a
+            # mapping; of a file that a flag names nothing is known.
+            is_read = value.startswith(("{", "[")) or (is_file(value) and not is_flag)
+            if value not in NO_CLASS and not is_read:
+                named.setdefault(entry.path, []).append(entry)
+        return named
+
+    def accepted(self, path: KeyPath) -> Parameters | None:
+        """Keys that may stand below one, those of every class that it held; None if unknown."""
+        if path not in self._accepted:
+            self._accepted[path] = self._find_accepted(path)
+        return self._accepted[path]
+
+    def _find_accepted(self, path: KeyPath) -> Parameters | None:
+        if not path:
+            return self._top()
+        if path in SECTION_CLASSES:
+            return self._parameters(SECTION_CLASSES[path])
+        if path in LISTS:
+            return None
+        found: Parameters = {}
+        classes = self.named.get(path, [])
+        for entry in classes:
+            own = self._parameters(entry.value or "")
+            if own is None:
+                return None
+            found |= own
+        return found if classes else self._fields(path)
+
+    def _top(self) -> Parameters | None:
+        trainer = self.known.find(TRAINER)
+        method = trainer.methods.get(self.stage) if trainer is not None else None
+        if method is None:
+            return None
+        names = (*TOP, *(argument.arg for argument in method.args.args))
+        return {name: Typed(TRAINER, None) for name in names}
+
+    def _parameters(self, name: str) -> Parameters | None:
+        found = self.known.find(name)
+        return self.known.parameters(found) if found is not None else None
+
+    def _fields(self, path: KeyPath) -> Parameters | None:
+        """Keys of a dataclass, which goes without a class name."""
+        above = self.accepted(path[:-1])
+        typed = above.get(path[-1]) if above else None
+        return self.known.fields(typed) if typed else None
+
+    def class_at(self, path: KeyPath) -> SourceClass | None:
+        """The class that a key holds in the end."""
+        entries = self.named.get(path, [])
+        return self.known.find(entries[-1].value or "") if entries else None
+
+    def unknown(self) -> Unknown | None:
+        """The first key that nothing accepts where it stands."""
+        for entry in self.entries:
+            for length in range(1, len(entry.path) + 1):
+                accepted = self.accepted(entry.path[: length - 1])
+                word = entry.path[length - 1]
+                if accepted is not None and word not in accepted and word not in ("", "help"):
+                    return Unknown(entry, entry.path[:length])
+        return None
+
+    def nameless(self) -> Unknown | None:
+        """The first member of a dictionary of classes that is set and has no class."""
+        for entry in self.entries:
+            for length in range(2, len(entry.path)):
+                path = entry.path[:length]
+                above = self.accepted(path[:-2])
+                typed = above.get(path[-2]) if above else None
+                is_class = typed is not None and self.known.abstract_values(typed)
+                if is_class and path not in self.named and path[:-1] not in self.named:
+                    return Unknown(entry, path)
+        return None
+
+    def beside(self, path: KeyPath) -> list[str]:
+        """Members of the same dictionary that have a class."""
+        return [other[-1] for other in self.named if other[:-1] == path[:-1]]
+
+    def keys(self) -> Iterator[str]:
+        """Every dotted key that is accepted anywhere, without the numbers of items."""
+        places = [(), *SECTION_CLASSES, *self.named]
+        for path in dict.fromkeys(places):
+            above = ".".join(word for word in path if not word.isdigit())
+            for name, typed in (self.accepted(path) or {}).items():
+                key = f"{above}.{name}" if above else name
+                yield key
+                yield from (f"{key}.{inner}" for inner in self.known.fields(typed) or ())

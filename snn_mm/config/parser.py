@@ -1,0 +1,108 @@
+"""A parser that raises what it has to say, and composes configs without dropping what they omit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any, NoReturn
+
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch.cli import ActionConfigFile, LightningArgumentParser
+
+from snn_mm.config.composition import ConfigFile, lay_over, select_modalities
+from snn_mm.config.tree import Entry, read_flags
+
+_TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
+"""The flags of the command line that is being parsed."""
+
+
+class ParserError(Exception):
+    """What jsonargparse found wrong with the configs or flags, in its own words.
+
+    Args:
+        message: its message.
+        keys: every key that the parser accepts, with dots.
+    """
+
+    def __init__(self, message: str, keys: list[str]) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class Parser(LightningArgumentParser):
+    """Lightning's parser without usage dumps, in which config files are layers.
+
+    Attributes:
+        layers: the settings after each config file that was read.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.layers: list[Namespace] = []
+        super().__init__(*args, **options)
+
+    def add_argument(self, *args: Any, **options: Any) -> Any:
+        """Add an argument; that of config files with our composition."""
+        if options.get("action") is ActionConfigFile:
+            options["action"] = ConfigFile
+        return super().add_argument(*args, **options)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *rest: Any, **options: Any
+    ) -> Namespace:
+        """Parse a command line, or what jsonargparse hands of it to the parser of a class."""
+        self.layers = []
+        known = None if args is None else list(args)
+        typed = _TYPED.get()
+        if typed is not None and known is not None:
+            known = [as_typed(argument, typed) for argument in known]
+        token = _TYPED.set(list(read_flags(known or [])) if typed is None else typed)
+        try:
+            settings: Namespace = super().parse_args(known, *rest, **options)
+        finally:
+            _TYPED.reset(token)
+        return self.settled(settings)
+
+    def dump(self, cfg: Namespace, *rest: Any, **options: Any) -> str:
+        """Settings as YAML."""
+        return str(super().dump(self.settled(cfg.clone()), *rest, **options))
+
+    def settled(self, settings: Namespace) -> Namespace:
+        """Settings, changed in place, with what follows from the flags of a command line."""
+        if self.layers:
+            lay_over(self.layers[-1], settings, read_flags(list(self.args)))
+        select_modalities(settings)
+        return settings
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the message."""
+        subcommands = getattr(self, "_subcommands_action", None)
+        parsers = [self] if subcommands is None else list(subcommands.choices.values())
+        keys = {action.dest for parser in parsers for action in parser._actions}
+        raise ParserError(message, sorted(keys)) from ex
+
+
+def as_typed(argument: str, typed: Sequence[Entry]) -> str:
+    """A flag as the user typed it.
+
+    jsonargparse hands a flag below a class to the parser of that class with the value it has read,
+    written as Python writes it: `None`, `[1, None]` and `inf` are words there, no values.
+
+    Args:
+        argument: what a parser gets, such as `--loader.prefetch_factor=None`.
+        typed: the flags of the command line.
+    """
+    name, equals, text = argument.partition("=")
+    for flag in read_flags([argument]) if equals else ():
+        for entry in typed:
+            if entry.path[-len(flag.path) :] == flag.path and python_text(entry.value) == text:
+                return f"{name}={entry.value}"
+    return argument
+
+
+def python_text(value: str | None) -> str | None:
+    """What Python writes for a value that is typed in YAML."""
+    try:
+        return str(yaml.safe_load(value or ""))
+    except yaml.YAMLError:
+        return value

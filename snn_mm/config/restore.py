@@ -1,0 +1,156 @@
+"""Rebuilds what a finished run trained, from its directory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import yaml
+from lightning import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningArgumentParser
+
+import datamodules  # noqa: F401 - imported so that configs may use short class names
+import snn_mm.callbacks
+import snn_mm.encoders
+import snn_mm.fusion
+import snn_mm.modules
+import snn_mm.neurons
+import snn_mm.sentiment
+import snn_mm.spiking_fusion  # noqa: F401
+from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
+from snn_mm.config.errors import error_chain, shorten
+from snn_mm.config.explain import explain
+from snn_mm.errors import UserError
+from snn_mm.run.class_folders import add_class_folders
+from snn_mm.run.directory import RunDirectory, find_run
+
+PARTS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
+
+
+class Restored(NamedTuple):
+    """What a run trained.
+
+    Attributes:
+        module: in evaluation mode, with the weights of the checkpoint.
+        data: set up.
+        run: the directory.
+    """
+
+    module: LightningModule
+    data: LightningDataModule
+    run: RunDirectory
+
+
+def restore(
+    run: Path,
+    device: torch.device | str = "cpu",
+    data_root: str | None = None,
+    stages: tuple[str, ...] = ("fit", "test"),
+) -> Restored:
+    """Build module and data from a run's `config.yaml` and load a checkpoint.
+
+    No trainer, logger or run directory is made. Data are found where the config says, relative to
+    the working directory.
+
+    Args:
+        run: directory of the run, whose `checkpoints/best.ckpt` is loaded, or one of its
+            checkpoints.
+        device: where the module goes.
+        data_root: instead of `data.root` of the config, such as after data were moved.
+        stages: for which the data are set up; with none they are not looked for.
+
+    Raises:
+        UserError: no run, no checkpoint, one of another model, or the data are missing.
+    """
+    directory, path = find_checkpoint(run)
+    config = read_config(directory)
+    if data_root is not None:
+        config["data"].setdefault("init_args", {})["root"] = data_root
+    built = build(config, directory)
+    module, data = built["model"], built["data"]
+    check_checkpoint(path, module)
+    load_state(load_checkpoint(path), module, data)
+    if stages:
+        data.prepare_data()
+    for stage in stages:
+        data.setup(stage)
+    return Restored(module.to(device).eval(), data, directory)
+
+
+def load_state(checkpoint: dict[str, Any], module: LightningModule, data: Any) -> None:
+    """Give module and data what a checkpoint holds of them, as Lightning does."""
+    module.on_load_checkpoint(checkpoint)
+    module.load_state_dict(checkpoint["state_dict"])
+    if (key := type(data).__qualname__) in checkpoint:  # such as the task it has come to
+        data.load_state_dict(checkpoint[key])
+
+
+def find_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
+    """The run at a path and its best checkpoint, or the checkpoint at the path and its run.
+
+    Raises:
+        UserError: neither is there.
+    """
+    run = find_run(path) if path.is_file() else None
+    if run is not None and path.suffix == ".ckpt":
+        return run, path
+    run = open_run(path)
+    return run, run.best
+
+
+def open_run(path: Path) -> RunDirectory:
+    """The run at a path.
+
+    Raises:
+        UserError: it is no run directory, or has no best checkpoint.
+    """
+    run = RunDirectory(path.resolve())
+    if not run.config.is_file():
+        raise UserError(
+            f"{path}: no run directory (it would hold config.yaml)\n"
+            "accepted: a directory such as runs/quickstart/<run id>"
+        )
+    if not run.best.is_file():
+        raise UserError(
+            f"{path}: no checkpoints/best.ckpt\n"
+            f"Its status is {run.status() or 'unknown'}; finish it: snnmm fit --resume {path}"
+        )
+    return run
+
+
+def read_config(run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """What a run's config says of `model` and `data`, each as class path and arguments.
+
+    Raises:
+        UserError: the file is no YAML, or lacks one of them.
+    """
+    try:
+        config = yaml.safe_load(run.config.read_text())
+        parts = {name: dict(config[name]) for name in PARTS}
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{run.config}: damaged; it must name `model` and `data`") from error
+    return parts
+
+
+def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any]:
+    """Module and data of a config, by the rules of `snnmm fit`.
+
+    Raises:
+        UserError: the installed code does not accept the config.
+    """
+    add_class_folders([run.config])
+    parser = LightningArgumentParser(exit_on_error=False)
+    for name, base in PARTS.items():
+        parser.add_lightning_class_args(base, name, subclass_mode=True, required=True)
+    try:
+        built = parser.instantiate_classes(parser.parse_object(config))
+    except Exception as error:  # jsonargparse raises errors of several kinds
+        mistake = next((e for e in error_chain(error) if isinstance(e, UserError)), None)
+        if mistake is not None:
+            raise mistake from None
+        reason = explain(str(error), [], [run.config], [])
+        raise UserError(
+            f"{shorten(reason)}\nThe versions that trained it stand in {run.environment}"
+        ) from error
+    return dict(vars(built))

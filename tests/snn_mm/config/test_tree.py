@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from snn_mm.config.tree import Entry, check_configs, read_entries, read_flags
+from snn_mm.errors import UserError
+
+
+def test_keys_lose_the_wrappers_between_class_and_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("model:\n  class_path: Net\n  init_args:\n    width: 3\n")
+    assert read_entries([path], []) == [
+        Entry(("model",), f"{path}:1", None),
+        Entry(("model",), f"{path}:2", "Net"),
+        Entry(("model", "width"), f"{path}:4", "3"),
+    ]
+
+
+def test_files_that_a_config_names_are_read_from_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "_base").mkdir()
+    base = tmp_path / "_base" / "data.yaml"
+    base.write_text("class_path: Digits\ninit_args: {seed: 1}\n")
+    (tmp_path / "a.yaml").write_text("data: _base/data.yaml\n")
+    entries = read_entries([tmp_path / "a.yaml"], [])
+    assert Entry(("data", "seed"), f"{base}:2", "1") in entries
+
+
+def test_flags_are_keys_in_both_spellings() -> None:
+    assert list(read_flags(["--model.init_args.width=3", "--trainer.max_epochs", "2"])) == [
+        Entry(("model", "width"), "--model.init_args.width", "3"),
+        Entry(("trainer", "max_epochs"), "--trainer.max_epochs", "2"),
+    ]
+
+
+def test_lists_count_their_items(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("callbacks+:\n- IEMF\n- class_path: Other\n")
+    values = {entry.path: entry.value for entry in read_entries([path], [])}
+    assert values[("callbacks", "0")] == "IEMF"
+    assert values[("callbacks", "1")] == "Other"
+
+
+def test_files_that_can_not_be_read_have_no_keys(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [")
+    assert read_entries([tmp_path / "a.yaml", tmp_path / "none.yaml"], []) == []
+
+
+def test_keys_inside_of_a_mapping_on_the_command_line_are_set_by_its_flag() -> None:
+    flag = "--model.optimizer={class_path: Adam, init_args: {lr: 0.1}}"
+    found = {entry.path: (entry.place, entry.value) for entry in read_flags([flag])}
+    assert found[("model", "optimizer")] == ("--model.optimizer", "Adam")
+    assert found[("model", "optimizer", "lr")] == ("--model.optimizer", "0.1")
+    assert len(list(read_flags(["--a={"]))) == 1
+
+
+def test_keys_that_a_merge_mixes_in_are_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: &x {b: 1}\nc:\n  <<: *x\n  d: 2\n")
+    assert [entry.key for entry in read_entries([path], [])] == ["a", "a.b", "c", "c.b", "c.d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "second", "key", "first"),
+    [
+        ("model: a\ndata: b\nmodel: c\n", 3, "model", 1),
+        ("model:\n  fusion: Sum\n  width: 3\n  fusion: FiLM\n", 4, "fusion", 2),
+        ("model:\n- {x: 1,\n   y: 2,\n   x: 1}\n", 4, "x", 2),
+    ],
+)
+def test_a_key_given_twice_is_refused_with_both_lines(
+    text: str, second: int, key: str, first: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        check_configs([path])
+    assert str(caught.value).startswith(
+        f"{path}:{second}: '{key}' is given twice, first in line {first};"
+    )
+
+
+def test_a_key_given_twice_in_the_file_of_a_section_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("class_path: A\ninit_args: {b: 1, b: 2}\n")
+    (tmp_path / "a.yaml").write_text("data: data.yaml\n")
+    with pytest.raises(UserError, match=r"data\.yaml:2: 'b' is given twice"):
+        check_configs([tmp_path / "a.yaml"])
+
+
+@pytest.mark.parametrize("text", ["a: {x: 1}\nb: {x: 1}\n", "a+: 1\na: 2\n", "1: a\n'1': b\n"])
+def test_equal_words_in_different_places_are_no_repetition(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    check_configs([tmp_path / "a.yaml"])
+
+
+@pytest.mark.parametrize("typed", ["quikstart.yaml", "experiments/quikstart.yml", "quickstart"])
+def test_a_missing_file_is_answered_with_the_nearest(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "quickstart.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no such file\nnearest: experiments/quickstart\.yaml"):
+        check_configs([Path(typed)])

@@ -51,9 +51,10 @@ test: lint typecheck ## check style and types, run the fast tests with coverage
 test-all: lint typecheck ## the same with the slow tests and those on recordings (SNN_MM_DATA)
 	$(TEST_ENV) $(PYTEST)
 
-lint: $(TEST_READY) ## check style and formatting
+lint: $(TEST_READY) ## check style, formatting and that imports go one way down
 	$(BIN)/python -m ruff check $(SOURCES)
 	$(BIN)/python -m ruff format --check $(SOURCES)
+	$(BIN)/lint-imports --no-cache --no-logo
 
 typecheck: $(TEST_READY) ## check types
 	$(BIN)/python -m mypy

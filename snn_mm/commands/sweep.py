@@ -8,9 +8,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
-from snn_mm import cli
 from snn_mm.commands import report
 from snn_mm.commands.listing import aligned
 from snn_mm.config.catalogue import experiment_folders
@@ -152,7 +152,8 @@ def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
     if not options.warm:
         return FreshStart(fit)
     environment = child_environment(dict(os.environ), slot=0, jobs=options.jobs)
-    return ForkStart(environment, cli.main, WARM)
+    # A run is a command line of its own, so what answers it is named, as in FIT.
+    return ForkStart(environment, import_module("snn_mm.cli").main, WARM)
 
 
 def script(kind: str, sweep: Sweep, cells: list[Cell]) -> str:

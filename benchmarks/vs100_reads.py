@@ -22,8 +22,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from datamodules.av_cil.module import AUDIO, VISUAL_H5, ClassIncremental
 from datamodules.base import LoaderOptions
-from datamodules.class_incremental import AUDIO, VISUAL_H5, ClassIncremental
 
 CLASSES, SAMPLES, EVALUATED = 100, 51_195, 100
 SHAPE = (1568, 768)

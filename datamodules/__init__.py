@@ -7,22 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datamodules.ave import AVE
+    from datamodules.av_cil.module import ClassIncremental
     from datamodules.base import LoaderOptions, MultimodalDataModule
-    from datamodules.ch_sims import CHSims, CHSimsV2
-    from datamodules.class_incremental import ClassIncremental
-    from datamodules.crema_d import CremaD
-    from datamodules.digits_av import DigitsAV
+    from datamodules.clips.ave import AVE
+    from datamodules.clips.crema_d import CremaD
+    from datamodules.clips.kinetics_sounds import KineticsSounds
+    from datamodules.clips.urbansound8k_av import UrbanSound8KAV
+    from datamodules.digits.digits_av import DigitsAV
+    from datamodules.digits.incremental_digits import IncrementalDigits, IncrementalDigitsAV
+    from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
     from datamodules.extract.module import ExtractedFeatures
-    from datamodules.incremental_digits import IncrementalDigits, IncrementalDigitsAV
-    from datamodules.kinetics_sounds import KineticsSounds
-    from datamodules.mosei import Mosei
-    from datamodules.mosi import Mosi
-    from datamodules.mosi_utterances import MosiUtterances
     from datamodules.music_avqa.module import MusicAVQA
-    from datamodules.pom import POM
-    from datamodules.spoken_digits_events import SpokenDigitsEvents
-    from datamodules.urbansound8k_av import UrbanSound8KAV
+    from datamodules.sentiment.ch_sims import CHSims, CHSimsV2
+    from datamodules.sentiment.mosei import Mosei
+    from datamodules.sentiment.mosi import Mosi
+    from datamodules.sentiment.mosi_utterances import MosiUtterances
+    from datamodules.sentiment.pom import POM
 
 __all__ = [
     "AVE",
@@ -47,25 +47,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AVE": "ave",
-    "CHSims": "ch_sims",
-    "CHSimsV2": "ch_sims",
-    "ClassIncremental": "class_incremental",
-    "CremaD": "crema_d",
-    "DigitsAV": "digits_av",
+    "AVE": "clips.ave",
+    "CHSims": "sentiment.ch_sims",
+    "CHSimsV2": "sentiment.ch_sims",
+    "ClassIncremental": "av_cil.module",
+    "CremaD": "clips.crema_d",
+    "DigitsAV": "digits.digits_av",
     "ExtractedFeatures": "extract.module",
-    "IncrementalDigits": "incremental_digits",
-    "IncrementalDigitsAV": "incremental_digits",
-    "KineticsSounds": "kinetics_sounds",
+    "IncrementalDigits": "digits.incremental_digits",
+    "IncrementalDigitsAV": "digits.incremental_digits",
+    "KineticsSounds": "clips.kinetics_sounds",
     "LoaderOptions": "base",
-    "Mosei": "mosei",
-    "Mosi": "mosi",
-    "MosiUtterances": "mosi_utterances",
+    "Mosei": "sentiment.mosei",
+    "Mosi": "sentiment.mosi",
+    "MosiUtterances": "sentiment.mosi_utterances",
     "MultimodalDataModule": "base",
     "MusicAVQA": "music_avqa.module",
-    "POM": "pom",
-    "SpokenDigitsEvents": "spoken_digits_events",
-    "UrbanSound8KAV": "urbansound8k_av",
+    "POM": "sentiment.pom",
+    "SpokenDigitsEvents": "digits.spoken_digits_events",
+    "UrbanSound8KAV": "clips.urbansound8k_av",
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datamodules.feature_file_module import open_split
 from datamodules.features.store import FeatureStore
+from datamodules.sentiment.feature_file_module import open_split
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
 from snn_mm.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from datamodules.class_incremental import AUDIO, VISUAL_H5, VISUAL_NPY, ClassIncremental
+from datamodules.av_cil.module import AUDIO, VISUAL_H5, VISUAL_NPY, ClassIncremental
 
 NAMES = ("Ukulele", "Cat", "Frying (food)", "Clock")
 PER_CLASS = {"train": 5, "val": 2, "test": 3}

@@ -13,9 +13,9 @@ import pytest
 import torch
 from av_cil_data import AUDIO_DIM, VISUAL_SHAPE, make
 
+from datamodules.av_cil.module import AUDIO, BENCHMARKS, VISUAL_H5, VISUAL_NPY, ClassIncremental
 from datamodules.av_cil.split import FeatureSplit
 from datamodules.base import SPLITS, LoaderOptions
-from datamodules.class_incremental import AUDIO, BENCHMARKS, VISUAL_H5, VISUAL_NPY, ClassIncremental
 from datamodules.split import Draw
 from snn_mm.errors import UserError
 

@@ -12,8 +12,8 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
+from datamodules.av_cil.module import ClassIncremental
 from datamodules.base import LoaderOptions
-from datamodules.class_incremental import ClassIncremental
 from datamodules.pretrained.output import FeatureOutput
 from snn_mm.cli import main
 

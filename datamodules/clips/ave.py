@@ -1,0 +1,137 @@
+"""AVE: 28 events that are seen and heard in ten seconds of video (Tian et al., 2018)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from datamodules.base import DEFAULT_LOADER, LoaderOptions, SplitName
+from datamodules.clips.module import ClipDataModule, NoiseIn, Select
+from datamodules.clips.protocols import (
+    NO_OVERRIDE,
+    PMR,
+    Protocol,
+    ProtocolFields,
+    ProtocolName,
+)
+from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
+from datamodules.pairing import Rows
+from datamodules.prepare import ave
+from snn_mm.errors import check_choice
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {"pmr": replace(PMR, seconds=10.0)}
+
+Repeats = Literal["first", "last", "all"]
+ClassOrder = Literal["listed", "alphabetical"]
+
+
+class AVE(ClipDataModule):
+    """AVE, prepared by `snnmm prepare ave`.
+
+    A clip is the annotated stretch of a video. Audio is `[1, 257, 1004]`, the stretch repeated to
+    10 s at 16 kHz; visual three frames `[3, 3, 224, 224]`, drawn at random in training where PMR's
+    code takes the first three files of a folder. PMR trains on the training list and selects the
+    best epoch on the test list, as `select: test` does; 18 videos are in the training list and, as
+    another event, in one of the other two.
+
+    `snr_db` adds noise to what the network gets, as in `CremaD`. On this data set IEMF's `main.py`
+    adds it to either modality in evaluation alone (`noise_in: evaluation`).
+
+    Args:
+        root: directory that holds `prepared/ave`.
+        protocol: whose way from a clip to the inputs is followed.
+        override: fields of the protocol to set otherwise, such as `{frames: 1}`.
+        split: `listed`, the official three parts; `random`, class by class, where the events of one
+            video stay together.
+        repeats: which event of a video counts if a part has several: the `first` (PMR's code), the
+            `last` (OGM-GE's code) or `all`.
+        class_order: indices of the classes: `listed`, as the test list names them first (PMR's
+            code), or `alphabetical` (OGM-GE's).
+        test_fraction: part of the clips that tests, unless the split is `listed`.
+        val_fraction: part of the training clips that validates, unless the split is `listed`.
+        select: what chooses the best epoch: `val`, or `test` as in the published code.
+        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
+        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
+        seed: decides the splits, the training order, what training draws and the noise.
+        loader: how batches are loaded.
+    """
+
+    data_set = "ave"
+    protocols = PROTOCOLS
+
+    def __init__(
+        self,
+        root: str = "data",
+        protocol: Literal["pmr"] = "pmr",
+        override: ProtocolFields = NO_OVERRIDE,
+        split: Literal["listed", "random"] = "listed",
+        repeats: Repeats = "first",
+        class_order: ClassOrder = "listed",
+        test_fraction: float = 0.1,
+        val_fraction: float = 0.1,
+        select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
+    ) -> None:
+        check_choice("split", split, ("listed", "random"))
+        check_choice("repeats", repeats, ("first", "last", "all"))
+        check_choice("class_order", class_order, ("listed", "alphabetical"))
+        super().__init__(
+            root,
+            protocol,
+            override,
+            split,
+            test_fraction,
+            val_fraction,
+            select,
+            snr_db,
+            noise_in,
+            seed,
+            loader,
+        )
+        self.repeats, self.class_order = repeats, class_order
+        names = ave.CLASS_NAMES
+        self.class_names = names if class_order == "listed" else tuple(sorted(names))
+
+    def group(self, clip: str) -> str:
+        """Return the video, which an id names before its last word."""
+        return clip.rpartition("_")[0]
+
+    def load_split(self, name: SplitName) -> ClipSplit:
+        """Open one split, its labels in the order of `class_names`."""
+        split = super().load_split(name)
+        index = np.array([self.class_names.index(name) for name in ave.CLASS_NAMES])
+        split.labels = index[split.labels]
+        return split
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples."""
+        own = {"repeats": self.repeats, "class_order": self.class_order}
+        return {**super().content_options(), **own}
+
+    @cached_property
+    def _rows(self) -> dict[SplitName, Rows]:
+        """The rows of the store in each split, without the events that `repeats` leaves out."""
+        ids, parts = self.store.ids, super()._rows
+        if self.repeats == "all":
+            return parts
+        return {part: kept_events(rows, ids, self.repeats) for part, rows in parts.items()}
+
+
+def kept_events(rows: Rows, ids: list[str], keep: Literal["first", "last"]) -> Rows:
+    """Return of rows `[n]` those whose event is the first or the last of its video among them.
+
+    Args:
+        rows: indices into `ids`.
+        ids: `<video>_<number>` of each event, numbered in the order of the lists.
+        keep: which one.
+    """
+    by_number = sorted(rows.tolist(), key=lambda row: int(ids[row].rpartition("_")[2]))
+    ordered = by_number if keep == "last" else by_number[::-1]
+    kept = {ids[row].rpartition("_")[0]: row for row in ordered}
+    return np.array(sorted(kept.values()), np.int64)

@@ -1,0 +1,142 @@
+"""What data modules over prepared audio-visual clips share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_warn
+
+from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.clips.protocols import Protocol, ProtocolFields, ProtocolName
+from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
+from datamodules.division import cut_groups, listed, warn_of_small_classes
+from datamodules.pairing import Rows, check_fractions, stream
+from datamodules.prepare.store import ClipStore
+from snn_mm.errors import check_choice
+
+Select = Literal["val", "test"]
+NoiseIn = Literal["all", "training", "evaluation"]
+
+
+class ClipDataModule(MultimodalDataModule):
+    """Base of the data sets that `snnmm prepare` turns into a store of clips.
+
+    Args:
+        root: directory that holds `prepared/<data set>`.
+        protocol: whose way from a clip to the inputs is followed.
+        override: fields of the protocol to set otherwise, such as `{frames: 3}`.
+        split: how test clips are chosen; the subclasses say which ways they know.
+        test_fraction: part of the clips that tests, unless the split is listed.
+        val_fraction: part of the training clips that validates, class by class, unless the list has
+            a part for that.
+        select: what chooses the best epoch: validation clips (`val`), or the test clips as in the
+            published code (`test`), whose accuracy is then no estimate for new data.
+        snr_db: white noise on the inputs, by modality: x + n sqrt(mean(x²) / 10^(SNR / 10)).
+        noise_in: which parts have the noise: `all`, `training` or `evaluation` (validation and
+            test).
+        seed: decides the splits, the training order and what training draws.
+        loader: how batches are loaded.
+    """
+
+    modalities = ("audio", "visual")
+    data_set: ClassVar[str]
+    protocols: ClassVar[Mapping[ProtocolName, Protocol]]
+
+    def __init__(
+        self,
+        root: str,
+        protocol: ProtocolName,
+        override: ProtocolFields,
+        split: str,
+        test_fraction: float,
+        val_fraction: float,
+        select: Select,
+        snr_db: ClipSNR,
+        noise_in: NoiseIn,
+        seed: int,
+        loader: LoaderOptions,
+    ) -> None:
+        super().__init__(root, seed, loader)
+        check_fractions(test_fraction=test_fraction)
+        check_fractions(val_fraction=val_fraction)
+        check_choice("protocol", protocol, tuple(self.protocols))
+        check_choice("select", select, ("val", "test"))
+        check_choice("noise_in", noise_in, get_args(NoiseIn))
+        self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
+        self.division, self.select = split, select
+        self.test_fraction, self.val_fraction = test_fraction, val_fraction
+        self.snr_db, self.noise_in = snr_db, noise_in
+
+    @cached_property
+    def store(self) -> ClipStore:
+        """The prepared clips.
+
+        Raises:
+            UserError: they are not prepared; says how to.
+        """
+        return ClipStore(Path(self.root) / "prepared" / self.data_set)
+
+    def group(self, clip: str) -> str:
+        """Return what must stay on one side of a split: the clip by itself, unless overridden."""
+        return clip
+
+    def prepare_data(self) -> None:
+        """Refuse to start without prepared clips."""
+        self.store  # noqa: B018 - opening it is the check
+
+    def load_split(self, name: SplitName) -> ClipSplit:
+        """Open one split of the prepared clips."""
+        if name == "val" and self.select == "test":
+            rank_zero_warn(
+                f"{self.data_set}: select is 'test', so the best epoch is chosen on the test set, "
+                "as in the published code. Its accuracy is no estimate for new data."
+            )
+        training = name == "train"
+        is_noisy = self.noise_in in ("all", "training" if training else "evaluation")
+        snr_db = self.snr_db if is_noisy else CLEAN
+        return ClipSplit(self.store, self._rows[name], self.protocol, training, self.seed, snr_db)
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples; without noise none of noise."""
+        noise = {"snr_db": asdict(self.snr_db), "noise_in": self.noise_in}
+        return {
+            "protocol": self.protocol_name,
+            **asdict(self.protocol),
+            "split": self.division,
+            "fractions": (self.test_fraction, self.val_fraction),
+            "select": self.select,
+            **(noise if self.snr_db != CLEAN else {}),
+        }
+
+    @cached_property
+    def _rows(self) -> dict[SplitName, Rows]:
+        """The rows of the store in each split; warns of classes that are too small for them."""
+        parts = self._divide()
+        warn_of_small_classes(self.store.labels, parts, self.store.class_names)
+        return parts
+
+    def _divide(self) -> dict[SplitName, Rows]:
+        if self.division == "listed":
+            others, test = listed(self.store.parts, self.data_set)
+        else:
+            others, test = self._cut(np.arange(len(self.store)), self.test_fraction, "test")
+        if self.select == "test":
+            return {"train": others, "val": test, "test": test}
+        official = np.flatnonzero(np.array(self.store.parts) == "val")
+        if self.division == "listed" and len(official):
+            return {"train": others, "val": official, "test": test}
+        train, val = self._cut(others, self.val_fraction, "validation")
+        return {"train": train, "val": val, "test": test}
+
+    def _cut(self, rows: Rows, fraction: float, purpose: str) -> tuple[Rows, Rows]:
+        """Cut a fraction off `rows` `[n]`, as a function of the seed."""
+        names = self.store.ids
+        groups = [self.group(names[row]) for row in rows]
+        rng = stream(self.seed, purpose)
+        stay, off = cut_groups(self.store.labels[rows], groups, fraction, rng)
+        return rows[stay], rows[off]

@@ -1,0 +1,62 @@
+"""From a stored wave to the spectrogram that a protocol feeds."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchaudio.transforms import Resample
+
+from datamodules.clips.protocols import Protocol
+from datamodules.signal.audio import Wave
+from datamodules.signal.spectrogram import KaldiFbank, LogMelSTFT, LogPower, LogSTFT
+
+MARGIN_S = 0.1
+"""What is resampled beyond the end of the window, longer than any resampling filter."""
+
+
+def audio_input(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
+    """Turn a wave `[samples]` into the spectrogram `[1, F, L]` of a protocol."""
+    spectrum = transform(protocol)(window(wave, sample_rate, protocol)).unsqueeze(0)
+    if protocol.standardise:
+        deviation, mean = torch.std_mean(spectrum, correction=0)
+        spectrum = (spectrum - mean) / (deviation + 1e-9)
+    if protocol.audio_size is not None:
+        size = (protocol.audio_size, protocol.audio_size)
+        spectrum = interpolate(spectrum[None], size, mode="bilinear", antialias=True)[0]
+    return spectrum
+
+
+def window(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
+    """Return the protocol's stretch of `[samples]`, resampled, repeated to length, within ±1."""
+    if protocol.seconds is not None:
+        # Of 10 s only 3 are needed, and resampling takes most of the time.
+        wave = wave[: math.ceil((protocol.seconds + MARGIN_S) * sample_rate)]
+    resampled: Tensor = _resampler(sample_rate, protocol.sample_rate)(torch.from_numpy(wave))
+    if protocol.seconds is not None:
+        samples = round(protocol.seconds * protocol.sample_rate)
+        resampled = resampled.repeat(math.ceil(samples / len(resampled)))[:samples]
+    return resampled.clamp(-1, 1)
+
+
+def transform(protocol: Protocol) -> LogSTFT | LogMelSTFT | LogPower | KaldiFbank:
+    """Return the transform that a protocol names."""
+    rate, n_fft, hop = protocol.sample_rate, protocol.n_fft, protocol.hop
+    match protocol.spectrogram:
+        case "log_stft":
+            return LogSTFT(n_fft, hop)
+        case "log_mel":
+            return LogMelSTFT(rate, n_fft, hop, protocol.n_mels)
+        case "log_power":
+            return LogPower(rate, n_fft, hop)
+        case "fbank":
+            return KaldiFbank(rate, protocol.n_mels)
+
+
+@functools.cache
+def _resampler(before: int, after: int) -> Resample:
+    """Make the filter once: it takes longer than a wave."""
+    return Resample(before, after)

@@ -1,0 +1,215 @@
+"""Spoken digits (FSDD) with digits seen by an event camera (N-MNIST)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.cache import build_once, cache_path, open_arrays
+from datamodules.digits import fsdd, nmnist
+from datamodules.digits.nmnist import EventOptions
+from datamodules.division import warn_of_small_classes
+from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
+from datamodules.signal.audio import LogMel
+from datamodules.signal.noise import Levels
+from datamodules.split import Split
+from snn_mm.errors import UserError
+
+LOG_MEL = LogMel(hop=128, frames=48)
+DEFAULT_EVENTS = EventOptions()
+
+
+@dataclass(frozen=True)
+class EventSNR(Levels):
+    """Signal-to-noise ratio of each modality in dB; None (or `.inf`) leaves it as recorded."""
+
+    audio: float | None = None
+    events: float | None = None
+
+
+AS_RECORDED = EventSNR()
+
+Prepared = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """Shift and scale to the mean and deviation of the training split."""
+
+    mean: float
+    deviation: float
+
+    def __call__(self, recording: NDArray[Any]) -> NDArray[Any]:
+        """Standardise a recording `[...]`."""
+        return (recording - self.mean) / self.deviation
+
+
+class SpokenDigitsEvents(MultimodalDataModule):
+    """FSDD recordings, each paired with N-MNIST event recordings of its class.
+
+    Audio is a log-mel spectrogram `[1, 32, 48]` of 0.77 s at 8 kHz, standardised by the training
+    split; events are frames `[T, 2, 34, 34]`. Test pairs join a test recording of FSDD with one of
+    N-MNIST's test files; validation recordings of both are cut from the training recordings, class
+    by class. With fewer event than audio recordings, as in the small test sets, one event recording
+    serves several pairs, always of the same split.
+
+    Args:
+        root: directory of the prepared arrays, and of the data unless given below.
+        nmnist_dir: directory of N-MNIST; None is `root/nmnist`.
+        fsdd_dir: directory of FSDD; None is `root/fsdd`.
+        split: FSDD's own test set (`standard`, index below 5) or all of one speaker (`speaker`).
+        held_out_speaker: who is the test set of the split `speaker`; the others train and validate.
+        val_fraction: part of the training recordings that validates.
+        pairs_per_utterance: how many event recordings each training utterance is paired with.
+        events: how events become frames.
+        snr_db: signal-to-noise ratio of each modality: white noise on the wave, background activity
+            of the camera. The noise of a recording is the same in every epoch.
+        seed: decides the validation part, the pairs, the noise and the training order.
+        loader: how batches are loaded.
+    """
+
+    modalities = ("audio", "events")
+    class_names = tuple("0123456789")
+
+    def __init__(
+        self,
+        root: str = "data",
+        nmnist_dir: str | None = None,
+        fsdd_dir: str | None = None,
+        split: Literal["standard", "speaker"] = "standard",
+        held_out_speaker: str = "theo",
+        val_fraction: float = 0.1,
+        pairs_per_utterance: int = 1,
+        events: EventOptions = DEFAULT_EVENTS,
+        snr_db: EventSNR = AS_RECORDED,
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
+    ) -> None:
+        super().__init__(root, seed, loader)
+        if pairs_per_utterance < 1:
+            raise UserError(
+                f"pairs_per_utterance is {pairs_per_utterance}; accepted are 1 and more."
+            )
+        check_fractions(val_fraction=val_fraction)
+        self.fsdd_dir = Path(fsdd_dir or Path(root) / "fsdd")
+        self.nmnist_dir = Path(nmnist_dir or Path(root) / "nmnist")
+        self.test_split, self.held_out_speaker = split, held_out_speaker
+        self.val_fraction, self.pairs_per_utterance = val_fraction, pairs_per_utterance
+        self.events, self.snr_db = events, snr_db
+
+    def prepare_data(self) -> None:
+        """Read all recordings and compute their features, unless that is done."""
+        self._open_speech()
+        self._open_events()
+
+    def load_split(self, name: SplitName) -> Split:
+        """Pair the recordings of one split."""
+        speech, events = self._open_speech(), self._open_events()
+        rows = self._pair(speech, events, name)
+        heard = speech["inputs"][self._speech_parts(speech)["train"]]
+        standardise = Standardise(float(heard.mean()), float(heard.std()))
+        names = zip(speech["names"][rows["audio"]], events["names"][rows["events"]])
+        return Split(
+            arrays={"audio": speech["inputs"], "events": events["inputs"]},
+            rows=rows,
+            labels=speech["labels"][rows["audio"]],
+            ids=[f"{spoken}:{seen}" for spoken, seen in names],
+            transforms={"audio": standardise, "events": self.events.transform},
+        )
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples."""
+        return {
+            "split": self.test_split,
+            "held_out_speaker": self.held_out_speaker,
+            "val_fraction": self.val_fraction,
+            "pairs_per_utterance": self.pairs_per_utterance,
+            "events": asdict(self.events),
+            "snr_db": asdict(self.snr_db),
+        }
+
+    def _open_speech(self) -> Prepared:
+        """Return the prepared recordings of FSDD, preparing them first if need be."""
+        found = fsdd.list_utterances(self.fsdd_dir)
+        files = inventory(utterance.path for utterance in found)
+        noisy = self._noise(self.snr_db.audio)
+        path = cache_path(self.root, "fsdd", {"log_mel": asdict(LOG_MEL), "files": files, **noisy})
+        build_once(path, lambda: fsdd.read_utterances(found, LOG_MEL, **noisy))
+        return open_arrays(path)
+
+    def _open_events(self) -> Prepared:
+        """Return the prepared recordings of N-MNIST, preparing them first if need be."""
+        found = nmnist.list_recordings(self.nmnist_dir)
+        binning = {"time_steps": self.events.time_steps, "bin_by": self.events.bin_by}
+        labels = [(recording.digit, recording.test) for recording in found]
+        files = inventory(recording.path for recording in found)
+        noisy = self._noise(self.snr_db.events)
+        options = {**binning, "labels": labels, "files": files, **noisy}
+        path = cache_path(self.root, "nmnist", options)
+        build_once(path, lambda: nmnist.read_recordings(found, self.events, **noisy))
+        return open_arrays(path)
+
+    def _noise(self, snr_db: float | None) -> dict[str, Any]:
+        """Return what decides the noise of a modality; without noise, seeds share their arrays."""
+        return {} if snr_db is None else {"snr_db": snr_db, "seed": self.seed}
+
+    def _pair(self, speech: Prepared, events: Prepared, name: SplitName) -> dict[str, Rows]:
+        """Return the rows of both modalities for each sample of a split."""
+        spoken, seen = self._speech_parts(speech)[name], self._event_parts(events)[name]
+        for modality, part in (("audio", spoken), ("events", seen)):
+            if not len(part):
+                raise UserError(f"The '{name}' split is empty: no {modality} recording is in it.")
+        partners = self.pairs_per_utterance if name == "train" else 1
+        rng = stream(self.seed, "pairs", name)
+        labels = speech["labels"][spoken], events["labels"][seen]
+        left, right = pair_by_class(*labels, partners, rng)
+        return {"audio": spoken[left], "events": seen[right]}
+
+    def _speech_parts(self, speech: Prepared) -> dict[SplitName, Rows]:
+        """Return the rows of the spoken digits in each split."""
+        if self.test_split == "standard":
+            return self._parts("audio", speech["takes"] < fsdd.TEST_TAKES, speech["labels"])
+        test = speech["speakers"] == self.held_out_speaker
+        if not test.any():
+            known = ", ".join(np.unique(speech["speakers"]))
+            raise UserError(
+                f"held_out_speaker '{self.held_out_speaker}' is not in {self.fsdd_dir}; "
+                f"accepted are {known}."
+            )
+        return self._parts("audio", test, speech["labels"])
+
+    def _event_parts(self, events: Prepared) -> dict[SplitName, Rows]:
+        """Return the rows of the event recordings in each split."""
+        return self._parts("events", events["test"], events["labels"])
+
+    def _parts(
+        self, modality: str, test: NDArray[np.bool_], labels: NDArray[np.int64]
+    ) -> dict[SplitName, Rows]:
+        """Cut recordings `[R]` into the test set and, class by class, validation and training."""
+        others = np.flatnonzero(~test)
+        if not len(others):
+            raise UserError(f"The 'train' split is empty: no {modality} recording is in it.")
+        rng = stream(self.seed, "validation", modality)
+        val, train = stratified_cut(labels[others], [self.val_fraction], rng)
+        parts: dict[SplitName, Rows]
+        parts = {"train": others[train], "val": others[val], "test": np.flatnonzero(test)}
+        warn_of_small_classes(labels, parts, self.class_names)
+        return parts
+
+
+def inventory(paths: Iterable[Path]) -> str:
+    """Return a digest of the files' names, sizes and times: other files, other prepared data."""
+    sha = hashlib.sha256()
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path} is listed but missing.")
+        status = path.stat()
+        sha.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return sha.hexdigest()

@@ -1,0 +1,1 @@
+"""Sentiment from sequences of features: distributed feature files, CSV and HDF5."""

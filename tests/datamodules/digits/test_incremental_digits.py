@@ -1,0 +1,47 @@
+"""Digits in tasks: the samples of the data sets they wrap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datamodules.base import SPLITS, LoaderOptions
+from datamodules.digits.incremental_digits import IncrementalDigits, IncrementalDigitsAV
+from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
+
+
+@pytest.fixture
+def digits(tmp_path: Path, fsdd_dir: Path, nmnist_dir: Path) -> IncrementalDigits:
+    """Tiny FSDD and N-MNIST in tasks."""
+    options = {"val_fraction": 0.25, "loader": LoaderOptions(7), "memory": 16}
+    return IncrementalDigits(str(tmp_path), exemplar_batch=3, **options)  # type: ignore[arg-type]
+
+
+def test_samples_and_splits_are_those_of_the_data_set(
+    digits: IncrementalDigits, tmp_path: Path
+) -> None:
+    plain = SpokenDigitsEvents(str(tmp_path), val_fraction=0.25)
+    for name in SPLITS:
+        assert digits.split(name).digest() == plain.split(name).digest()
+    assert digits.modalities == plain.modalities
+    assert digits.num_tasks == 5
+    assert digits.fingerprint() != plain.fingerprint()
+
+
+def test_a_task_adds_two_digits_and_replays_the_earlier_ones(digits: IncrementalDigits) -> None:
+    digits.task = 3
+    for batch in digits.train_dataloader():
+        target = batch["target"].tolist()
+        assert set(target[:-3]) <= {6, 7}
+        assert set(target[-3:]) <= set(range(6))
+        assert batch["inputs"]["events"].shape[1:] == (4, 2, 34, 34)
+    assert {k for b in digits.test_dataloader() for k in b["target"].tolist()} == set(range(8))
+
+
+def test_options_reach_the_data_set(tmp_path: Path) -> None:
+    digits = IncrementalDigitsAV(str(tmp_path), classes_per_task=5, seed=3, test_fraction=0.3)
+    assert digits.num_tasks == 2
+    assert (digits.data.seed, digits.data.root) == (3, str(tmp_path))
+    assert digits.content_options()["fractions"] == (0.1, 0.3)
+    assert digits.content_options()["classes_per_task"] == 5

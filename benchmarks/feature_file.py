@@ -107,7 +107,7 @@ def data_module(root: Path) -> Any:
 
 
 def read(root: Path) -> None:
-    from datamodules.features.unpickle import read_pickle
+    from datamodules.feature_files.unpickle import read_pickle
 
     read_pickle(root / FILE)
 

@@ -15,9 +15,9 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from datamodules.prepare.clip import Clip, DecodedClip
-from datamodules.prepare.store import ClipStore
-from datamodules.prepare.writer import StoreWriter
+from datamodules.store.clip import Clip, DecodedClip
+from datamodules.store.store import ClipStore
+from datamodules.store.writer import StoreWriter
 
 FRAMES, SHOWN, HEIGHT, WIDTH, RATE, SAMPLES = 10, (1, 4, 7), 256, 340, 16000, 160000
 Loaded = tuple[NDArray[np.float32], NDArray[np.uint8]]

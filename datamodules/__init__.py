@@ -1,6 +1,6 @@
 """Data sets as LightningDataModules; they know nothing of models.
 
-A class is imported when it is first asked for, because `datamodules.prepare` works without torch.
+A class is imported when it is first asked for, because `datamodules.store` works without torch.
 """
 
 from importlib import import_module

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.prepare.folders import find_files
+from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from datamodules.features.unpickle import Pickle, read_pickle
-from datamodules.features.values import PickledArray
+from datamodules.feature_files.unpickle import Pickle, read_pickle
+from datamodules.feature_files.values import PickledArray
 from snn_mm.errors import UserError
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.av_cil.dictionary import read_dictionary
-from datamodules.features.unpickle import KEPT_IN_FILE, Pickle
-from datamodules.features.values import PickledArray, RefusedError
+from datamodules.feature_files.unpickle import KEPT_IN_FILE, Pickle
+from datamodules.feature_files.values import PickledArray, RefusedError
 from snn_mm.errors import UserError
 
 Shape = tuple[int, ...]

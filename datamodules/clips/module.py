@@ -16,7 +16,7 @@ from datamodules.clips.protocols import Protocol, ProtocolFields, ProtocolName
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions, stream
-from datamodules.prepare.store import ClipStore
+from datamodules.store.store import ClipStore
 from snn_mm.errors import check_choice
 
 Select = Literal["val", "test"]

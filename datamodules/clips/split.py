@@ -15,9 +15,9 @@ from datamodules.clips.frames import augment, draw, resize, spread
 from datamodules.clips.protocols import Protocol
 from datamodules.clips.sound import audio_input
 from datamodules.pairing import Rows, stream
-from datamodules.prepare.store import ClipStore
 from datamodules.signal.noise import Levels, noise
 from datamodules.split import Draw, Sample, SampleSource
+from datamodules.store.store import ClipStore
 from snn_mm.errors import UserError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.pairing import stream
-from datamodules.prepare.folders import by_name, find_files
 from datamodules.signal import audio
 from datamodules.signal.noise import noise
+from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 SAMPLE_RATE = 8000

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.pairing import stream
-from datamodules.prepare.folders import by_name, find_files
+from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 SIZE = 34

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.labels import Utterance
-from datamodules.features.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
+from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
 from snn_mm.errors import UserError
 
 MADE_BY = "snnmm extract"

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.extract.options import PitchTracker, Variant
-from datamodules.prepare.media import read_extent
-from datamodules.prepare.sound import read_sound
-from datamodules.prepare.store import to_wave
+from datamodules.store.media import read_extent
+from datamodules.store.sound import read_sound
+from datamodules.store.store import to_wave
 
 Features = NDArray[np.float32]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import ExtractOptions
-from datamodules.prepare.clip import Clip, UnreadableClipError
-from datamodules.prepare.source import are_unchanged, record_files
+from datamodules.store.clip import Clip, UnreadableClipError
+from datamodules.store.source import are_unchanged, record_files
 
 
 def extract_clip(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from datamodules.features.store import SPLITS, FeatureStore
+from datamodules.feature_files.store import SPLITS, FeatureStore
 from snn_mm.run.replace import replacing
 
 HEADER = (

@@ -13,11 +13,11 @@ from datamodules.extract.cache import FeatureCache
 from datamodules.extract.clips import extract_clip, missing_parts
 from datamodules.extract.labels import Utterance
 from datamodules.extract.options import ExtractOptions
-from datamodules.prepare.clip import Clip
-from datamodules.prepare.engine import SHOWN_FAILURES, Watch
-from datamodules.prepare.failures import FailureList
-from datamodules.prepare.store import UNREADABLE
-from datamodules.prepare.workers import Workers
+from datamodules.store.clip import Clip
+from datamodules.store.engine import SHOWN_FAILURES, Watch
+from datamodules.store.failures import FailureList
+from datamodules.store.store import UNREADABLE
+from datamodules.store.workers import Workers
 from snn_mm.errors import UserError
 from snn_mm.run.lock import holder, lock_file
 

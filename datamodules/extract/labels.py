@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.prepare.clip import Clip
-from datamodules.prepare.folders import FILMS, SOUNDS, find_files, notice
+from datamodules.store.clip import Clip
+from datamodules.store.folders import FILMS, SOUNDS, find_files, notice
 from snn_mm.errors import UserError
 
 COLUMNS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datamodules.features.store import FeatureStore
+from datamodules.feature_files.store import FeatureStore
 from datamodules.sentiment.feature_file_module import open_split
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.extract.options import ALL_GROUPS, GROUPS
-from datamodules.prepare.clip import ClipNote, UnreadableClipError
+from datamodules.store.clip import ClipNote, UnreadableClipError
 
 HOW = "OpenFace is not part of snn_mm: FeatureExtraction -f CLIP -out_dir DIR writes CLIP.csv"
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.packages import is_installed
-from datamodules.prepare.folders import find_files
+from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
 
 PACKAGE = "transformers"

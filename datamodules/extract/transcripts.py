@@ -11,7 +11,7 @@ import numpy as np
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.labels import Utterance
 from datamodules.extract.options import ExtractOptions
-from datamodules.prepare.engine import Watch
+from datamodules.store.engine import Watch
 from snn_mm.errors import UserError
 
 BATCH = 32

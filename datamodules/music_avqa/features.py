@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.prepare.folders import by_name, find_files
+from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError
 
 KEY = "features"

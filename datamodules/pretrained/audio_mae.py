@@ -12,10 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datamodules.prepare.clip import UnreadableClipError
-from datamodules.prepare.media import read_extent
-from datamodules.prepare.sound import read_sound
-from datamodules.prepare.store import to_wave
 from datamodules.pretrained.front_ends import (
     FRAMES,
     FRONT_ENDS,
@@ -26,6 +22,10 @@ from datamodules.pretrained.front_ends import (
 )
 from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest, read_safetensors
+from datamodules.store.clip import UnreadableClipError
+from datamodules.store.media import read_extent
+from datamodules.store.sound import read_sound
+from datamodules.store.store import to_wave
 from snn_mm.errors import UserError, check_choice
 
 PACKAGE = "timm"

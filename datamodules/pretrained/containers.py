@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.av_cil.dictionary import read_dictionary
-from datamodules.features.values import PickledArray, RefusedError
+from datamodules.feature_files.values import PickledArray, RefusedError
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 

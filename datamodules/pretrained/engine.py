@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.prepare.clip import Clip, UnreadableClipError
-from datamodules.prepare.engine import Watch
-from datamodules.prepare.failures import FailureList
-from datamodules.prepare.folders import FILMS, find_files
-from datamodules.prepare.source import Record, are_unchanged, record_files
-from datamodules.prepare.store import UNREADABLE
 from datamodules.pretrained.encoders import VideoEncoder
 from datamodules.pretrained.output import FeatureOutput
+from datamodules.store.clip import Clip, UnreadableClipError
+from datamodules.store.engine import Watch
+from datamodules.store.failures import FailureList
+from datamodules.store.folders import FILMS, find_files
+from datamodules.store.source import Record, are_unchanged, record_files
+from datamodules.store.store import UNREADABLE
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from datamodules.prepare.frames import convert_frames
-from datamodules.prepare.media import read_extent
+from datamodules.store.frames import convert_frames
+from datamodules.store.media import read_extent
 
 
 class FrameEncoder(ABC):

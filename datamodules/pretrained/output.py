@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.prepare.folders import find_files
-from datamodules.prepare.journal import line, read_journal
-from datamodules.prepare.source import Record
 from datamodules.pretrained.containers import CONTAINERS
+from datamodules.store.folders import find_files
+from datamodules.store.journal import line, read_journal
+from datamodules.store.source import Record
 from snn_mm.run.replace import replacing
 
 SOURCES = "sources.jsonl"

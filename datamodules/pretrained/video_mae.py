@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from datamodules.prepare.folders import find_files
 from datamodules.pretrained.frames import FrameEncoder
 from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest
+from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
 
 PACKAGE = "transformers"

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from datamodules.features.convert import prepare
-from datamodules.features.store import FeatureStore
+from datamodules.feature_files.convert import prepare
+from datamodules.feature_files.store import FeatureStore
 from datamodules.sequences import Array, SequenceDataModule, SequenceSplit
 from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
 from snn_mm.errors import UserError

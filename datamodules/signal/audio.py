@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchaudio.transforms import MelSpectrogram
 
-from datamodules.prepare.clip import UnreadableClipError
-from datamodules.prepare.riff import refuse_short_riff
+from datamodules.store.clip import UnreadableClipError
+from datamodules.store.riff import refuse_short_riff
 from snn_mm.errors import UserError
 
 Wave = NDArray[np.float32]

@@ -20,7 +20,7 @@ from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
     from datamodules.extract.engine import Extraction
-    from datamodules.features.store import FeatureStore
+    from datamodules.feature_files.store import FeatureStore
 
 USAGE = "snnmm extract --clips DIR --labels FILE --name NAME [OPTIONS]"
 EPILOG = f"""\

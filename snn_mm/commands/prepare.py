@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datamodules.prepare.registry import DATA_SETS, Finder, load_finder
+from datamodules.store.registry import DATA_SETS, Finder, load_finder
 from snn_mm.analysis.report.wording import duration
 from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from datamodules.prepare.engine import Outcome
+    from datamodules.store.engine import Outcome
 
 USAGE = "snnmm prepare NAME --source DIR [--lists DIR] [--root DIR] [OPTIONS]"
 EPILOG = """\
@@ -59,8 +59,8 @@ def run(argv: list[str]) -> int:
 def _prepare(options: argparse.Namespace, finder: Finder) -> Outcome:
     """Find and decode the clips."""
     # Imported here, so that help and mistakes answer at once.
-    from datamodules.prepare.engine import Request, prepare
-    from datamodules.prepare.options import DecodeOptions
+    from datamodules.store.engine import Request, prepare
+    from datamodules.store.options import DecodeOptions
 
     decoding = DecodeOptions(options.frames_per_second)
     with notes_as_lines():

@@ -33,7 +33,7 @@ def notes_as_lines() -> Iterator[None]:
 
 def _note_lines(messages: Sequence[Warning | str]) -> list[str]:
     """Return the lines of warnings, the names of files together that have the same note."""
-    from datamodules.prepare.clip import ClipNote  # needs NumPy, which help does without
+    from datamodules.store.clip import ClipNote  # needs NumPy, which help does without
 
     files: dict[str, dict[str, None]] = {}
     for each in messages:

@@ -13,8 +13,8 @@ from scipy.signal import spectrogram
 from datamodules import AVE, LoaderOptions
 from datamodules.base import SPLITS
 from datamodules.clips.ave import kept_events
-from datamodules.prepare.ave import CLASS_NAMES, read_events
 from datamodules.split import Sample
+from datamodules.store.ave import CLASS_NAMES, read_events
 from snn_mm.errors import UserError
 
 

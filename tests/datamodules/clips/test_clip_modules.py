@@ -17,11 +17,11 @@ from datamodules import CremaD, KineticsSounds, LoaderOptions, UrbanSound8KAV
 from datamodules.base import SPLITS, SplitName
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.split import ClipSNR
-from datamodules.prepare import crema_d, kinetics_sounds
-from datamodules.prepare.clip import Clip
-from datamodules.prepare.engine import Request, prepare
-from datamodules.prepare.store import ClipStore
 from datamodules.split import Draw
+from datamodules.store import crema_d, kinetics_sounds
+from datamodules.store.clip import Clip
+from datamodules.store.engine import Request, prepare
+from datamodules.store.store import ClipStore
 from snn_mm.errors import UserError
 
 SHAPES = [

@@ -10,8 +10,8 @@ import pytest
 from datamodules.extract.assemble import assemble, common_length
 from datamodules.extract.cache import FeatureCache
 from datamodules.extract.labels import Utterance
-from datamodules.features.store import SPLITS, FeatureStore
-from datamodules.prepare.clip import Clip
+from datamodules.feature_files.store import SPLITS, FeatureStore
+from datamodules.store.clip import Clip
 from snn_mm.errors import UserError
 
 LENGTHS = {"a": 3, "b": 5, "c": 2, "d": 1}

@@ -20,7 +20,7 @@ from datamodules.extract.audio import (
     log_f0,
     read_wave,
 )
-from datamodules.prepare.clip import UnreadableClipError
+from datamodules.store.clip import UnreadableClipError
 
 
 def tone(frequency: float, seconds: float = 0.5) -> Features:

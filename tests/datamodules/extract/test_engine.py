@@ -22,7 +22,7 @@ from datamodules.extract.labels import read_labels
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import ExtractOptions
 from datamodules.extract.transcripts import encode_transcripts
-from datamodules.prepare.clip import Clip, UnreadableClipError
+from datamodules.store.clip import Clip, UnreadableClipError
 from snn_mm.errors import UserError
 
 OPTIONS = ExtractOptions(variant="released", groups=("pose",))

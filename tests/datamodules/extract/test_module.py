@@ -14,7 +14,7 @@ from datamodules.extract.cache import FeatureCache
 from datamodules.extract.config import write_config
 from datamodules.extract.labels import Utterance
 from datamodules.extract.module import ExtractedFeatures
-from datamodules.prepare.clip import Clip
+from datamodules.store.clip import Clip
 from snn_mm.errors import UserError
 
 CLIPS = {"a": ("train", 3), "b": ("train", 5), "c": ("val", 2), "d": ("test", 1)}

@@ -10,7 +10,7 @@ from openface_table import column_names, write_table
 
 from datamodules.extract.openface import read_openface
 from datamodules.extract.options import GROUPS
-from datamodules.prepare.clip import ClipNote, UnreadableClipError
+from datamodules.store.clip import ClipNote, UnreadableClipError
 
 SUCCESS = [1, 0, 1, 1, 0, 0, 1]
 FEATURES = np.random.default_rng(0).normal(size=(len(SUCCESS), 709))

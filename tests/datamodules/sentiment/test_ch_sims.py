@@ -16,7 +16,7 @@ from datamodules import CHSims, CHSimsV2
 from datamodules.base import LoaderOptions
 from snn_mm.errors import UserError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "features"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "feature_files"))
 from feature_data import make_content, save
 
 Content = dict[str, Any]

@@ -10,7 +10,7 @@ import pytest
 from datamodules import Mosi
 from snn_mm.errors import UserError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "features"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "feature_files"))
 from feature_data import make_aligned_content, make_content, save
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.features.store import FeatureStore
+from datamodules.feature_files.store import FeatureStore
 from snn_mm.cli import main
 
 PROBE = "import sys; from snn_mm.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"

@@ -1,4 +1,4 @@
-"""`snnmm prepare` as it is typed; how clips are prepared is tested beside `datamodules.prepare`."""
+"""`snnmm prepare` as it is typed; how clips are prepared is tested beside `datamodules.store`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.prepare.clip import ClipNote
-from datamodules.prepare.registry import DATA_SETS, load_finder
-from datamodules.prepare.store import ClipStore
+from datamodules.store.clip import ClipNote
+from datamodules.store.registry import DATA_SETS, load_finder
+from datamodules.store.store import ClipStore
 from snn_mm.cli import main
 from snn_mm.commands import prepare_progress
 from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines

@@ -1,0 +1,179 @@
+"""Feature sequences prepared once, then mapped into memory by any number of workers and ranks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.cache import open_arrays
+from datamodules.feature_files.place import replacing_directory
+from datamodules.feature_files.writer import Report, StoreWriter
+from snn_mm.errors import UserError
+
+Array = NDArray[Any]
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+
+LAYOUT = 1
+"""Raised whenever stores of an earlier release must not be read any more."""
+
+STORE = "store.json"
+
+
+@dataclass(frozen=True)
+class SplitContent:
+    """What a split is made of, before it is stored.
+
+    Attributes:
+        arrays: `[N, L, D]` by modality, padded at the end; of any type of number, may be mapped.
+        lengths: how many steps are no padding, `[N]` by modality; 0 becomes one step of zeros.
+        targets: scores `[N]`.
+        ids: unique names, N.
+        unimodal_targets: scores `[N]` by modality, for those with scores of their own.
+    """
+
+    arrays: Mapping[str, Array]
+    lengths: Mapping[str, Array]
+    targets: Array
+    ids: Sequence[str]
+    unimodal_targets: Mapping[str, Array] = field(default_factory=dict)
+
+
+def write_store(
+    directory: Path,
+    splits: Mapping[SplitName, SplitContent],
+    source: Mapping[str, object],
+    on_block: Callable[[int], None] = lambda _: None,
+) -> dict[str, Report]:
+    """Store splits as one float32 array a split and modality, and what is known of them as JSON.
+
+    A store that is there already is replaced once the new one is whole.
+
+    Args:
+        directory: of the store, such as `data/prepared/ch_sims_v2-ch-simsv2s`.
+        splits: `train`, `val` and `test`.
+        source: what the store is made of; decides whether a later start may use it.
+        on_block: called with the number of bytes of each block that was read.
+
+    Returns:
+        By `split/modality` what was replaced.
+
+    Raises:
+        UserError: `directory` can't be written.
+    """
+    try:
+        with replacing_directory(directory) as made:
+            writer = StoreWriter(made, on_block)
+            parts = {name: _write_split(writer, name, splits[name]) for name in SPLITS}
+            statistics = {name: m.statistics() for name, m in writer.moments.items()}
+            manifest = {"layout": LAYOUT, "source": dict(source)}
+            manifest |= {"fingerprint": writer.digest(), "statistics": statistics, "splits": parts}
+            (made / STORE).write_text(json.dumps(manifest) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"Prepared features can't be written to {directory.parent} ({error.strerror}). "
+            "Set `root` to a directory with write access and space."
+        ) from error
+    return writer.reports
+
+
+def _write_split(writer: StoreWriter, name: SplitName, split: SplitContent) -> dict[str, object]:
+    """Write the arrays of a split and return its part of the manifest."""
+    lengths = {key: np.maximum(value, 1).tolist() for key, value in split.lengths.items()}
+    for modality, array in split.arrays.items():
+        writer.add(name, modality, array, split.lengths[modality])
+    part: dict[str, object] = {
+        "ids": list(split.ids),
+        "lengths": lengths,
+        "targets": split.targets.tolist(),
+        "unimodal_targets": {key: x.tolist() for key, x in split.unimodal_targets.items()},
+        "replaced": {m: writer.reports[f"{name}/{m}"]._asdict() for m in split.arrays},
+    }
+    writer.update_digest(json.dumps(part, sort_keys=True).encode())
+    return part
+
+
+class FeatureStore:
+    """Reads a finished store; opening it reads the JSON file and maps the arrays.
+
+    Args:
+        directory: such as `data/prepared/ch_sims_v2-ch-simsv2s`.
+
+    Raises:
+        UserError: there is no finished store, or it is damaged.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = Path(directory)
+        try:
+            self._manifest: dict[str, Any] = json.loads((self.directory / STORE).read_text())
+            layout = self._manifest["layout"]
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{self.directory} is no whole store of features ({error}).") from error
+        if layout != LAYOUT:
+            raise UserError(
+                f"{self.directory} has layout {layout}; accepted is {LAYOUT}: make it again."
+            )
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What the store was made of."""
+        source: dict[str, Any] = self._manifest["source"]
+        return source
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that is stored."""
+        return str(self._manifest["fingerprint"])
+
+    @property
+    def labelled_modalities(self) -> tuple[str, ...]:
+        """Modalities with scores of their own."""
+        return tuple(self._manifest["splits"]["train"]["unimodal_targets"])
+
+    @property
+    def replaced(self) -> dict[str, Report]:
+        """By `split/modality` how many values were not finite, and how many sequences empty."""
+        splits = self._manifest["splits"]
+        return {f"{s}/{m}": Report(**r) for s in SPLITS for m, r in splits[s]["replaced"].items()}
+
+    @cached_property
+    def statistics(self) -> dict[str, tuple[Array, Array]]:
+        """Mean and deviation of each feature over the valid steps of `train`, both `[D]`."""
+        stored = self._manifest["statistics"]
+        return {
+            modality: (np.array(values["mean"], "<f4"), np.array(values["deviation"], "<f4"))
+            for modality, values in stored.items()
+        }
+
+    def split(self, name: SplitName) -> SplitContent:
+        """Open a split; its arrays are mapped and its lengths at least 1.
+
+        Raises:
+            UserError: a file is damaged or missing; names it.
+        """
+        part = self._manifest["splits"][name]
+        own = part["unimodal_targets"]
+        return SplitContent(
+            arrays={modality: self._array(f"{name}_{modality}") for modality in part["lengths"]},
+            lengths={m: np.array(x, dtype=np.int64) for m, x in part["lengths"].items()},
+            targets=np.array(part["targets"], dtype=np.float32),
+            ids=part["ids"],
+            unimodal_targets={m: np.array(x, dtype=np.float32) for m, x in own.items()},
+        )
+
+    @cached_property
+    def _arrays(self) -> dict[str, Array]:
+        return open_arrays(self.directory)
+
+    def _array(self, name: str) -> Array:
+        if name not in self._arrays:
+            raise UserError(f"{self.directory / name}.npy is missing: delete that folder.")
+        return self._arrays[name]

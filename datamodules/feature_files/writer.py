@@ -1,0 +1,105 @@
+"""Writes feature sequences block by block, so that memory holds one block of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.feature_files.moments import Moments
+
+Array = NDArray[Any]
+
+BLOCK_BYTES = 1 << 25
+"""Bytes of source that are read at once: 32 MB."""
+
+
+class Report(NamedTuple):
+    """What had to be replaced in one modality of one split.
+
+    Attributes:
+        nonfinite: NaN and infinite values of valid steps, which became 0.
+        empty: sequences without a step, which became one step of zeros.
+    """
+
+    nonfinite: int
+    empty: int
+
+
+class StoreWriter:
+    """Writes the arrays of a store and gathers what its manifest says of them.
+
+    Args:
+        directory: an empty directory.
+        on_block: called with the number of bytes of each block that was read.
+
+    Attributes:
+        reports: by `split/modality`.
+        moments: by modality, over the valid steps of `train`.
+    """
+
+    def __init__(self, directory: Path, on_block: Callable[[int], None]) -> None:
+        self.directory, self.on_block = directory, on_block
+        self.reports: dict[str, Report] = {}
+        self.moments: dict[str, Moments] = {}
+        self._sha = hashlib.sha256()
+
+    def add(self, split: str, modality: str, array: Array, lengths: Array) -> None:
+        """Write one array `[N, L, D]` as float32, zero beyond its lengths `[N]`."""
+        if split == "train":
+            self.moments[modality] = Moments(array.shape[2])
+        nonfinite = 0
+        self.update_digest(f"{split} {modality} {array.shape}".encode())
+        with (self.directory / f"{split}_{modality}.npy").open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": array.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for rows in blocks(array):
+                block, valid = clean(array[rows], lengths[rows])
+                nonfinite += zero_nonfinite(block)
+                if split == "train":
+                    self.moments[modality].update(block[valid])
+                file.write(block.data)
+                self._sha.update(block.data)
+                self.on_block(array[rows].nbytes)
+        self.reports[f"{split}/{modality}"] = Report(nonfinite, int((lengths == 0).sum()))
+
+    def update_digest(self, data: bytes) -> None:
+        """Make the digest depend on `data` too."""
+        self._sha.update(data)
+
+    def digest(self) -> str:
+        """SHA-256 of everything that was added."""
+        return self._sha.hexdigest()
+
+
+def blocks(array: Array) -> Iterator[slice]:
+    """Rows of an array `[N, ...]` in slices of at most `BLOCK_BYTES`, or of one row."""
+    rows = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
+    return (slice(begin, begin + rows) for begin in range(0, len(array), rows))
+
+
+def clean(values: Array, lengths: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return sequences `[B, L, D]` in float32 with zeros beyond their lengths, and the mask.
+
+    Args:
+        values: `[B, L, D]`.
+        lengths: `[B]`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is counted as infinite
+        block = np.array(values, dtype="<f4", order="C")
+    valid = np.arange(block.shape[1]) < lengths[:, None]  # [B, L]
+    block[~valid] = 0
+    return block, valid
+
+
+def zero_nonfinite(block: NDArray[np.float32]) -> int:
+    """Set NaN and infinities of a block to 0, in place, and return how many there were."""
+    broken = ~np.isfinite(block)
+    count = int(np.count_nonzero(broken))
+    if count:
+        block[broken] = 0
+    return count

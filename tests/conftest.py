@@ -17,7 +17,7 @@ from PIL import Image
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.digits.digits_av import DigitsAV
 from datamodules.split import Split
-from datamodules.store import ave, crema_d, kinetics_sounds, urbansound8k_av
+from datamodules.store.datasets import ave, crema_d, kinetics_sounds, urbansound8k_av
 from datamodules.store.engine import Request, prepare
 
 SPEAKERS = ("george", "jackson", "theo")

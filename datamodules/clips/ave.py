@@ -19,7 +19,7 @@ from datamodules.clips.protocols import (
 )
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.pairing import Rows
-from datamodules.store import ave
+from datamodules.store.datasets import ave
 from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {"pmr": replace(PMR, seconds=10.0)}

@@ -16,7 +16,7 @@ from datamodules.clips.protocols import (
     ProtocolName,
 )
 from datamodules.clips.split import CLEAN, ClipSNR
-from datamodules.store import urbansound8k_av
+from datamodules.store.datasets import urbansound8k_av
 from snn_mm.errors import check_choice
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {

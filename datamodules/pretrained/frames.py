@@ -13,7 +13,7 @@ from datamodules.store.frames import convert_frames
 from datamodules.store.media import read_extent
 
 
-class FrameEncoder(ABC):
+class PretrainedFrames(ABC):
     """Reads frames of a video, one decoded frame in memory at a time."""
 
     @abstractmethod

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from datamodules.pretrained.frames import FrameEncoder
+from datamodules.pretrained.frames import PretrainedFrames
 from datamodules.pretrained.weights import file_digest, read_state
 from snn_mm.errors import UserError
 
@@ -23,7 +23,7 @@ _MEAN, _DEVIATION = (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)
 _ACCEPTED = "torchvision's resnet18-*.pth, trained on ImageNet"
 
 
-class ResNetMaps(FrameEncoder):
+class ResNetMaps(PretrainedFrames):
     """The last feature maps `[60, 512, 14, 14]` of a frame a second.
 
     As `feat_script/extract_visual_feat_14x14` of GeWu-Lab/MUSIC-AVQA: pictures of 224 x 224, and no

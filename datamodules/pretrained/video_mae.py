@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from datamodules.pretrained.frames import FrameEncoder
+from datamodules.pretrained.frames import PretrainedFrames
 from datamodules.pretrained.packages import require_package
 from datamodules.pretrained.weights import file_digest
 from datamodules.store.folders import find_files
@@ -27,7 +27,7 @@ ACCEPTED = (
 FRAMES = 16
 
 
-class VideoMAE(FrameEncoder):
+class VideoMAE(PretrainedFrames):
     """The last hidden states of VideoMAE: 8 x 14 x 14 positions of 768 features for the base model.
 
     Args:

@@ -16,7 +16,7 @@ from snn_mm.analysis.modality_ablation import (
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison
 from snn_mm.analysis.report.metric import main_metric
-from snn_mm.analysis.score_metrics import shared_metrics, tested_scores
+from snn_mm.analysis.sentiment.score_metrics import shared_metrics, tested_scores
 from snn_mm.analysis.variants import find_variants
 from snn_mm.commands.analyse.runs import (
     add_runs,

@@ -38,8 +38,8 @@ def run(argv: list[str]) -> int:
     if options.samples < 1:
         raise UserError(f"--samples {options.samples}: accepted are numbers from 1 on")
     runs = named_runs(finished_runs(options.runs), options.labels)
-    from snn_mm.analysis.answer_page import accuracy_table, answer_page
-    from snn_mm.analysis.answer_replies import ask, side_by_side
+    from snn_mm.analysis.answers.page import accuracy_table, answer_page
+    from snn_mm.analysis.answers.replies import ask, side_by_side
     from snn_mm.analysis.report.html import to_html
     from snn_mm.config.restore import restore
 

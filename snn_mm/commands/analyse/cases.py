@@ -12,8 +12,8 @@ from snn_mm.errors import UserError
 from snn_mm.run.directory import write_text
 
 if TYPE_CHECKING:
-    from snn_mm.analysis.case_page import Texts
-    from snn_mm.analysis.case_study import Case, Choice
+    from snn_mm.analysis.sentiment.case_page import Texts
+    from snn_mm.analysis.sentiment.case_study import Case, Choice
 
 COUNT = 12
 
@@ -39,9 +39,9 @@ def run(argv: list[str]) -> int:
     if options.count < 1:
         raise UserError(f"--count {options.count}: accepted are numbers from 1 on")
     restored = open_one(options)
-    from snn_mm.analysis.case_page import case_page
-    from snn_mm.analysis.case_study import choose_cases, score_clips
-    from snn_mm.analysis.clip_loading import batches, sentiment_module
+    from snn_mm.analysis.sentiment.case_page import case_page
+    from snn_mm.analysis.sentiment.case_study import choose_cases, score_clips
+    from snn_mm.analysis.sentiment.clip_loading import batches, sentiment_module
 
     module = sentiment_module(restored)
     cases = score_clips(module, batches(restored.data, options.split))
@@ -63,8 +63,8 @@ def named(cases: Sequence[Case], ids: Sequence[str], part: str) -> Choice:
     Raises:
         UserError: one of them is not there.
     """
-    from snn_mm.analysis.case_study import Choice
-    from snn_mm.analysis.clip_loading import unknown_clip
+    from snn_mm.analysis.sentiment.case_study import Choice
+    from snn_mm.analysis.sentiment.clip_loading import unknown_clip
 
     known = {case.id: case for case in cases}
     for name in ids:

@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
         layouts,
     )
     from snn_mm.analysis.classes.tables import confusion_table, layout_table, recall_table
-    from snn_mm.analysis.clip_loading import batches
+    from snn_mm.analysis.sentiment.clip_loading import batches
     from snn_mm.figures.style import save_figure
 
     module = classifier(restored)

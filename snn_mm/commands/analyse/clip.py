@@ -11,7 +11,7 @@ from snn_mm.commands.analyse.runs import make_parser
 from snn_mm.commands.listing import aligned
 
 if TYPE_CHECKING:
-    from snn_mm.analysis.case_study import Case
+    from snn_mm.analysis.sentiment.case_study import Case
 
 DESCRIPTION = """\
 A figure, clip-ID.png in the run's figures: for each single-modal network and the fusion network the
@@ -33,10 +33,10 @@ def run(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv[1:])
     restored = open_one(options)
-    from snn_mm.analysis.case_study import score_clips
-    from snn_mm.analysis.clip_figures import draw_clip
-    from snn_mm.analysis.clip_loading import sentiment_module, sgmt_network, take_clip
-    from snn_mm.analysis.clip_record import record_clip
+    from snn_mm.analysis.sentiment.case_study import score_clips
+    from snn_mm.analysis.sentiment.clip_figures import draw_clip
+    from snn_mm.analysis.sentiment.clip_loading import sentiment_module, sgmt_network, take_clip
+    from snn_mm.analysis.sentiment.clip_record import record_clip
     from snn_mm.figures.style import save_figure
 
     network = sgmt_network(restored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from snn_mm.analysis.cost_table import EPOCHS
+from snn_mm.analysis.cost.table import EPOCHS
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.run_files import as_dict
 from snn_mm.errors import UserError

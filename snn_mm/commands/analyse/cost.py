@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from snn_mm.analysis.cost_figure import draw_cost
-from snn_mm.analysis.cost_metric import LEVELS, Final
-from snn_mm.analysis.cost_table import compare_costs, cost_table
+from snn_mm.analysis.cost.figure import draw_cost
+from snn_mm.analysis.cost.metric import LEVELS, Final
+from snn_mm.analysis.cost.table import compare_costs, cost_table
 from snn_mm.analysis.variants import find_variants
 from snn_mm.commands.analyse.complexity import COMPLEXITIES, UNITS, epoch_complexity
 from snn_mm.commands.analyse.runs import (

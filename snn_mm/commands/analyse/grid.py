@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from snn_mm.analysis.grid_figure import draw_grid
 from snn_mm.analysis.report.groups import Group
-from snn_mm.analysis.score_grid import LEGEND, blocks_table, cells_table, choice_table, make_grid
-from snn_mm.analysis.score_metrics import firing_rates, tested_scores
+from snn_mm.analysis.sentiment.grid_figure import draw_grid
+from snn_mm.analysis.sentiment.score_grid import (
+    LEGEND,
+    blocks_table,
+    cells_table,
+    choice_table,
+    make_grid,
+)
+from snn_mm.analysis.sentiment.score_metrics import firing_rates, tested_scores
 from snn_mm.commands.analyse.runs import (
     add_runs,
     make_parser,

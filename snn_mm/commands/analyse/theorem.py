@@ -11,8 +11,8 @@ from snn_mm.commands.analyse.one_run import add_run, open_one
 from snn_mm.commands.analyse.runs import FOLDER, make_parser, print_table, write_analysis
 
 if TYPE_CHECKING:
-    from snn_mm.analysis.attention_measure import Measured
-    from snn_mm.analysis.attention_variance import Row
+    from snn_mm.analysis.sentiment.attention_measure import Measured
+    from snn_mm.analysis.sentiment.attention_variance import Row
 
 DRAWS = 100_000
 LIMIT = 3.0
@@ -39,14 +39,14 @@ def run(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv[1:])
     restored = open_one(options) if options.run else None
-    from snn_mm.analysis.attention_variance import check_theorem
+    from snn_mm.analysis.sentiment.attention_variance import check_theorem
 
     rows = check_theorem(draws=options.draws)
     tables = [theorem_table(rows)]
     folder = options.out
     if restored is not None:
-        from snn_mm.analysis.attention_measure import measure_attention
-        from snn_mm.analysis.clip_loading import batches, sgmt_network
+        from snn_mm.analysis.sentiment.attention_measure import measure_attention
+        from snn_mm.analysis.sentiment.clip_loading import batches, sgmt_network
 
         network = sgmt_network(restored)
         tables.append(

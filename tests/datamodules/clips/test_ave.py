@@ -14,7 +14,7 @@ from datamodules import AVE, LoaderOptions
 from datamodules.base import SPLITS
 from datamodules.clips.ave import kept_events
 from datamodules.split import Sample
-from datamodules.store.ave import CLASS_NAMES, read_events
+from datamodules.store.datasets.ave import CLASS_NAMES, read_events
 from snn_mm.errors import UserError
 
 

@@ -18,8 +18,8 @@ from datamodules.base import SPLITS, SplitName
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.split import ClipSNR
 from datamodules.split import Draw
-from datamodules.store import crema_d, kinetics_sounds
 from datamodules.store.clip import Clip
+from datamodules.store.datasets import crema_d, kinetics_sounds
 from datamodules.store.engine import Request, prepare
 from datamodules.store.store import ClipStore
 from snn_mm.errors import UserError

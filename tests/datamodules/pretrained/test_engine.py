@@ -18,12 +18,12 @@ from torch import Tensor
 from datamodules.av_cil.features import PickledFeatures
 from datamodules.pretrained.encoders import check_kind
 from datamodules.pretrained.engine import Outcome, encode_videos, find_videos
-from datamodules.pretrained.frames import FrameEncoder
+from datamodules.pretrained.frames import PretrainedFrames
 from datamodules.pretrained.output import SOURCES, FeatureOutput
 from snn_mm.errors import UserError
 
 
-class Brightness(FrameEncoder):
+class Brightness(PretrainedFrames):
     """Encodes a frame as its mean level."""
 
     def __init__(self, weights: str = "0") -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.store import ave
 from datamodules.store.clip import Clip, DecodedClip, UnreadableClipError
+from datamodules.store.datasets import ave
 from datamodules.store.decode import decode_clip
 from datamodules.store.options import DecodeOptions
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.store.kinetics_sounds import CLASS_NAMES, find_clips, read_lists
+from datamodules.store.datasets.kinetics_sounds import CLASS_NAMES, find_clips, read_lists
 from snn_mm.errors import UserError
 
 

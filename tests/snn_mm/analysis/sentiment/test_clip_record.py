@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from snn_mm.analysis.clip_figures import attention_map, draw_clip, neuron_layers
-from snn_mm.analysis.clip_loading import sgmt_network, take_clip
-from snn_mm.analysis.clip_record import PartRecord, record_clip
+from snn_mm.analysis.sentiment.clip_figures import attention_map, draw_clip, neuron_layers
+from snn_mm.analysis.sentiment.clip_loading import sgmt_network, take_clip
+from snn_mm.analysis.sentiment.clip_record import PartRecord, record_clip
 from snn_mm.cli import main
 from snn_mm.config.restore import restore
 from snn_mm.contracts import Batch

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.analysis.attention_measure import Measured, measure_attention
-from snn_mm.analysis.clip_loading import alone, batches, sgmt_network
+from snn_mm.analysis.sentiment.attention_measure import Measured, measure_attention
+from snn_mm.analysis.sentiment.clip_loading import alone, batches, sgmt_network
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored, restore
 from snn_mm.errors import UserError

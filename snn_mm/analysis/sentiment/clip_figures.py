@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from snn_mm.analysis.clip_record import LayerRecord, PartRecord
+from snn_mm.analysis.sentiment.clip_record import LayerRecord, PartRecord
 from snn_mm.errors import UserError
 from snn_mm.figures.style import STYLE, WIDTH, shades
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.store.ave import CLASS_NAMES, LISTS, find_clips, read_events, read_rows
+from datamodules.store.datasets.ave import CLASS_NAMES, LISTS, find_clips, read_events, read_rows
 from snn_mm.errors import UserError
 
 

@@ -17,7 +17,7 @@ from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import short_key
 from snn_mm.analysis.report.statistics import Summary
 from snn_mm.analysis.report.wording import NOTHING
-from snn_mm.analysis.score_metrics import RATES
+from snn_mm.analysis.sentiment.score_metrics import RATES
 from snn_mm.errors import UserError
 
 Place = tuple[str, str]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_runs import callback, write_run
 
-from snn_mm.analysis.cost_figure import draw_cost
-from snn_mm.analysis.cost_table import CostComparison, compare_costs, cost_table, scaled_unit
+from snn_mm.analysis.cost.figure import draw_cost
+from snn_mm.analysis.cost.table import CostComparison, compare_costs, cost_table, scaled_unit
 from snn_mm.analysis.variants import Variant
 from snn_mm.errors import UserError
 

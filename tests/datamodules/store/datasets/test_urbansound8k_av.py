@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.store.urbansound8k_av import CLASS_NAMES, PICTURES, SOUNDS, find_clips
+from datamodules.store.datasets.urbansound8k_av import CLASS_NAMES, PICTURES, SOUNDS, find_clips
 from snn_mm.errors import UserError
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import short_key
-from snn_mm.analysis.score_grid import Grid, Place
-from snn_mm.analysis.score_metrics import RATES
+from snn_mm.analysis.sentiment.score_grid import Grid, Place
+from snn_mm.analysis.sentiment.score_metrics import RATES
 from snn_mm.figures.style import STYLE, panels
 
 COLUMNS = 3

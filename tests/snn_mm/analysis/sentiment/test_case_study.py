@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from snn_mm.analysis.case_chart import case_chart
-from snn_mm.analysis.case_page import axis_limit, case_page
-from snn_mm.analysis.case_study import Case, choose_cases, rate_heads, score_clips
-from snn_mm.analysis.clip_loading import alone, batches, sentiment_module
+from snn_mm.analysis.sentiment.case_chart import case_chart
+from snn_mm.analysis.sentiment.case_page import axis_limit, case_page
+from snn_mm.analysis.sentiment.case_study import Case, choose_cases, rate_heads, score_clips
+from snn_mm.analysis.sentiment.clip_loading import alone, batches, sentiment_module
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored, restore
 from snn_mm.errors import UserError

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from snn_mm.analysis.answer_page import Answered, accuracy_table, answer_page, choose
+from snn_mm.analysis.answers.page import Answered, accuracy_table, answer_page, choose
 from snn_mm.analysis.report.html import to_html
 
 RUNS = ("joint", "iemf")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from datamodules.music_avqa.module import MusicAVQA
-from snn_mm.analysis.answer_page import Answered
+from snn_mm.analysis.answers.page import Answered
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError

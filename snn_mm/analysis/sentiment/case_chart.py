@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from snn_mm.analysis.case_study import Case
 from snn_mm.analysis.report.axes import Scale, make_scale
 from snn_mm.analysis.report.charts import COLOURS, number, text
+from snn_mm.analysis.sentiment.case_study import Case
 
 WIDTH = 400.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 64.0, 6.0, 24.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from snn_mm.analysis.case_chart import case_chart, signed
-from snn_mm.analysis.case_study import Case, Choice, rate_heads
 from snn_mm.analysis.report.document import (
     Block,
     Cell,
@@ -18,6 +16,8 @@ from snn_mm.analysis.report.document import (
 )
 from snn_mm.analysis.report.html import slug, to_html
 from snn_mm.analysis.report.wording import NOTHING
+from snn_mm.analysis.sentiment.case_chart import case_chart, signed
+from snn_mm.analysis.sentiment.case_study import Case, Choice, rate_heads
 from snn_mm.metrics.sentiment_scores import Protocol
 
 Texts = Callable[[str], str | None]

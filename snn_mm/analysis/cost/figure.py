@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from snn_mm.analysis.bands import LINES, draw_band
 from snn_mm.analysis.bars import KIND_COLOURS, draw_bars
-from snn_mm.analysis.cost_table import CostComparison, MethodCost, error_curves, scaled_unit
+from snn_mm.analysis.cost.table import CostComparison, MethodCost, error_curves, scaled_unit
 from snn_mm.analysis.report.curves import average
 from snn_mm.analysis.report.metric import title_of
 from snn_mm.analysis.report.statistics import Summary, summarise

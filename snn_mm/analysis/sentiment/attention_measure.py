@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from snn_mm.analysis.attention_variance import Element, Setting, attention_variance
-from snn_mm.analysis.clip_record import stacks
+from snn_mm.analysis.sentiment.attention_variance import Element, Setting, attention_variance
+from snn_mm.analysis.sentiment.clip_record import stacks
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.sgmt import SGMT

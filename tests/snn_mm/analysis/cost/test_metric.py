@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snn_mm.analysis.cost_metric import (
+from snn_mm.analysis.cost.metric import (
     Bounds,
     cost_reduction,
     error_bounds,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.store.crema_d import CLASS_NAMES, find_clips, label_of, read_parts
+from datamodules.store.datasets.crema_d import CLASS_NAMES, find_clips, label_of, read_parts
 from snn_mm.errors import UserError
 
 

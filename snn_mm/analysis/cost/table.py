@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from snn_mm.analysis.cost_metric import (
+from snn_mm.analysis.cost.metric import (
     LEVELS,
     Errors,
     Final,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from snn_mm.analysis.attention_variance import (
+from snn_mm.analysis.sentiment.attention_variance import (
     Row,
     Setting,
     attention_variance,

@@ -1,0 +1,1 @@
+"""How each distributed data set lies on disk, and which of its clips are which."""

@@ -1,0 +1,1 @@
+"""What networks of question answering reply, as tables and a page."""

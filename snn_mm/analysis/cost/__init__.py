@@ -1,0 +1,1 @@
+"""What it costs to reach an error: epochs times the operations of an epoch."""

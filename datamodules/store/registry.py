@@ -26,7 +26,7 @@ DATA_SETS = {
     "kinetics_sounds": DataSet("Kinetics-Sounds: 17,366 videos, 31 classes", "iemf_ks"),
     "urbansound8k_av": DataSet("UrbanSound8K-AV: 8,732 pictures, 10 classes", "iemf_us8k"),
 }
-"""The finder of each is a module of this package."""
+"""The finder of each is a module of `datasets`."""
 
 
 class Finder(Protocol):
@@ -57,4 +57,4 @@ def load_finder(name: str) -> Finder:
         near = difflib.get_close_matches(wanted, DATA_SETS, n=1, cutoff=0.4)
         hint = f"did you mean '{near[0]}'?\n" if near else ""
         raise UserError(f"no data set '{name}' to prepare; {hint}accepted: {', '.join(DATA_SETS)}")
-    return cast(Finder, import_module(f"datamodules.store.{name}"))
+    return cast(Finder, import_module(f"datamodules.store.datasets.{name}"))

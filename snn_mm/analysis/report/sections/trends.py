@@ -21,10 +21,7 @@ FUSED = "fused"
 PERCENT = (0.0, 100.0)
 FREE = (-math.inf, math.inf)
 VALIDATION = "on the validation set"
-APART = (
-    "solid on the validation set, dotted on the training set; all others on the validation set "
-    "in grey."
-)
+BOTH = "solid on the validation set, dotted on the training set"
 
 
 def learning_section(comparison: Comparison, metric: Metric) -> Section:
@@ -40,14 +37,15 @@ def learning_section(comparison: Comparison, metric: Metric) -> Section:
             continue
         few = len(groups) <= FEW
         what = f"{dataset}: {spoken(shown.label)}{shown.unit} over epochs"
-        on = "solid on the validation set, dotted on the training set" if few else VALIDATION
+        on = BOTH if few else VALIDATION
         caption = f"{what}, {on}; the band is one standard deviation over seeds."
         caption += left_out(comparison, dataset)
         blocks.append(Figure(caption, panels, legend(comparison, groups)))
         if not few:
             place = shown, dataset, modalities[0]
             apart = [apart_panel(comparison, groups, group, *place) for group in groups]
-            blocks.append(Figure(f"{what}, a method each, {APART}", apart, []))
+            others = f"all others {VALIDATION} in grey."
+            blocks.append(Figure(f"{what}, a method each, {BOTH}; {others}", apart, []))
     nothing = f"No counted run logged val/{shown.kind}/*."
     return Section("Learning curves", blocks or [Text(nothing)])
 

@@ -1,0 +1,19 @@
+"""The house keeps its measures: folders one can look through, files one can read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = [file for package in ("snn_mm", "datamodules") for file in (ROOT / package).rglob("*.py")]
+
+
+def test_no_folder_holds_more_than_twenty_files() -> None:
+    held = Counter(file.parent for file in FILES)
+    assert {str(folder): number for folder, number in held.items() if number > 20} == {}
+
+
+def test_no_file_has_more_than_250_lines() -> None:
+    lines = {str(file): len(file.read_text().splitlines()) for file in FILES}
+    assert {file: number for file, number in lines.items() if number > 250} == {}

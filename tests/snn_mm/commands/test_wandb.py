@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 import wandb
 import yaml
-from lightning import Callback, LightningModule, Trainer
 from toy_experiment import KillAt  # noqa: F401 - makes the folder importable before main runs
 from wandb_file import WandbFile, read_wandb
 
@@ -27,22 +25,6 @@ from snn_mm.run import RunDirectory
 WANDB = str(Path(__file__).parents[3] / "experiments" / "_base" / "wandb.yaml")
 KEY = "0123456789" * 4
 STEP = "trainer/global_step"
-ENERGY = {
-    "parts": {"audio": {"compute_pj": 3.0}, "fusion": {"compute_pj": 1.0}},
-    "layers": [{"name": "audio.0", "part": "audio", "mac": 12, "purity": None}],
-}
-
-
-class Draw(Callback):
-    """Leaves a figure after training and energy after the test, as trackers do."""
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        figure, _ = plt.subplots(figsize=(1, 1))
-        figure.savefig(RunDirectory(Path(trainer.default_root_dir)).figures / "factors.png")
-        plt.close(figure)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        Path(trainer.default_root_dir, "energy.json").write_text(json.dumps(ENERGY))
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +87,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> RunDirect
         patch.setenv("WANDB_MODE", "offline")
         wandb.teardown()
         root = tmp_path_factory.mktemp("wandb")
-        return fit(toy_config, root, "--trainer.callbacks+", "test_wandb.Draw")
+        return fit(toy_config, root, "--trainer.callbacks+", "draws.Draw")
 
 
 @pytest.fixture(scope="module")

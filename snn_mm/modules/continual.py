@@ -176,11 +176,15 @@ class ContinualModule(TaskSequenceModule):
     @torch.no_grad()
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the classifier says of each modality's features, of the classes `step` has."""
-        start = 0 if self.method.protocol == "joint" else self.tasks[-1].start
-        return {name: value[:, start:] for name, value in super().shared_logits(features).items()}
+        logits = super().shared_logits(features)
+        return {name: value[:, self._first_class :] for name, value in logits.items()}
 
     @torch.no_grad()
     def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
         """What the classifier says of some modalities' features, of the classes `step` has."""
-        start = 0 if self.method.protocol == "joint" else self.tasks[-1].start
-        return super().coalition_logits(features, coalition)[:, start:]
+        return super().coalition_logits(features, coalition)[:, self._first_class :]
+
+    @property
+    def _first_class(self) -> int:
+        """The first class that `step` has: of all tasks, or of the current one."""
+        return 0 if self.method.protocol == "joint" else self.tasks[-1].start

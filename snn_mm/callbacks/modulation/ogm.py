@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -23,6 +24,13 @@ from snn_mm.errors import UserError, check_choice
 Chosen = Literal["conv", "weights", "all"]
 Score = Literal["probability", "cosine"]
 Noise = Literal["none", "ge"]
+
+REWRITES: dict[Chosen, Callable[[int], bool]] = {
+    "conv": lambda dims: dims == 4,
+    "weights": lambda dims: dims > 1,
+    "all": lambda dims: True,
+}
+"""Which gradients are rewritten, by their number of dimensions."""
 
 
 class OGM(GradientModulation):
@@ -116,8 +124,7 @@ class OGM(GradientModulation):
 
     def chosen(self, gradients: list[Tensor]) -> list[Tensor]:
         """Those of the gradients that `params` names."""
-        dims = {"conv": (4,), "weights": (2, 3, 4, 5)}.get(self.params)
-        return [g for g in gradients if dims is None or g.dim() in dims]
+        return [g for g in gradients if REWRITES[self.params](g.dim())]
 
 
 class OGMGE(OGM):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
+
 
 def ogm_coefficients(ratios: Mapping[str, float], alpha: float = 0.8) -> dict[str, float]:
     """Coefficient k of each modality's gradient (OGM-GE Eq. 10).
@@ -47,8 +49,6 @@ def cosine_probability(logits: Tensor, target: Tensor) -> Tensor:
     Returns:
         `[N]` in [0, 1], without gradient.
     """
-    logits = logits.detach()
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    probability = logits.to(dtype).cos().softmax(dim=-1)
-    chosen = probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [N]
-    return chosen * (logits.argmax(dim=-1) == target)
+    probability = true_class_probability(logits.to(dtype).cos(), target)  # [N]
+    return probability * (logits.argmax(dim=-1) == target)

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 import snn_mm
+from snn_mm.modules.sentiment.network import SentimentNetwork
+from snn_mm.modules.sgmt import SGMT
+from snn_mm.modules.sgmt.layer import LayerOptions
 from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.neurons.lif import LIF
-from snn_mm.sentiment.network import SentimentNetwork
-from snn_mm.sgmt import SGMT
-from snn_mm.sgmt.layer import LayerOptions
 
 STEPS = 50
 DIMS = {"text": 768, "audio": 25, "visual": 177}

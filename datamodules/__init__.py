@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datamodules.digits.digits_av import DigitsAV
     from datamodules.digits.incremental_digits import IncrementalDigits, IncrementalDigitsAV
     from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
-    from datamodules.extract.module import ExtractedFeatures
     from datamodules.music_avqa.module import MusicAVQA
     from datamodules.sentiment.ch_sims import CHSims, CHSimsV2
+    from datamodules.sentiment.extracted import ExtractedFeatures
     from datamodules.sentiment.mosei import Mosei
     from datamodules.sentiment.mosi import Mosi
     from datamodules.sentiment.mosi_utterances import MosiUtterances
@@ -53,7 +53,7 @@ _HOMES = {
     "ClassIncremental": "av_cil.module",
     "CremaD": "clips.crema_d",
     "DigitsAV": "digits.digits_av",
-    "ExtractedFeatures": "extract.module",
+    "ExtractedFeatures": "sentiment.extracted",
     "IncrementalDigits": "digits.incremental_digits",
     "IncrementalDigitsAV": "digits.incremental_digits",
     "KineticsSounds": "clips.kinetics_sounds",

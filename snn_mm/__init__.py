@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snn_mm import renamed
+
 if TYPE_CHECKING:
     import torch
 
@@ -73,3 +75,4 @@ def _prefer_own_datamodules() -> None:
 
 
 _prefer_own_datamodules()
+renamed.install()

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from datamodules.extract.labels import COLUMNS, Utterance, read_labels
-from datamodules.extract.options import GROUPS, ExtractOptions, PitchTracker, Variant
+from feature_makers.extract.labels import COLUMNS, Utterance, read_labels
+from feature_makers.extract.options import GROUPS, ExtractOptions, PitchTracker, Variant
 from snn_mm.analysis.report.wording import duration
 from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from datamodules.extract.engine import Extraction
     from datamodules.feature_files.store import FeatureStore
+    from feature_makers.extract.engine import Extraction
 
 USAGE = "snnmm extract --clips DIR --labels FILE --name NAME [OPTIONS]"
 EPILOG = f"""\
@@ -76,9 +76,9 @@ def _extract(
 ) -> tuple[Extraction, FeatureStore]:
     """Extract what is missing and write the store."""
     # Imported here, so that help and mistakes answer at once.
-    from datamodules.extract.assemble import assemble, check_place, check_splits
-    from datamodules.extract.engine import Request, extract, held
-    from datamodules.extract.transcripts import check_transcripts, encode_transcripts
+    from feature_makers.extract.assemble import assemble, check_place, check_splits
+    from feature_makers.extract.engine import Request, extract, held
+    from feature_makers.extract.transcripts import check_transcripts, encode_transcripts
 
     directory = options.root / "prepared" / options.name
     check_place(directory)
@@ -137,7 +137,7 @@ def _summary(
 
 def _next(options: argparse.Namespace, extraction: Extraction, store: FeatureStore) -> str:
     """Write what fits a model to the features, and return the command to type next."""
-    from datamodules.extract.config import write_config
+    from feature_makers.extract.config import write_config
 
     path = extraction.cache.directory / "config.yaml"
     write_config(path, store, options.root, options.name)
@@ -161,7 +161,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
     _settings(options)
     if options.text_encoder is not None:
-        from datamodules.extract.text import check_encoder  # needs torch
+        from feature_makers.extract.text import check_encoder  # needs torch
 
         check_encoder(options.text_encoder)
 

@@ -13,8 +13,8 @@ from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from datamodules.pretrained.encoders import Kind
-    from datamodules.pretrained.engine import Outcome
+    from feature_makers.pretrained.encoders import Kind
+    from feature_makers.pretrained.engine import Outcome
 
 USAGE = "snnmm features NAME --videos DIR --weights PATH --output DIR [OPTIONS]"
 NAMES = """\
@@ -56,7 +56,7 @@ def run(argv: list[str]) -> int:
     if options.name is None:
         print(f"usage: {USAGE}\n\n{NAMES}")
         return 0
-    from datamodules.pretrained.encoders import check_kind  # needs torch
+    from feature_makers.pretrained.encoders import check_kind  # needs torch
 
     kind = check_kind(options.name)
     _check(options, kind)
@@ -73,9 +73,9 @@ def run(argv: list[str]) -> int:
 
 def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
     """Load the network and run it."""
-    from datamodules.pretrained.encoders import load_encoder
-    from datamodules.pretrained.engine import encode_videos, find_videos
-    from datamodules.pretrained.output import FeatureOutput
+    from feature_makers.pretrained.encoders import load_encoder
+    from feature_makers.pretrained.engine import encode_videos, find_videos
+    from feature_makers.pretrained.output import FeatureOutput
 
     videos = find_videos(options.videos)
     encoder = load_encoder(options.name, options.weights, options.device, **_settings(options))
@@ -101,7 +101,7 @@ def _settings(options: argparse.Namespace) -> dict[str, float | str]:
 
 def _check(options: argparse.Namespace, kind: Kind) -> None:
     """Refuse what is missing or out of range, before any time is spent."""
-    from datamodules.pretrained.encoders import check_settings
+    from feature_makers.pretrained.encoders import check_settings
 
     check_settings(options.name, _settings(options).keys())
     for flag in ("videos", "weights", "output"):

@@ -16,9 +16,7 @@ import snn_mm.callbacks
 import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
-import snn_mm.neurons
-import snn_mm.sentiment
-import snn_mm.spiking_fusion  # noqa: F401
+import snn_mm.neurons  # noqa: F401
 from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence

@@ -15,9 +15,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from snn_mm.continual.methods import Method
+from snn_mm.modules.continual.methods import Method
 
-OWN_PACKAGES = ("snn_mm.", "datamodules.")
+OWN_PACKAGES = ("snn_mm.", "datamodules.", "feature_makers.")
 ROOTS: dict[tuple[str, ...], type] = {
     ("model",): LightningModule,
     ("data",): LightningDataModule,

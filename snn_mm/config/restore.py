@@ -15,9 +15,7 @@ import snn_mm.callbacks
 import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
-import snn_mm.neurons
-import snn_mm.sentiment
-import snn_mm.spiking_fusion  # noqa: F401
+import snn_mm.neurons  # noqa: F401
 from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.config.errors import error_chain, shorten
 from snn_mm.config.explain import explain

@@ -27,10 +27,10 @@ from snn_mm.encoders.base import Encoder, feature_width
 from snn_mm.encoders.inputs import encode
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
+from snn_mm.fusion.spiking import frozen_statistics
 from snn_mm.modules.data_check import check_against_data, choose_modalities
 from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import STAGES, Stage, TaskModule
-from snn_mm.spiking_fusion.base import frozen_statistics
 
 
 class Prediction(TypedDict):

@@ -13,7 +13,7 @@ from snn_mm.analysis.answers.page import Answered
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError
-from snn_mm.modules.avqa import AVQAModule
+from snn_mm.modules.avqa.module import AVQAModule
 
 
 class Replies(NamedTuple):

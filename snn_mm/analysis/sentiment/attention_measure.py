@@ -17,8 +17,8 @@ from snn_mm.analysis.sentiment.attention_variance import Element, Setting, atten
 from snn_mm.analysis.sentiment.clip_record import stacks
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-from snn_mm.sgmt import SGMT
-from snn_mm.spike_generated_attention import SpikeGeneratedAttention, attention_scale
+from snn_mm.modules.sgmt import SGMT
+from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttention, attention_scale
 
 
 class Measured(NamedTuple):

@@ -14,7 +14,7 @@ import torch
 
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
 from snn_mm.metrics.sentiment_scores import Protocol, rate
-from snn_mm.modules.sentiment import SentimentModule
+from snn_mm.modules.sentiment.module import SentimentModule
 
 ZERO = 1e-6
 """Labels nearer to 0 have no sign: a mean of several ratings need not be 0 to the last bit."""

@@ -13,8 +13,8 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-from snn_mm.modules.sentiment import SentimentModule
-from snn_mm.sgmt import SGMT
+from snn_mm.modules.sentiment.module import SentimentModule
+from snn_mm.modules.sgmt import SGMT
 
 Part = Literal["train", "val", "test"]
 

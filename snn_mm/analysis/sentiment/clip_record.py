@@ -12,9 +12,9 @@ from torch.utils.hooks import RemovableHandle
 
 from snn_mm.callbacks.recording.firing_rate import FUSION
 from snn_mm.contracts import Batch
+from snn_mm.modules.sgmt import SGMT, SingleModalNetwork, SpikingLayer
+from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttention
 from snn_mm.neurons import spiking_layers
-from snn_mm.sgmt import SGMT, SingleModalNetwork, SpikingLayer
-from snn_mm.spike_generated_attention import SpikeGeneratedAttention
 
 NEURONS = ("source", "context", "attended")
 """Parts of a spiking layer that hold neurons, in the order in which they fire."""

@@ -11,10 +11,10 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.modulation.functional.lfm import hyper_gradient
 from snn_mm.contracts import FUSED, Batch, FusionOutput
 from snn_mm.errors import UserError
-from snn_mm.evaluation import evaluating, on_device
 
 Gradients = tuple[Tensor, ...]
 Gap = Callable[[Sequence[Tensor]], Tensor]

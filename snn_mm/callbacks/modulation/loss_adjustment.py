@@ -8,9 +8,9 @@ import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from snn_mm.attention import attention_factors
 from snn_mm.callbacks.modulation.base import accuracies, epoch_of, sum_over_ranks
 from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
+from snn_mm.callbacks.modulation.functional.loss_adjustment import attention_factors
 from snn_mm.callbacks.modulation.functional.ogm_ge import ogm_coefficients
 from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
 from snn_mm.callbacks.modulation.gradient import by_modality

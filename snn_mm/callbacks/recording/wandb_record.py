@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,10 @@ def energy_panels(files: list[Path]) -> dict[str, Any]:
     if not parts or not layers:
         return {}
     unit = "compute energy in pJ per sample"
-    bars = wandb.Table(["part", unit], [[name, part["compute_pj"]] for name, part in parts.items()])
+    energies: list[Iterable[Any]] = [[name, part["compute_pj"]] for name, part in parts.items()]
+    bars = wandb.Table(["part", unit], energies)
     columns = list(layers[0])
-    rows = [[layer.get(column) for column in columns] for layer in layers]
+    rows: list[Iterable[Any]] = [[layer.get(c) for c in columns] for layer in layers]
     return {
         "energy/parts": wandb.plot.bar(bars, "part", unit, title=unit),
         "energy/layers": wandb.Table(columns, rows),

@@ -1,4 +1,4 @@
-"""`snnmm extract` as it is typed; how features are made is tested beside `datamodules.extract`."""
+"""`snnmm extract` as it is typed; the features themselves are tested in `feature_makers`."""
 
 from __future__ import annotations
 

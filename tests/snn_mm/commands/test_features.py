@@ -1,4 +1,4 @@
-"""`snnmm features` as it is typed; the networks are tested beside `datamodules.pretrained`."""
+"""`snnmm features` as it is typed; the networks are tested beside `feature_makers.pretrained`."""
 
 from __future__ import annotations
 

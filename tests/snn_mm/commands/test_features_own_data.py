@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from datamodules.av_cil.module import ClassIncremental
 from datamodules.base import LoaderOptions
-from datamodules.pretrained.output import FeatureOutput
+from feature_makers.pretrained.output import FeatureOutput
 from snn_mm.cli import main
 
 DOCS = Path(__file__).parents[3] / "docs" / "continual.md"

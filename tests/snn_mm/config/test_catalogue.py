@@ -13,16 +13,14 @@ from lightning import Callback, LightningDataModule, LightningModule
 from torch import nn
 
 import datamodules
-import snn_mm.modules
-import snn_mm.spiking_fusion  # noqa: F401 - makes its classes choices
 from snn_mm.config.catalogue import GROUPS, Entry, catalogue, components, experiments, find
 from snn_mm.config.class_names import subclasses
-from snn_mm.continual.dual_attention import DualAttention
-from snn_mm.continual.methods import Method
 from snn_mm.encoders import Encoder
 from snn_mm.errors import UserError
 from snn_mm.fusion import Fusion
-from snn_mm.sentiment.network import SentimentNetwork
+from snn_mm.modules.continual.dual_attention import DualAttention
+from snn_mm.modules.continual.methods import Method
+from snn_mm.modules.sentiment.network import SentimentNetwork
 
 datamodules.import_all()
 

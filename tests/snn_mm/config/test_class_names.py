@@ -14,10 +14,10 @@ from snn_mm.config.class_names import (
     parameters,
 )
 from snn_mm.config.keys.hints import nearest
-from snn_mm.continual.dual_attention import DualAttention
-from snn_mm.continual.methods import AVCIL, Method
 from snn_mm.encoders.base import Encoder
 from snn_mm.modules import ContinualModule, IEMFModule
+from snn_mm.modules.continual.dual_attention import DualAttention
+from snn_mm.modules.continual.methods import AVCIL, Method
 
 
 class Parent(nn.Module):

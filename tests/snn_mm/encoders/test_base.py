@@ -12,14 +12,13 @@ import torch
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
-from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.encoders import ConvNet, Encoder, RecurrentNet, ResNet18
 from snn_mm.errors import UserError
-from snn_mm.fusion import Concat
+from snn_mm.fusion import SCMRL, Concat
 from snn_mm.modules import IEMFModule
+from snn_mm.modules.continual.dual_attention import DualAttention
+from snn_mm.modules.sgmt import SGMT
 from snn_mm.neurons import IEMFLIF, NeuronFactory
-from snn_mm.sgmt import SGMT
-from snn_mm.spiking_fusion import SCMRL
 
 X = 3 * torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 

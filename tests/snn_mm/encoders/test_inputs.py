@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snn_mm.continual.dual_attention import DualAttention
 from snn_mm.encoders import Encoder
 from snn_mm.encoders import inputs as inputs_module
 from snn_mm.encoders.inputs import broken, check_inputs
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat
 from snn_mm.modules import ContinualModule, IEMFModule, SGMTModule, TAAFModule
+from snn_mm.modules.continual.dual_attention import DualAttention
 from snn_mm.neurons import IEMFLIF
 
 DIMS = {"audio": 4, "visual": 4}

@@ -12,9 +12,9 @@ from torch.optim.lr_scheduler import OneCycleLR, StepLR
 from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
+from snn_mm.fusion import CMCI
 from snn_mm.modules import IEMFModule
 from snn_mm.modules.base import STAGES, Stage
-from snn_mm.spiking_fusion import CMCI
 
 MakeModule = Callable[..., IEMFModule]
 MakeBatch = Callable[[int], Batch]

@@ -15,7 +15,7 @@ def test_classes_go_by_short_names_and_init_args_vanish() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("snn_mm.modules.taaf.shared_concat", "shared_concat"),
+        ("snn_mm.modules.taaf.module.shared_concat", "shared_concat"),
         ("torch.nn.functional.relu", "relu"),
         ("clips.tar.gz", "clips.tar.gz"),
         ("a.b_c", "a.b_c"),

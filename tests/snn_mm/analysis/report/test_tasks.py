@@ -40,7 +40,10 @@ def make_task_run(make_run: MakeRun) -> MakeTaskRun:
         own = {key: changes.pop(key) for key in ("memory", "protocol") if key in changes}
         learned = {"memory": 0, "exemplar_batch": 32, "protocol": "incremental", **own}
         data = {"class_path": "datamodules.IncrementalDigits", "init_args": learned}
-        method_config = {"class_path": f"snn_mm.continual.methods.{method}", "init_args": {}}
+        method_config = {
+            "class_path": f"snn_mm.modules.continual.methods.{method}",
+            "init_args": {},
+        }
         path = make_run(name, data=data, **{"model.method": method_config}, **changes)
         by_task = {f"accuracy/task_{task}": task / 100 for task in range(tasks)}
         test = {f"test/{k}": v for k, v in {**HEADS, **by_task, **SCORES, **(scores or {})}.items()}

@@ -14,7 +14,7 @@ from snn_mm.analysis.sentiment.clip_loading import alone, batches, sgmt_network
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored, restore
 from snn_mm.errors import UserError
-from snn_mm.sgmt import SGMT
+from snn_mm.modules.sgmt import SGMT
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from snn_mm.analysis.sentiment.attention_variance import (
     simulate_attention_variance,
 )
 from snn_mm.errors import UserError
-from snn_mm.spike_generated_attention import attention_scale
+from snn_mm.modules.sgmt.spike_generated_attention import attention_scale
 
 DRAWS = 60_000
 

@@ -23,7 +23,7 @@ from snn_mm.contracts import Batch
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import FusionFactory
 from snn_mm.modules import TAAFModule
-from snn_mm.modules.taaf import shared_concat
+from snn_mm.modules.taaf.module import shared_concat
 
 SHARES = [[range(4), range(4, 8)], [range(8, 12), range(12, 13)]]
 """Samples by step and rank."""

@@ -18,9 +18,8 @@ from snn_mm.callbacks.modulation.semantic_alignment import (
 )
 from snn_mm.contracts import Batch, StepOutput
 from snn_mm.errors import UserError
-from snn_mm.fusion import FusionFactory
+from snn_mm.fusion import CMCI, SCMRL, FusionFactory
 from snn_mm.modules import TAAFModule
-from snn_mm.spiking_fusion import CMCI, SCMRL
 
 
 def test_loss_is_its_double_sum_and_its_gradient_is_right() -> None:

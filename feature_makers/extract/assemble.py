@@ -1,0 +1,157 @@
+"""Writes the features of many clips as one store, the form in which training reads them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
+from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.labels import Utterance
+from snn_mm.errors import UserError
+
+MADE_BY = "snnmm extract"
+
+
+def assemble(
+    directory: Path,
+    utterances: Sequence[Utterance],
+    cache: FeatureCache,
+    modalities: Sequence[str],
+    options: Mapping[str, object],
+) -> FeatureStore:
+    """Write a store of the features that lie in a cache; memory holds one clip at a time.
+
+    Sound and sight are cut to `common_length`, transcripts to none: they were before.
+
+    Args:
+        directory: of the store; one that was extracted before is replaced.
+        utterances: the clips, whose features must be in the cache.
+        cache: where they lie.
+        modalities: which of them to write.
+        options: what the store's manifest says of how they were made.
+
+    Raises:
+        UserError: a split has no clip, features differ in width, or something else is there.
+    """
+    check_place(directory)
+    check_splits(utterances)
+    lengths = {name: _lengths(name, utterances, cache) for name in modalities}
+    steps = {
+        name: int(found.max()) if name == "text" else common_length(found)
+        for name, found in lengths.items()
+    }
+    with tempfile.TemporaryDirectory(prefix=".assembling-", dir=cache.directory) as scratch:
+        splits = {
+            part: _split(
+                Path(scratch) / part, [u for u in utterances if u.clip.part == part], cache, steps
+            )
+            for part in SPLITS
+        }
+        write_store(directory, splits, {"made_by": MADE_BY, **options})
+    return FeatureStore(directory)
+
+
+def common_length(lengths: NDArray[np.int64]) -> int:
+    """Return the steps to cut sequences to: mean plus three deviations, at most the longest.
+
+    The rule of the released files (`data/DataPre.py` of thuiar/Self-MM), where a few very long
+    clips would otherwise decide the size of all.
+
+    Args:
+        lengths: of all clips, `[N]`.
+    """
+    return max(1, min(int(lengths.max()), int(lengths.mean() + 3 * lengths.std())))
+
+
+def check_place(directory: Path) -> None:
+    """Refuse to replace what this command has not made.
+
+    Raises:
+        UserError: something else lies in the directory.
+    """
+    if not directory.exists():
+        return
+    try:
+        made_by = json.loads((directory / STORE).read_text())["source"]["made_by"]
+    except (OSError, ValueError, KeyError, TypeError):
+        made_by = None
+    if made_by != MADE_BY:
+        raise UserError(
+            f"{directory} is there and was not made by `{MADE_BY}`; accepted is another --name."
+        )
+
+
+def check_splits(utterances: Sequence[Utterance]) -> None:
+    """Refuse clips that leave a split empty.
+
+    Raises:
+        UserError: names the split.
+    """
+    for part in SPLITS:
+        if not any(utterance.clip.part == part for utterance in utterances):
+            raise UserError(
+                f"no readable clip is in the split '{part}'; accepted are labels with "
+                "train, valid and test."
+            )
+
+
+def _lengths(
+    modality: str, utterances: Sequence[Utterance], cache: FeatureCache
+) -> NDArray[np.int64]:
+    """Return how many steps each clip has, `[N]`.
+
+    Raises:
+        UserError: two clips differ in width.
+    """
+    first, *others = ((u.clip.id, cache.read(modality, u.clip.id).shape) for u in utterances)
+    for name, shape in others:
+        if shape[1] != first[1][1]:
+            raise UserError(
+                f"{modality} of clip '{name}' has {shape[1]} features, that of '{first[0]}' "
+                f"{first[1][1]}; accepted is one number: extract them with the same settings."
+            )
+    return np.array([shape[0] for _, shape in (first, *others)])
+
+
+def _split(
+    scratch: Path, utterances: Sequence[Utterance], cache: FeatureCache, steps: Mapping[str, int]
+) -> SplitContent:
+    """Gather one split in padded arrays `[n, L, D]` that lie on disk."""
+    ordered = sorted(utterances, key=lambda utterance: utterance.clip.id)
+    own = [name for name in steps if name in ordered[0].unimodal]
+    padded = {
+        name: _pad(scratch.with_name(f"{scratch.name}_{name}.npy"), name, ordered, cache, longest)
+        for name, longest in steps.items()
+    }
+    return SplitContent(
+        arrays={name: array for name, (array, _) in padded.items()},
+        lengths={name: lengths for name, (_, lengths) in padded.items()},
+        targets=np.array([utterance.score for utterance in ordered], dtype=np.float32),
+        ids=[utterance.clip.id for utterance in ordered],
+        unimodal_targets={
+            name: np.array([u.unimodal[name] for u in ordered], dtype=np.float32) for name in own
+        },
+    )
+
+
+def _pad(
+    path: Path, modality: str, utterances: Sequence[Utterance], cache: FeatureCache, longest: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the sequences of one modality `[n, L, D]`, in a file, and their lengths `[n]`."""
+    width = cache.read(modality, utterances[0].clip.id).shape[1]
+    shape = (len(utterances), longest, width)
+    array = cast("NDArray[np.float32]", open_memmap(path, "w+", np.float32, shape))
+    lengths = np.zeros(len(utterances), dtype=np.int64)
+    for row, utterance in enumerate(utterances):
+        sequence = cache.read(modality, utterance.clip.id)[:longest]
+        array[row, : len(sequence)] = sequence
+        lengths[row] = len(sequence)
+    return array, lengths

@@ -1,0 +1,125 @@
+"""VideoMAE from a local directory, as AV-CIL uses it (Tong et al., NeurIPS 2022)."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from datamodules.store.folders import find_files
+from feature_makers.pretrained.frames import PretrainedFrames
+from feature_makers.pretrained.packages import require_package
+from feature_makers.pretrained.weights import file_digest
+from snn_mm.errors import UserError
+
+PACKAGE = "transformers"
+ACCEPTED = (
+    "accepted is a directory with config.json, preprocessor_config.json and *.safetensors, "
+    "such as a copy of MCG-NJU/videomae-base"
+)
+FRAMES = 16
+
+
+class VideoMAE(PretrainedFrames):
+    """The last hidden states of VideoMAE: 8 x 14 x 14 positions of 768 features for the base model.
+
+    Args:
+        directory: what the model's and the image processor's `save_pretrained` wrote.
+        frames_per_second: of the frames to choose 16 from: 8 as AV-CIL does, 10 for its AVE.
+        device: where to run it.
+
+    Raises:
+        UserError: the package or a part of the directory is missing, or the weights don't fit.
+    """
+
+    def __init__(
+        self, directory: Path, frames_per_second: float = 8.0, device: str = "cpu"
+    ) -> None:
+        check_directory(directory)
+        self._rate, self._device = frames_per_second, device
+        self._processor, model = _load(directory)
+        self._model = model.float().eval().requires_grad_(False).to(device)
+        if (frames := self._model.config.num_frames) != FRAMES:
+            raise UserError(f"{directory}: num_frames is {frames}; accepted is {FRAMES}.")
+        weights = find_files(directory, {".safetensors"})
+        self.facts: dict[str, object] = {
+            "weights": [file_digest(path) for path in weights],
+            "frames_per_second": frames_per_second,
+        }
+
+    def frame_times(self, seconds: float) -> list[float]:
+        """Return the times of 16 frames from the first to the last one."""
+        rows = evenly_spaced(max(1, round(seconds * self._rate)))
+        return [row / self._rate for row in rows]
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """Scale, crop and standardise an RGB image to `[3, 224, 224]`."""
+        pixels: Tensor = self._processor([image], return_tensors="pt")["pixel_values"]
+        return pixels.reshape(pixels.shape[-3:])  # [1, 1, 3, H, W] -> [3, H, W]
+
+    @torch.inference_mode()
+    def encode(self, frames: Tensor) -> NDArray[np.float32]:
+        """Return the hidden states `[1568, 768]` of the frames `[16, 3, 224, 224]`."""
+        batch = frames[None].to(self._device)  # [16, 3, H, W] -> [1, 16, 3, H, W]
+        states: NDArray[np.float32] = self._model(batch).last_hidden_state[0].cpu().numpy()
+        return states
+
+
+def evenly_spaced(frames: int, count: int = FRAMES) -> list[int]:
+    """Choose frames as `utils/gen_visual_features.py` of AV-CIL does.
+
+    Frame i is round(i n / (count - 1)) with halves up, the last one n - 1, all counted from 0.
+
+    Args:
+        frames: n, number of frames, at least 1.
+        count: how many to choose, with repetition where there are fewer.
+    """
+    between = [math.floor(i * frames / (count - 1) + 0.5) for i in range(count - 1)]
+    return [min(row, frames - 1) for row in between] + [frames - 1]
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse what can't work before any time is spent.
+
+    Raises:
+        UserError: a part of the directory is missing, or the package is not installed.
+    """
+    if not directory.is_dir():
+        raise UserError(f"VideoMAE's weights: {directory} is no directory; {ACCEPTED}.")
+    for pattern in ("config.json", "preprocessor_config.json", "*.safetensors"):
+        if not any(directory.glob(pattern)):
+            raise UserError(f"VideoMAE's weights: {directory} has no {pattern}; {ACCEPTED}.")
+    require_package(PACKAGE, "VideoMAE")
+
+
+def _load(directory: Path) -> tuple[Any, Any]:
+    """Return image processor and model.
+
+    Raises:
+        UserError: a file is damaged, or tensors are missing or of other shapes.
+    """
+    transformers = import_module(PACKAGE)
+    transformers.utils.logging.disable_progress_bar()  # no bar inside of ours
+    damage = import_module("safetensors").SafetensorError  # is no ValueError
+    local: dict[str, Any] = {"local_files_only": True}
+    try:
+        processor = transformers.VideoMAEImageProcessor.from_pretrained(directory, **local)
+        model, loading = transformers.VideoMAEModel.from_pretrained(
+            directory, use_safetensors=True, output_loading_info=True, **local
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, damage) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"VideoMAE's weights in {directory}: {reason}\n{ACCEPTED}") from error
+    if missing := sorted(loading["missing_keys"]):
+        raise UserError(
+            f"VideoMAE's weights in {directory} lack {len(missing)} tensors that config.json "
+            f"declares, such as {missing[0]}; accepted are complete weights."
+        )
+    return processor, model

@@ -1,0 +1,73 @@
+"""MISNET: all modalities charge one neuron, each at its own pace."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.errors import UserError
+from snn_mm.fusion.base import UnimodalLogits
+from snn_mm.fusion.cmci import CMCI
+from snn_mm.neurons import TAAFLIF, NeuronFactory
+
+
+def leaky_compartment(current: Tensor, leak: Tensor) -> Tensor:
+    """Charge of a compartment that never fires, d(t) = λ d(t-1) + I(t) with d(-1) = 0.
+
+    Args:
+        current: I, `[T, N, D]`.
+        leak: λ in [0, 1), `[D]`; 0 passes the current on.
+
+    Returns:
+        d, `[T, N, D]`.
+    """
+    charge = torch.zeros_like(current[0])
+    charges = []
+    for step in current:
+        charge = leak * charge + step
+        charges.append(charge)
+    return torch.stack(charges)
+
+
+class MISNET(CMCI):
+    """s = SN(BN(Σ_m d_m)) with d_m(t) = λ_m d_m(t-1) + W_m z_m(t); spikes.
+
+    Liu, Xia, Zhou, Li, Guo, "Towards energy-efficient audio-visual classification via multimodal
+    interactive spiking neural network" (ACM TOMM). Neither its equations nor code are public; what
+    is known is that a multimodal LIF neuron (MLIF) synchronises and coordinates the spikes of audio
+    and visual signals within a single neuron. This is one reading of it: a compartment a modality,
+    with a learned leak for each neuron, and one soma that fires for all of them. At λ = 0 it is
+    CMCI. Do not take its accuracy for MISNET's.
+
+    Args:
+        feature_dims: D of each modality, by name; at least two.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        width: number of neurons; None is the width of the widest modality.
+        norm: batch norm on the joint charge; without it each W_m has a bias.
+        neuron: makes the somata.
+        leak: λ before training, in (0, 1); 0.5 is that of TAAF's neuron.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        width: int | None = None,
+        norm: bool = True,
+        neuron: NeuronFactory = TAAFLIF,
+        leak: float = 0.5,
+    ) -> None:
+        super().__init__(feature_dims, num_classes, unimodal, width, norm, neuron)
+        if not 0 < leak < 1:
+            raise UserError(f"MISNET: leak must be between 0 and 1, got {leak}")
+        start = torch.full((self.classifier.in_features,), leak).logit()
+        self.leak_logits = nn.ParameterDict({n: nn.Parameter(start.clone()) for n in feature_dims})
+
+    def currents(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Charge of each modality's compartments, `[T, N, D]` by modality."""
+        return {
+            name: leaky_compartment(current, self.leak_logits[name].sigmoid())
+            for name, current in super().currents(features).items()
+        }

@@ -1,0 +1,65 @@
+"""SCA: the spiking cross-attention of the spiking multimodal transformer (SMMT)."""
+
+from __future__ import annotations
+
+from spikingjelly.activation_based import functional
+from torch import Tensor, nn
+
+from snn_mm.fusion.base import UnimodalLogits
+from snn_mm.fusion.cross_attention import SpikingCrossAttention, Tokens
+from snn_mm.fusion.spiking import Join, MixingFusion
+from snn_mm.neurons import TAAFLIF, NeuronFactory
+
+
+class SCA(MixingFusion):
+    """z'_m = SCA(Q of z_m, K and V of the others), without a residual; spikes.
+
+    Guo et al., "Transformer-based spiking neural networks for multimodal audiovisual
+    classification" (IEEE TCDS 2024; SMMT). Its code is not public; what is here follows the S-CMRL
+    repository's re-implementation. Tokens there are image patches, which pooled features no longer
+    have: the projections make `groups` learned tokens of each feature vector instead.
+    Left out: the relative position bias of the visual queries, since tokens have no positions (the
+    repository draws it anew in each forward pass, so that nothing learns it), and the MLP block.
+
+    Args:
+        feature_dims: D of each modality, by name; at least two.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        join: `add` or `concat`.
+        tokens: `groups` attends within a time step, as the original does, so that a step depends
+            on no later one; `time` attends over the time steps.
+        groups: tokens that a feature vector is split into.
+        heads: heads of each token; the repository has 16 features a head, as 128 = 4 x 2 x 16.
+        scale: s of s Q Kᵀ V; see `SpikingCrossAttention`.
+        neuron: makes the neurons.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        join: Join = "add",
+        tokens: Tokens = "groups",
+        groups: int = 4,
+        heads: int = 2,
+        scale: float = 1.0,
+        neuron: NeuronFactory = TAAFLIF,
+    ) -> None:
+        super().__init__(feature_dims, num_classes, unimodal, join)
+        self.attention = nn.ModuleDict(
+            {
+                name: SpikingCrossAttention(
+                    dim, self.others_dim(name), tokens, groups, heads, scale, neuron
+                )
+                for name, dim in feature_dims.items()
+            }
+        )
+        functional.set_step_mode(self, "m")
+
+    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Spikes `[T, N, D]` by modality: what each finds in the others."""
+        return {
+            name: attend(features[name], self.others(name, features))
+            for name, attend in self.attention.items()
+        }

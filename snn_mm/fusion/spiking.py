@@ -1,0 +1,140 @@
+"""What the spiking fusions share: neurons at rest when a batch begins, and one linear classifier.
+
+The originals sit in networks of their own (Spikformer blocks on maps of patches). Here they read
+pooled features `[T, N, D]` of any encoder, so that fusions are compared and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from snn_mm.errors import UserError, check_choice
+from snn_mm.fusion.base import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.neurons import reset_neurons
+
+Join = Literal["add", "concat"]
+"""How modalities meet before the classifier: `add`, which needs equal widths, or `concat`."""
+
+
+class SpikingFusion(Fusion, ABC):
+    """Base of the fusions whose layers keep membranes over the time steps.
+
+    Membranes are set back to rest whenever the fusion is asked. Shared unimodal logits: the others
+    are silent, that is zero; batch norm then uses statistics of that batch and keeps none of them.
+
+    Args:
+        feature_dims: D of each modality, by name; at least two.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        joint_dim: D of what the classifier reads.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits,
+        joint_dim: int,
+    ) -> None:
+        super().__init__(feature_dims, num_classes, unimodal)
+        if len(feature_dims) < 2:
+            raise UserError(
+                f"{type(self).__name__} needs at least two modalities, "
+                f"got {', '.join(feature_dims)}"
+            )
+        self.classifier = nn.Linear(joint_dim, num_classes)
+
+    @abstractmethod
+    def joint(self, features: dict[str, Tensor]) -> Tensor:
+        """What the classifier reads, `[T, N, D]`, of features `[T, N, D]` by modality."""
+
+    def fuse(self, features: dict[str, Tensor]) -> Tensor:
+        """Fused logits `[T, N, K]` of features `[T, N, D]` by modality."""
+        reset_neurons(self)
+        return apply(self.classifier, self.joint(features))
+
+    def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
+        """Logits `[T, N, K]` of one modality from the fused classifier, the others silent."""
+        with frozen_statistics(self):
+            return super().shared_logits(modality, features)
+
+    def classifier_parameters(self) -> Iterator[nn.Parameter]:
+        """Weight and bias of the last linear layer."""
+        return self.classifier.parameters()
+
+
+class MixingFusion(SpikingFusion, ABC):
+    """Base of the fusions that rewrite each modality with the help of all others, then join them.
+
+    The papers have two modalities; with more, "the other" is all others, concatenated.
+
+    Args:
+        feature_dims: D of each modality, by name; at least two.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        join: `add` as in the S-CMRL repository by default, or `concat`.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        join: Join = "add",
+    ) -> None:
+        dims = list(feature_dims.values())
+        self._check_join(join, feature_dims)
+        joint_dim = sum(dims) if join == "concat" else dims[0]
+        super().__init__(feature_dims, num_classes, unimodal, joint_dim)
+        self.join = join
+
+    @abstractmethod
+    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rewritten features `[T, N, D]` by modality, each as wide as before."""
+
+    def joint(self, features: dict[str, Tensor]) -> Tensor:
+        """Sum or concatenation of the rewritten features, `[T, N, D]`."""
+        mixed = self.mix(features)
+        ordered = [mixed[name] for name in self.feature_dims]
+        if self.join == "concat":
+            return torch.cat(ordered, dim=-1)  # [T, N, ΣD]
+        return torch.stack(ordered).sum(dim=0)  # [M, T, N, D] -> [T, N, D]
+
+    def others(self, modality: str, features: dict[str, Tensor]) -> Tensor:
+        """Features of all other modalities side by side, `[T, N, ΣD]`."""
+        rest = [features[name] for name in self.feature_dims if name != modality]
+        return torch.cat(rest, dim=-1)  # [T, N, ΣD]
+
+    def others_dim(self, modality: str) -> int:
+        """Width of `others`."""
+        return sum(self.feature_dims.values()) - self.feature_dims[modality]
+
+    def _check_join(self, join: str, dims: dict[str, int]) -> None:
+        name = type(self).__name__
+        check_choice(f"{name}: join", join, get_args(Join))
+        if join == "add":
+            common_width(name, dims, "Give the encoders one feature_dim, or set join: concat")
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of batch norms as they are for what runs meanwhile.
+
+    A batch norm in training still normalises by its batch.
+    """
+    norms = [p for p in module.modules() if isinstance(p, _BatchNorm) and p.track_running_stats]
+    frozen = norms if module.training else []  # in evaluation they are read, never written
+    for norm in frozen:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in frozen:
+            norm.track_running_stats = True

@@ -1,0 +1,68 @@
+"""WeightAttention: each modality is scaled by a weight that all of them decide."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.errors import check_choice
+from snn_mm.fusion.base import UnimodalLogits
+from snn_mm.fusion.spiking import Join, MixingFusion
+
+Weights = Literal["linear", "softmax"]
+
+
+class WeightAttention(MixingFusion):
+    """z'_m = w_m z_m with w_m = v_mᵀ (W_m [z_m; z_others] + b_m) + c_m, at every time step.
+
+    Liu, Xing, Feng, Tang, Pan, "Event-based multimodal spiking neural network with attention
+    mechanism" (ICASSP 2022). Its code is not public; the equation is that of the S-CMRL
+    repository's re-implementation, which has no nonlinearity, so that a weight may be negative.
+    There the weight is read from features averaged over patches and scales all patches alike:
+    with pooled features nothing of that is lost. The weighted features are no spikes, as there.
+    Left out: the Spikformer MLP block that follows every method in that repository.
+
+    Args:
+        feature_dims: D of each modality, by name; at least two.
+        num_classes: K.
+        unimodal: where the unimodal logits come from, `heads` or `shared`.
+        join: `add` or `concat`.
+        weights: `linear` as above, or their `softmax` over the modalities.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        join: Join = "add",
+        weights: Weights = "linear",
+    ) -> None:
+        super().__init__(feature_dims, num_classes, unimodal, join)
+        check_choice("WeightAttention: weights", weights, get_args(Weights))
+        self.weights = weights
+        total = sum(feature_dims.values())
+        self.scorers = nn.ModuleDict(
+            {
+                n: nn.Sequential(nn.Linear(total, d), nn.Linear(d, 1))
+                for n, d in feature_dims.items()
+            }
+        )
+
+    def modality_weights(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights `[T, N, 1]` by modality of features `[T, N, D]`."""
+        weights = {
+            name: scorer(torch.cat([features[name], self.others(name, features)], dim=-1))
+            for name, scorer in self.scorers.items()
+        }
+        if self.weights == "linear":
+            return weights
+        shares = torch.stack(list(weights.values())).softmax(dim=0)  # [M, T, N, 1]
+        return dict(zip(weights, shares, strict=True))
+
+    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weighted features `[T, N, D]` by modality."""
+        weights = self.modality_weights(features)
+        return {name: weights[name] * features[name] for name in self.feature_dims}

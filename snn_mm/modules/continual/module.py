@@ -1,0 +1,190 @@
+"""Class-incremental learning: one classifier that grows from task to task, by any method.
+
+What a method minimises is in `methods`, beside this; the inverse-effectiveness update is the
+callback `IEMF`, whose window counts the epochs of each task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import reduce
+from operator import add
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms
+from snn_mm.encoders.base import Encoder
+from snn_mm.fusion import FusionFactory
+from snn_mm.fusion.added import Added
+from snn_mm.modules.continual.checks import (
+    branches,
+    check_attention,
+    check_joint,
+    check_options,
+    check_tasks,
+)
+from snn_mm.modules.continual.dual_attention import DualAttention
+from snn_mm.modules.continual.methods import Finetune, Method
+from snn_mm.modules.continual.step import TaskStep
+from snn_mm.modules.continual.task_sequence import TaskSequenceModule
+from snn_mm.modules.continual.teacher import look
+from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
+from snn_mm.modules.task import Stage
+
+
+class ContinualModule(TaskSequenceModule):
+    """A network that learns classes in tasks, with or without IEMF.
+
+    After each task it is tested on all classes seen, and logs `test/accuracy/task_<j>` and the
+    scores `test/average_incremental_accuracy` (AIA), `test/average_forgetting` (AFR),
+    `test/average_accuracy` (AA_k) and `test/forgetting` (F_k); the matrix of tasks is written as
+    `matrix.csv` and drawn as `figures/matrix.png` in the run directory.
+
+    Set `checkpoint.monitor` to `val/selection`: then `best.ckpt` holds the weights that the last
+    task ends with, whatever `select` is, and the test that ends `snnmm fit` completes the matrix.
+    A checkpoint also holds the task, the teacher, the task's best weights so far and the matrix.
+
+    `num_classes` is the number of classes seen so far once the module is built.
+
+    Args:
+        num_classes: number of classes of all tasks together.
+        classes_per_task: how many of them each task adds, as the data module has it.
+        encoders: one backbone per modality, by name; none where there is a trunk.
+        fusion: makes the fusion; its classifiers must be linear layers.
+        method: what a step minimises: `Finetune` (default), `Joint`, `LwF`, `SSIL` or `AVCIL`.
+        trunk: one network for all modalities, such as `DualAttention`, instead of encoders.
+        select: which weights a task ends with: those of its `best` validation, as released, or the
+            `last`.
+        joint_weight: weight of the terms of each modality's own head (cross-entropy and
+            distillation): 1 with IEMF and 0 without, as released.
+        joint_start_epoch: first epoch of these terms within each task, counted from 0.
+        joint_end_epoch: last epoch, included; without it there is no end.
+        optimizer: makes the optimizer from parameters or parameter groups.
+        lr_scheduler: makes the learning-rate schedule of a task; none if left out.
+        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
+        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
+        parameter_groups: optimizer options by modality name or `fusion`.
+        modalities: which of the encoders to use, in this order; all if left out.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        classes_per_task: int,
+        encoders: dict[str, Encoder] | None = None,
+        fusion: FusionFactory = Added,
+        method: Method | None = None,
+        trunk: DualAttention | None = None,
+        select: Literal["best", "last"] = "best",
+        joint_weight: float = 0.0,
+        joint_start_epoch: int = 0,
+        joint_end_epoch: int | None = None,
+        optimizer: OptimizerFactory = paper_sgd,
+        lr_scheduler: SchedulerFactory | None = None,
+        lr_scheduler_interval: Interval = "epoch",
+        lr_scheduler_monitor: str = "val/loss",
+        parameter_groups: dict[str, dict[str, Any]] | None = None,
+        modalities: list[str] | None = None,
+    ) -> None:
+        check_options(num_classes, classes_per_task, select)
+        check_joint(joint_weight, joint_start_epoch, joint_end_epoch)
+        super().__init__(
+            branches(encoders, trunk, modalities),
+            fusion,
+            num_classes,
+            optimizer,
+            lr_scheduler,
+            lr_scheduler_interval,
+            lr_scheduler_monitor,
+            parameter_groups,
+            modalities,
+        )
+        self.trunk = trunk
+        self.method: Method = method or Finetune()
+        self.has_teacher = self.method.has_teacher
+        self.starts_anew = self.method.starts_anew
+        check_attention(self.method, trunk)
+        self.joint_weight = joint_weight
+        self.joint_start_epoch, self.joint_end_epoch = joint_start_epoch, joint_end_epoch
+        self.begin_sequence(classes_per_task, select)
+
+    def setup(self, stage: str) -> None:
+        """Check the module and its method against the data before the first batch."""
+        check_tasks(self.method, self.classes_per_task, self.data)
+        super().setup(stage)
+
+    def loss_terms(
+        self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor
+    ) -> LossTerms:
+        """Cross-entropy over all classes seen, which validation and test report."""
+        return {FUSED: cross_entropy(logits[FUSED], target)}
+
+    def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
+        """Loss of one batch; in training that of the method.
+
+        What it leaves for callbacks in training is the current task alone, its samples and the
+        logits of its classes; of `Joint` everything.
+        """
+        if stage != "train":
+            return super().shared_step(batch, stage)
+        step = self.task_step(batch)
+        terms, shown = self.method.terms(step), self.method.shown(step)
+        self.log_terms(terms, len(step.target))
+        for modulation in self.loss_modulations:
+            terms = modulation.modulate_loss(terms, shown)
+        self.step = shown.detached()
+        loss = reduce(add, terms.values())
+        self._log_step(loss, step.logits, step.target, stage)
+        return loss * self.share_of_union(len(step.target))
+
+    def task_step(self, batch: Batch) -> TaskStep:
+        """What network and teacher make of a batch."""
+        compares = self.method.needs_attention and self.teacher is not None
+        seen = look(self.encoders, self.trunk, batch["inputs"], compares)
+        output = self.fusion(seen.features)
+        taught = taught_attention = None
+        if self.teacher is not None:
+            with torch.no_grad():
+                answer, taught_attention = self.teacher(batch["inputs"], compares)
+                taught = self.readout(answer)
+        return TaskStep(
+            output,
+            self.readout(output),
+            batch["target"],
+            self.tasks,
+            self.current_joint_weight(),
+            taught,
+            seen.attention,
+            taught_attention,
+        )
+
+    def skips_parameters(self) -> bool:
+        """Whether heads may be out of the loss: without joint learning, or outside its window."""
+        whole = self.joint_start_epoch == 0 and self.joint_end_epoch is None
+        silent = bool(self.fusion.heads) and not (self.joint_weight and whole)
+        return silent or super().skips_parameters()
+
+    def current_joint_weight(self) -> float:
+        """Weight of the terms of each modality's own head in this epoch of the task."""
+        epoch, end = self.modulation_epoch, self.joint_end_epoch
+        inside = self.joint_start_epoch <= epoch and (end is None or epoch <= end)
+        return self.joint_weight if inside else 0.0
+
+    @torch.no_grad()
+    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the classifier says of each modality's features, of the classes `step` has."""
+        logits = super().shared_logits(features)
+        return {name: value[:, self._first_class :] for name, value in logits.items()}
+
+    @torch.no_grad()
+    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+        """What the classifier says of some modalities' features, of the classes `step` has."""
+        return super().coalition_logits(features, coalition)[:, self._first_class :]
+
+    @property
+    def _first_class(self) -> int:
+        """The first class that `step` has: of all tasks, or of the current one."""
+        return 0 if self.method.protocol == "joint" else self.tasks[-1].start

@@ -1,0 +1,105 @@
+"""The network as it was at the end of the previous task, which the methods distil from."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from torch import Tensor, nn
+
+from snn_mm.contracts import FusionOutput
+from snn_mm.encoders.inputs import check_inputs, encode, mark_broken
+from snn_mm.fusion import Fusion
+from snn_mm.modules.continual.distillation import AttentionMaps
+from snn_mm.modules.continual.dual_attention import TrunkOutput
+from snn_mm.neurons import reset_neurons
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+
+
+class Teacher(nn.Module):
+    """A frozen copy of encoders (or trunk) and fusion, always in evaluation mode.
+
+    Args:
+        encoders: by modality.
+        fusion: with the classes seen up to its task.
+        trunk: what computes the features of all modalities together, if anything does; it contains
+            the encoders.
+    """
+
+    def __init__(
+        self, encoders: nn.ModuleDict, fusion: Fusion, trunk: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        original = nn.ModuleDict({"encoders": encoders, "fusion": fusion})
+        if trunk is not None:
+            original["trunk"] = trunk
+        copied: Any = copy_at_rest(original)  # torch types what a ModuleDict holds as plain modules
+        self.encoders: nn.ModuleDict = copied["encoders"]
+        self.fusion: Fusion = copied["fusion"]
+        self.trunk = copied["trunk"] if trunk is not None else None
+        self.requires_grad_(requires_grad=False).eval()
+
+    def forward(
+        self, inputs: dict[str, Tensor], keep_attention: bool = False
+    ) -> tuple[FusionOutput, AttentionMaps | None]:
+        """Logits `[T, N, K']` of inputs by modality (shapes: see `Batch`), and attention.
+
+        Args:
+            inputs: by modality.
+            keep_attention: whether to return the trunk's attention.
+        """
+        seen = look(self.encoders, self.trunk, inputs, keep_attention)
+        return self.fusion(seen.features), seen.attention
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Stay in evaluation mode: its statistics are those of the task it has learned."""
+        return super().train(mode=False)
+
+
+def look(
+    encoders: nn.ModuleDict,
+    trunk: nn.Module | None,
+    inputs: dict[str, Tensor],
+    keep_attention: bool = False,
+) -> TrunkOutput:
+    """Features `[T, N, D]` by modality, of a trunk or of one encoder per modality; attention.
+
+    Args:
+        encoders: by modality.
+        trunk: what computes the features of all modalities together, if anything does.
+        inputs: by modality (shapes: see `Batch`).
+        keep_attention: whether to return the trunk's attention.
+    """
+    if trunk is None:
+        return TrunkOutput(encode(encoders, inputs), None)
+    check_inputs(inputs, encoders)
+    seen: TrunkOutput = trunk(inputs, keep_attention)
+    return seen._replace(features=mark_broken(seen.features, inputs))
+
+
+def copy_at_rest(module: nn.ModuleDict) -> nn.ModuleDict:
+    """A copy without hooks and membranes.
+
+    A copy with hooks would report to the monitors of the original, and membranes of a training step
+    are part of its graph and can't be copied.
+    """
+    reset_neurons(module)
+    with without_hooks(module):
+        return deepcopy(module)
+
+
+@contextmanager
+def without_hooks(module: nn.Module) -> Iterator[None]:
+    """Take the forward hooks off a module and its parts for a while."""
+    kept = [(part, key, part.__dict__[key]) for part in module.modules() for key in _HOOKS]
+    for part, key, _ in kept:
+        part.__dict__[key] = OrderedDict()
+    try:
+        yield
+    finally:
+        for part, key, hooks in kept:
+            part.__dict__[key] = hooks

@@ -1,0 +1,119 @@
+"""MFN: LSTMs, attention over how their cells change, and a memory (memory fusion network)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, held, step_before, two_layers
+from snn_mm.modules.sentiment.subnets import size_of
+from snn_mm.sequences import Padding
+
+HIDDEN = {"text": 128, "audio": 16, "visual": 128}
+ATTENTION, PROPOSAL = Hidden(32, 0.2), Hidden(128, 0.5)
+RETAIN, UPDATE = Hidden(32, 0.5), Hidden(32, 0.2)
+OUTPUT = Hidden(64, 0.2)
+
+
+class MFN(MemoryNetwork):
+    """Memory fusion: an LSTM each modality, delta-memory attention, a multi-view gated memory.
+
+    Structure and defaults are MMSA's (its settings for CH-SIMS v2). MMSA averages audio and vision
+    over the padded clip and repeats that one frame at every step, so that its LSTMs see constants,
+    and runs on through the padding of text; here they are sequences, and a clip's states and memory
+    stay as they are once it has ended.
+
+    Source: Zadeh et al., AAAI 2018, arXiv 1802.00927.
+
+    Args:
+        feature_dims: D by modality.
+        max_lengths: longest sequence of the data by modality.
+        hidden: units of each modality's LSTM by modality.
+        memory: size of the memory; MMSA's `memsize`.
+        attention: hidden layer of the attention; `NN1Config`.
+        proposal: hidden layer of what is proposed to the memory; `NN2Config`.
+        retain: hidden layer of the gate of what is kept; `gamma1Config`.
+        update: hidden layer of the gate of what is proposed; `gamma2Config`.
+        output: hidden layer of the head; `outConfig`.
+        steps: at most so many steps does the network make; MMSA's is the length of text.
+        padding: `masked` averages valid steps alone, `averaged` as MMSA averages sequences.
+    """
+
+    def __init__(
+        self,
+        feature_dims: dict[str, int],
+        max_lengths: dict[str, int],
+        hidden: dict[str, int] = HIDDEN,
+        memory: int = 400,
+        attention: Hidden = ATTENTION,
+        proposal: Hidden = PROPOSAL,
+        retain: Hidden = RETAIN,
+        update: Hidden = UPDATE,
+        output: Hidden = OUTPUT,
+        steps: int = 50,
+        padding: Padding = "masked",
+    ) -> None:
+        super().__init__(feature_dims, max_lengths, steps, padding)
+        for name, dim in self.feature_dims.items():
+            self.encoders[name] = CellLSTM(dim, size_of(hidden, name, "hidden"))
+        units = sum(hidden[name] for name in self.modalities)
+        self.attention = DeltaMemoryAttention(units, attention)
+        layers = {"proposal": proposal, "retain": retain, "update": update, "output": output}
+        self.build_memory(2 * units, units, memory, layers)
+
+    def attend(
+        self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Last states `[N, D]`, and attended cells `[N, T, 2 D]`, of `[N, T, D]` by modality."""
+        states = [lstm(inputs[name], lengths[name]) for name, lstm in self.encoders.items()]
+        last = torch.cat([hidden[:, -1] for hidden, _ in states], dim=-1)  # M x [N, T, D] -> [N, D]
+        return last, self.attention(torch.cat([cell for _, cell in states], dim=-1))
+
+
+class CellLSTM(nn.Module):
+    """An LSTM that shows its cell at every step, which `nn.LSTM` does not.
+
+    Args:
+        feature_dim: D.
+        units: D'.
+    """
+
+    def __init__(self, feature_dim: int, units: int) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(feature_dim, units)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states and cells, `[N, T, D']` each, held after the last valid step.
+
+        Args:
+            x: `[N, T, D]`, zero beyond lengths.
+            lengths: `[N]`.
+        """
+        zeros = x.new_zeros(len(x), self.cell.hidden_size)
+        state = (zeros, zeros)
+        states = [state := self.cell(step, state) for step in x.unbind(1)]
+        hidden, cell = zip(*states, strict=True)
+        return held(torch.stack(hidden, 1), lengths), held(torch.stack(cell, 1), lengths)
+
+
+class DeltaMemoryAttention(nn.Module):
+    """Attention over the cells of two steps, a[t] ⊙ c with c = (c[t-1], c[t]).
+
+    The softmax a[t] runs over the features of all modalities at both steps.
+
+    Source: Zadeh et al., AAAI 2018, arXiv 1802.00927.
+
+    Args:
+        units: D of all modalities' cells.
+        hidden: hidden layer of the network that makes the attention.
+    """
+
+    def __init__(self, units: int, hidden: Hidden) -> None:
+        super().__init__()
+        self.scorer = two_layers(2 * units, hidden, 2 * units)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Attended cells `[N, T, 2 D]` of cells `[N, T, D]`; zeros before the first step."""
+        both = torch.cat([step_before(cells), cells], dim=-1)  # [N, T, 2 D]
+        attention: Tensor = self.scorer(both).softmax(dim=-1)
+        return attention * both

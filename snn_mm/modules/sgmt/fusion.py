@@ -1,0 +1,118 @@
+"""The fusion network of SGMT, and how it merges modalities.
+
+The paper says that results of the modalities are merged and that neurons of the fusion network
+integrate information from different modalities through ω, a matrix across neurons. It also speaks
+of cross-modal attention. So the ways to read it have names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snn_mm.errors import UserError
+from snn_mm.modules.sgmt.layer import NEURONS_PER_LAYER, Connection, LayerOptions, SpikingLayer
+from snn_mm.sequences import valid_mask
+
+Merge = Literal["features", "projection", "pairwise", "time"]
+"""`features`: side by side at each step, so that ω connects neurons of different modalities;
+`projection`: the same, brought back to the width of one; `pairwise`: each modality attends to each
+other one; `time`: one after the other."""
+
+
+class Sequence(NamedTuple):
+    """A sequence `[T, N, D]` and its lengths `[N]`."""
+
+    x: Tensor
+    lengths: Tensor
+
+    @property
+    def valid(self) -> Tensor:
+        """Which positions are no padding, `[T, N]` in bool."""
+        return valid_mask(self.lengths, self.x.shape[0]).T
+
+
+class FusionNetwork(nn.Module):
+    """Layers of connected neurons over the merged outputs of the single-modal networks.
+
+    Args:
+        modalities: their names, in order.
+        width: d_m of each.
+        layers: how many, for each pair of modalities where they are merged by pairs.
+        merge: how modalities come together.
+        options: of all layers.
+        connection: of all layers; each gets a matrix of its own.
+
+    Attributes:
+        out_width: width of what `forward` gives.
+    """
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        width: int,
+        layers: int,
+        merge: Merge,
+        options: LayerOptions,
+        connection: Connection,
+    ) -> None:
+        super().__init__()
+        count = len(modalities)
+        if merge == "pairwise" and count < 2:
+            raise UserError("model.merge: pairwise needs at least two modalities")
+        self.modalities, self.merge = modalities, merge
+        self.pairs = list(permutations(modalities, 2)) if merge == "pairwise" else []
+        inner = width * count if merge == "features" else width
+        self.out_width = width * len(self.pairs) if self.pairs else inner
+        self.projection = nn.Linear(width * count, width) if merge == "projection" else None
+        stacks = len(self.pairs) or 1
+        self.layers = nn.ModuleList(
+            SpikingLayer(
+                inner,
+                options,
+                replace(connection, seed=connection.seed + NEURONS_PER_LAYER * i),
+                cross=bool(self.pairs),
+            )
+            for i in range(stacks * layers)
+        )
+        self.depth = layers
+
+    def forward(self, sequences: dict[str, Sequence]) -> list[Sequence]:
+        """Merged sequences `[T, N, D]`: one, or one for each ordered pair of modalities."""
+        if self.pairs:
+            return [self._attend(i, sequences) for i in range(len(self.pairs))]
+        merged = self._merge([sequences[name] for name in self.modalities])
+        x = merged.x
+        for layer in self.layers:
+            x = layer(x, merged.valid)
+        return [Sequence(x, merged.lengths)]
+
+    def _attend(self, pair: int, sequences: dict[str, Sequence]) -> Sequence:
+        """What the first modality of a pair finds in the second."""
+        own, other = (sequences[name] for name in self.pairs[pair])
+        x = own.x
+        for layer in self.layers[pair * self.depth : (pair + 1) * self.depth]:
+            x = layer(x, own.valid, other.x, other.valid)
+        return Sequence(x, own.lengths)
+
+    def _merge(self, sequences: list[Sequence]) -> Sequence:
+        if self.merge == "time":
+            return concatenate_in_time(sequences)
+        x = torch.cat([sequence.x for sequence in sequences], dim=-1)  # [T, N, M*D]
+        longest = torch.stack([sequence.lengths for sequence in sequences]).amax(dim=0)  # [N]
+        return Sequence(x if self.projection is None else self.projection(x), longest)
+
+
+def concatenate_in_time(sequences: list[Sequence]) -> Sequence:
+    """One sequence after the other without the padding between them, `[M*T, N, D]`.
+
+    Padding in the middle would let membranes leak for as long as the longest clip of a batch.
+    """
+    x = torch.cat([sequence.x for sequence in sequences])  # [M*T, N, D]
+    valid = torch.cat([sequence.valid for sequence in sequences])  # [M*T, N]
+    order = (~valid).int().argsort(dim=0, stable=True).unsqueeze(-1)  # valid steps first, in order
+    return Sequence(x.gather(0, order.expand_as(x)), valid.sum(dim=0))

@@ -1,0 +1,1 @@
+"""TAAF: attention over time steps, alignment of their numbers, adaptive balanced fusion loss."""

@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format typecheck bench clean
+.PHONY: help demo test test-all lint format typecheck docs bench clean
 
 VENV ?= .venv
 INSTALL ?= yes
@@ -63,11 +63,15 @@ format: $(TEST_READY) ## rewrite the source in the project's format
 	$(BIN)/python -m ruff check --fix $(SOURCES)
 	$(BIN)/python -m ruff format $(SOURCES)
 
+docs: $(TEST_READY) ## build the site of docs/ and of the API into site/, without a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 bench: $(DEMO_READY) ## time one training step against its peers
 	$(BIN)/python benchmarks/train_step.py
 
 clean: ## remove what tools left behind; keeps .venv, data and runs
-	rm -rf build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build dist site *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip's line for every package it already has would hide the ones that take minutes; its warnings and

@@ -28,7 +28,7 @@ BIN := $(VENV)/bin
 # An environment of the other extra is not enough, and a changed pyproject.toml makes both stale.
 DEMO_STAMP := $(VENV)/.snn_mm-demo
 TEST_STAMP := $(VENV)/.snn_mm-test
-SOURCES := snn_mm datamodules feature_makers tests benchmarks examples
+SOURCES := snn_mm datamodules feature_makers tests benchmarks examples docs
 # By file: what the tests of a file share is made once.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term
 # More threads than cores slow small networks down, and each test rank starts its own.

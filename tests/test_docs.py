@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-NAME = re.compile(r"\b(?:snn_mm|datamodules)(?:\.\w+)+")
-FOLDERS = "snn_mm|datamodules|experiments|examples|benchmarks|tests"
+NAME = re.compile(r"\b(?:snn_mm|datamodules|feature_makers)(?:\.\w+)+")
+FOLDERS = "snn_mm|datamodules|feature_makers|experiments|examples|benchmarks|tests"
 FILE = re.compile(rf"\b(?:{FOLDERS})/[\w/]+\.(?:py|yaml)\b")
 
 SMALL = {f"limit_{stage}_batches": 1 for stage in ("train", "val", "test")}

@@ -62,8 +62,17 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if first not in COMMANDS:
         raise UserError(_unknown(first))
-    code: int = import_module(COMMANDS[first].module).run(argv)
+    code: int = import_module(COMMANDS[first].module).run([first, *_with_files(argv[1:])])
     return code
+
+
+def _with_files(arguments: list[str]) -> list[str]:
+    """Arguments, in which names of shipped experiments stand for their files."""
+    if not any(".yaml" in argument for argument in arguments):
+        return arguments
+    from snn_mm.config.catalogue import shipped
+
+    return [shipped(argument) for argument in arguments]
 
 
 def _unknown(word: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -51,6 +52,10 @@ OF_A_RUN = "snn_mm.run."
 """Where the classes live whose objects only a running command has, such as its run directory."""
 
 
+CONFIG_FILE = re.compile(r"(?<![\w./~-])[\w.-][\w./-]*\.yaml\b")
+"""A relative path of a config file, wherever it stands in a word: `--grid config=a.yaml,b.yaml`."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One thing a config can name.
@@ -88,6 +93,21 @@ def experiment_folders() -> list[Path]:
     package = Path(snn_mm.__file__).parent
     folders = [Path("experiments"), package.parent / "experiments", package / "experiments"]
     return [folder for folder in folders if folder.is_dir()]
+
+
+def shipped(argument: str) -> str:
+    """A word of the command line, in which config files that are not here are the package's.
+
+    So that `--config iemf_ks.yaml` and `--config experiments/_base/ann.yaml` work anywhere.
+    """
+
+    def found(name: re.Match[str]) -> str:
+        path = Path(name[0])
+        inside = path.relative_to("experiments") if path.parts[0] == "experiments" else path
+        files = [path, *(folder / inside for folder in experiment_folders())]
+        return next((str(file) for file in files if file.is_file()), name[0])
+
+    return CONFIG_FILE.sub(found, argument)
 
 
 def experiments() -> list[Entry]:

@@ -13,7 +13,8 @@ from lightning import Callback, LightningDataModule, LightningModule
 from torch import nn
 
 import datamodules
-from snn_mm.config.catalogue import GROUPS, Entry, catalogue, components, experiments, find
+import snn_mm
+from snn_mm.config.catalogue import GROUPS, Entry, catalogue, components, experiments, find, shipped
 from snn_mm.config.class_names import subclasses
 from snn_mm.encoders import Encoder
 from snn_mm.errors import UserError
@@ -188,3 +189,17 @@ def test_an_unknown_key_is_answered_with_the_nearest() -> None:
         find("fillm", COMPONENTS)
     with pytest.raises(UserError, match="groups: experiments, modules"):
         find("qqqqqq", COMPONENTS)
+
+
+def test_names_of_shipped_files_stand_for_them_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Path(snn_mm.__file__).parents[1] / "experiments"
+    assert shipped("--config=iemf_ks.yaml") == f"--config={home}/iemf_ks.yaml"
+    assert shipped("experiments/_base/ann.yaml") == f"{home}/_base/ann.yaml"
+    two = "config=_base/joint.yaml,_base/vanilla.yaml"
+    assert shipped(two) == f"config={home}/_base/joint.yaml,{home}/_base/vanilla.yaml"
+    Path("iemf_ks.yaml").write_text("model: {}")  # what is here is meant
+    for word in ("iemf_ks.yaml", "none.yaml", "/elsewhere/iemf_us8k.yaml", "model.lr=0.1"):
+        assert shipped(word) == word

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from snn_mm.callbacks import GradientModulation
 from snn_mm.callbacks.modulation.gradient import Strength, by_modality, modality_gradients
@@ -15,15 +16,13 @@ def brake(strength: Mapping[str, float], power: float = 1.0) -> dict[str, float]
     return {name: min(1.0, mean / s) ** power for name, s in strength.items()}
 
 
+@dataclass(eq=False)
 class Brake(GradientModulation):
     """Scale the gradients of every modality that is ahead of the mean by k (see `brake`)."""
 
     name = "brake"  # what it logs is called brake/k_audio
     min_modalities = 2
-
-    def __init__(self, power: float = 1.0) -> None:
-        super().__init__(start_epoch=0, end_epoch=None)
-        self.power = power
+    power: float = 1.0
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
         """From the mean evidence of one optimizer step, over micro-batches and ranks."""

@@ -41,14 +41,21 @@ def own_parameters(
         values: what to write in place of a name in annotations and defaults.
     """
     return [
-        Parameter(
-            arg.arg,
-            _text(arg.annotation, values) or "",
-            _text(default, values),
-            texts.get(arg.arg, ""),
-        )
+        parameter_of(arg.arg, arg.annotation, default, texts, values)
         for arg, default in _arguments(init)
     ]
+
+
+def parameter_of(
+    name: str,
+    annotation: ast.expr | None,
+    default: ast.expr | None,
+    texts: Mapping[str, str],
+    values: Mapping[str, ast.expr],
+) -> Parameter:
+    """Return a parameter from its source; arguments as of `own_parameters`."""
+    hint, value = _text(annotation, values) or "", _text(default, values)
+    return Parameter(name, hint, value, texts.get(name, ""))
 
 
 def given_to_base(init: ast.FunctionDef) -> tuple[int, set[str]]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 
 from snn_mm.config.docstrings import argument_texts
-from snn_mm.config.signatures import Parameter, given_to_base, own_parameters
+from snn_mm.config.signatures import Parameter, given_to_base, own_parameters, parameter_of
 from snn_mm.config.source_file import SourceClass, SourceFile
 
 
@@ -69,13 +69,26 @@ class SourceIndex:
         lineage = self.lineage(cls)
         owner = next((member for member in lineage if "__init__" in member.methods), None)
         if owner is None:
-            return ()
+            return tuple(self._fields(lineage))
         init = owner.methods["__init__"]
         texts: dict[str, str] = {}
         for member in reversed(lineage):
             texts |= _documented(member)
         own = own_parameters(init, texts, self._values)
         return (*own, *self._passed_on(owner, init, {parameter.name for parameter in own}))
+
+    def _fields(self, lineage: list[SourceClass]) -> Iterator[Parameter]:
+        """Yield the options of a dataclass: its own fields first, then those of its parents."""
+        texts: dict[str, str] = {}
+        for member in reversed(lineage):
+            texts |= _documented(member)
+        seen = {"_"}
+        for member in lineage:
+            for item in member.options:
+                name = ast.unparse(item.target)
+                if name not in seen:
+                    seen.add(name)
+                    yield parameter_of(name, item.annotation, item.value, texts, self._values)
 
     def _passed_on(
         self, owner: SourceClass, init: ast.FunctionDef, taken: set[str]

@@ -52,6 +52,19 @@ class SourceClass:
         """The functions of the class body by name."""
         return {item.name: item for item in self.node.body if isinstance(item, ast.FunctionDef)}
 
+    @cached_property
+    def options(self) -> list[ast.AnnAssign]:
+        """The fields of a dataclass that have a plain value, and so a place in its constructor."""
+        if not any(ast.unparse(mark).startswith("dataclass") for mark in self.node.decorator_list):
+            return []
+        annotated = (item for item in self.node.body if isinstance(item, ast.AnnAssign))
+        return [
+            item
+            for item in annotated
+            if _last_name(item.annotation) not in ("ClassVar", "KW_ONLY")
+            and not isinstance(item.value, ast.Call)
+        ]
+
     @property
     def assigned(self) -> set[str]:
         """Names the class body defines in any way; they implement what a base class left open."""

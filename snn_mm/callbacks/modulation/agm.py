@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass, field
 
-import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
@@ -18,16 +17,19 @@ from snn_mm.callbacks.modulation.functional.agm import (
     running_mean,
     surprise,
 )
+from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
 from snn_mm.callbacks.modulation.gradient import (
     GradientModulation,
     Strength,
     by_modality,
     modality_gradients,
+    scale_gradients,
 )
 from snn_mm.contracts import FUSED, Evidence, JudgesCoalitions, Modulated, StepOutput
 from snn_mm.errors import UserError
 
 
+@dataclass(eq=False)
 class AGM(GradientModulation):
     """Scale each modality's gradients by how its lead compares with its lead so far.
 
@@ -35,7 +37,8 @@ class AGM(GradientModulation):
     other modalities, whose features are set to zero. The authors' code sets the inputs to zero,
     which costs two more passes through every encoder, and scales the gradient at the share, so
     that a little of one modality's factor reaches the other; here exactly the modality's parameters
-    are scaled, as BalanceBenchmark does. Neither code's own gradient clipping is included.
+    are scaled, as BalanceBenchmark does. Neither code's own gradient clipping is included. The
+    running means begin with the window.
 
     Args:
         alpha: degree of modulation α; 1 is the authors' default, BalanceBenchmark uses 0.1.
@@ -43,27 +46,20 @@ class AGM(GradientModulation):
             leads more than it used to is slowed down. `benchmark` is BalanceBenchmark: no biases or
             other 1-D parameters, the opposite sign, and shares without the empty coalition
             (`coalition_responses`), from 2^M - 1 passes through the fusion.
-        start_epoch: first epoch of the modulation, counted from 0; running means start with it.
-        end_epoch: last epoch of the modulation, included; without it there is no end.
     """
 
     name = "agm"
     min_modalities = 2
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        form: AGMForm = "released",
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        if not alpha > 0:
-            raise UserError(f"AGM.alpha must be positive, got {alpha}")
-        self.alpha = alpha
-        self.form: AGMForm = form
-        self.steps = 0
-        self.references: dict[str, float] = {}
+    alpha: float = 1.0
+    form: AGMForm = "released"
+    steps: int = field(init=False, default=0)
+    references: dict[str, float] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a degree that is none."""
+        super().__post_init__()
+        self.check_positive("alpha")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse modules that cannot be asked about coalitions, if that is needed."""
@@ -88,14 +84,8 @@ class AGM(GradientModulation):
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Cross-entropy of each modality's share in the fused logits."""
         shares = self.shares(module, step)
-        sums = {
-            name: surprise(shares[name], step.target).sum(dtype=torch.float64)
-            for name in module.modalities
-        }
-        samples = torch.tensor(
-            float(step.target.shape[0]), dtype=torch.float64, device=step.target.device
-        )
-        return Evidence(sums, samples)
+        ordered = {name: shares[name] for name in module.modalities}
+        return gather_evidence(ordered, step.target, surprise)
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
         """Coefficient κ of each modality; takes the scores into the running means."""
@@ -114,20 +104,6 @@ class AGM(GradientModulation):
     ) -> None:
         """Multiply each modality's gradients by its κ, in place."""
         for name in module.modalities:
-            for gradient in modality_gradients(module, name):
-                if self.form == "released" or gradient.dim() != 1:
-                    gradient.mul_(factors[f"k_{name}"])
-
-    def state_dict(self) -> dict[str, Any]:
-        """The last factors and the running means."""
-        return {
-            **super().state_dict(),
-            "steps": self.steps,
-            "references": dict(self.references),
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore factors and running means."""
-        super().load_state_dict(state_dict)
-        self.steps = state_dict["steps"]
-        self.references = dict(state_dict["references"])
+            gradients = modality_gradients(module, name)
+            chosen = (g for g in gradients if self.form == "released" or g.dim() != 1)
+            scale_gradients(chosen, factors[f"k_{name}"])

@@ -6,49 +6,66 @@ A modulation either rewrites gradients (`GradientModulation`) or the summands of
 
 from __future__ import annotations
 
-import os
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from snn_mm.contracts import CountsEpochs, Modulated
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 
+@dataclass(eq=False, kw_only=True)
 class Modulation(Callback, ABC):
-    """Base of every modulation.
+    """Base of every modulation: a dataclass of its options and of what it keeps.
+
+    Options that are a `Literal` are checked here. Public fields that are no option, such as
+    `factors`, are state: they are saved in checkpoints and restored.
 
     Args:
         start_epoch: first epoch (counted from 0) in which it acts; within each task where the
             module learns several (`CountsEpochs`).
         end_epoch: last epoch in which it acts, included; without it there is no end.
-        seed: seed of any noise the modulation draws; without it the run's own seed. The noise
-            depends on it and the optimizer step alone: the same on every rank and after a resume.
+
+    Attributes:
+        factors: the last ones, by name.
     """
 
-    name: str
+    name: ClassVar[str]
     """Prefix of what the modulation logs."""
 
-    min_modalities: int = 1
+    min_modalities: ClassVar[int] = 1
     """Fewest modalities it makes sense for: 2 where it balances them."""
 
-    def __init__(
-        self, start_epoch: int = 0, end_epoch: int | None = None, seed: int | None = None
-    ) -> None:
-        if start_epoch < 0 or (end_epoch is not None and end_epoch < start_epoch):
+    start_epoch: int = 0
+    end_epoch: int | None = None
+    factors: dict[str, float] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse options that are none."""
+        if self.start_epoch < 0 or (
+            self.end_epoch is not None and self.end_epoch < self.start_epoch
+        ):
             raise UserError(
                 f"{type(self).__name__}: 0 <= start_epoch <= end_epoch, "
-                f"got start_epoch={start_epoch}, end_epoch={end_epoch}"
+                f"got start_epoch={self.start_epoch}, end_epoch={self.end_epoch}"
             )
-        self.start_epoch = start_epoch
-        self.end_epoch = end_epoch
-        self.seed = seed
-        self.factors: dict[str, float] = {}
+        # A class of one's own may have a constructor of its own, and hints of any kind.
+        declared = next(kind for kind in type(self).__mro__ if "__dataclass_fields__" in vars(kind))
+        for name, hint in get_type_hints(declared).items():
+            if get_origin(hint) is Literal:
+                check_choice(f"{type(self).__name__}: {name}", getattr(self, name), get_args(hint))
+
+    def check_positive(self, *options: str) -> None:
+        """Refuse options that are not above 0."""
+        for name in options:
+            if not getattr(self, name) > 0:
+                value = getattr(self, name)
+                raise UserError(f"{type(self).__name__}.{name} must be positive, got {value}")
 
     def is_active(self, epoch: int) -> bool:
         """Whether it acts in this epoch."""
@@ -77,14 +94,6 @@ class Modulation(Callback, ABC):
             )
         return module
 
-    def generator(self, optimizer_step: int, device: torch.device) -> torch.Generator:
-        """The source of noise of one optimizer step: the same on every rank, own to each class."""
-        run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        seed = run_seed if self.seed is None else self.seed
-        generator = torch.Generator(device=device)
-        own = zlib.crc32(self.name.encode()) * 2**31
-        return generator.manual_seed(own + seed * 1_000_003 + optimizer_step)
-
     def log_factors(self, pl_module: LightningModule) -> None:
         """Log the factors of this step."""
         named = {f"{self.name}/{key}": value for key, value in self.factors.items()}
@@ -97,12 +106,16 @@ class Modulation(Callback, ABC):
         return self._generate_state_key(start_epoch=self.start_epoch, end_epoch=self.end_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """The last factors."""
-        return {"factors": dict(self.factors)}
+        """The last factors, and what else the class keeps."""
+        return {name: copy(getattr(self, name)) for name in self._state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the last factors."""
-        self.factors = dict(state_dict["factors"])
+        """Restore it."""
+        for name in self._state():
+            setattr(self, name, copy(state_dict[name]))
+
+    def _state(self) -> list[str]:
+        return [f.name for f in fields(self) if not f.init and not f.name.startswith("_")]
 
 
 def epoch_of(trainer: Trainer, module: object) -> int:

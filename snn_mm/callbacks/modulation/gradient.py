@@ -7,8 +7,11 @@ them and before they are clipped.
 
 from __future__ import annotations
 
+import os
+import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from lightning import LightningModule, Trainer
@@ -16,27 +19,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from snn_mm.callbacks.modulation.base import Modulation, epoch_of, sum_over_ranks
-from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
+from snn_mm.callbacks.modulation.functional.iemf import gather_evidence, generalisation_noise
 from snn_mm.contracts import FUSED, Evidence, Modulated, StepOutput
 
 Strength = dict[str, float]
 """Mean evidence by modality and for the fusion, over one optimizer step."""
 
 
+@dataclass(eq=False)
 class GradientModulation(Modulation, ABC):
-    """Base of every modulation that rewrites gradients.
+    """Base of every modulation that rewrites gradients."""
 
-    Args:
-        start_epoch: first epoch (counted from 0) in which gradients are rewritten.
-        end_epoch: last epoch in which they are, included; without it there is no end.
-        seed: seed of any noise the modulation draws; without it the run's own seed.
-    """
-
-    def __init__(
-        self, start_epoch: int = 0, end_epoch: int | None = None, seed: int | None = None
-    ) -> None:
-        super().__init__(start_epoch, end_epoch, seed)
-        self._pending: list[Evidence] = []
+    _pending: list[Evidence] = field(init=False, repr=False, default_factory=list)
 
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Evidence of one micro-batch: the true-class probability of each prediction (Eq. 9)."""
@@ -85,6 +79,38 @@ class GradientModulation(Modulation, ABC):
         self.factors = factors
         self.rewrite_gradients(self.modulated(pl_module), factors, trainer.global_step)
         self.log_factors(pl_module)
+
+
+@dataclass(eq=False, kw_only=True)
+class NoisyGradientModulation(GradientModulation, ABC):
+    """Base of those that may add noise to gradients.
+
+    Args:
+        seed: seed of the noise; without it the run's own seed. The noise depends on it and the
+            optimizer step alone: the same on every rank and after a resume.
+    """
+
+    seed: int | None = None
+
+    def generator(self, optimizer_step: int, device: torch.device) -> torch.Generator:
+        """The source of noise of one optimizer step: the same on every rank, own to each class."""
+        run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+        seed = run_seed if self.seed is None else self.seed
+        generator = torch.Generator(device=device)
+        own = zlib.crc32(self.name.encode()) * 2**31
+        return generator.manual_seed(own + seed * 1_000_003 + optimizer_step)
+
+
+def scale_gradients(
+    gradients: Iterable[Tensor], factor: float, generator: torch.Generator | None = None
+) -> None:
+    """Multiply gradients of any shape by a factor, in place; add noise if there is a source."""
+    for gradient in gradients:
+        # Drawn before the scaling: its deviation is that of the raw gradient.
+        noise = None if generator is None else generalisation_noise(gradient, generator)
+        gradient.mul_(factor)
+        if noise is not None:
+            gradient.add_(noise)
 
 
 def modality_gradients(module: Modulated, modality: str) -> list[Tensor]:

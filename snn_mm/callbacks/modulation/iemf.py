@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from lightning import LightningModule, Trainer
 from torch.optim import Optimizer
@@ -11,23 +12,24 @@ from snn_mm.callbacks.modulation.base import epoch_of
 from snn_mm.callbacks.modulation.functional.iemf import (
     Kappa,
     check_iemf_options,
-    generalisation_noise,
     iemf_coefficient,
 )
 from snn_mm.callbacks.modulation.gradient import (
-    GradientModulation,
+    NoisyGradientModulation,
     Strength,
+    scale_gradients,
     unimodal_strengths,
 )
 from snn_mm.callbacks.modulation.learning_rate import ScaledRate
 from snn_mm.contracts import FUSED, Modulated, Scope
-from snn_mm.errors import UserError, check_choice
+from snn_mm.errors import UserError
 
 Update = Literal["gradient", "learning_rate"]
 """What ξ multiplies: the fusion's gradient, or the learning rate of its parameter group."""
 
 
-class IEMF(GradientModulation):
+@dataclass(eq=False)
+class IEMF(NoisyGradientModulation):
     """Scale the fusion's update by the inverse-effectiveness coefficient ξ (Eq. 11).
 
     Weak unimodal evidence speeds the fusion up, strong unimodal evidence slows it down. Under SGD
@@ -35,7 +37,8 @@ class IEMF(GradientModulation):
     buffer holding scaled gradients and weight decay left alone. Under Adam a factor on the gradient
     nearly cancels, for Adam divides by the gradient's own size: there use `update: learning_rate`,
     as the released code for continual learning does. It needs the fusion in a parameter group of
-    its own: `model.parameter_groups: {fusion: {}}`.
+    its own: `model.parameter_groups: {fusion: {}}`. In the code the window begins in epoch 60 for
+    CREMA-D.
 
     Args:
         gamma: inverse gain coefficient γ of Eq. 10.
@@ -44,10 +47,6 @@ class IEMF(GradientModulation):
             parameter of the fusion.
         grad_noise: `none` is the paper; `ge` adds Gaussian noise of the gradient's own standard
             deviation, as the released code does when it scales gradients.
-        start_epoch: first epoch of the update, counted from 0 (60 for CREMA-D in the code), within
-            each task of a module that learns several.
-        end_epoch: last epoch of the update, included; without it there is no end.
-        seed: seed of the noise; without it the run's own seed.
         update: `gradient`, or `learning_rate` for Adam and its kin.
         after_window: what the learning rate is after `end_epoch`: the optimizer's own (`restore`),
             or, until the task ends, its own times the last ξ (`keep`): the released code sets the
@@ -56,27 +55,23 @@ class IEMF(GradientModulation):
 
     name = "iemf"
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        kappa: Kappa = "tanh",
-        scope: Scope = "classifier",
-        grad_noise: Literal["none", "ge"] = "none",
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-        seed: int | None = None,
-        update: Update = "gradient",
-        after_window: Literal["restore", "keep"] = "restore",
-    ) -> None:
-        super().__init__(start_epoch, end_epoch, seed)
-        check_iemf_options(gamma, kappa)
-        check_update(update, after_window, grad_noise)
-        self.gamma = gamma
-        self.kappa: Kappa = kappa
-        self.scope: Scope = scope
-        self.grad_noise = grad_noise
-        self.update: Update = update
-        self.after_window = after_window
+    gamma: float = 1.0
+    kappa: Kappa = "tanh"
+    scope: Scope = "classifier"
+    grad_noise: Literal["none", "ge"] = "none"
+    update: Update = "gradient"
+    after_window: Literal["restore", "keep"] = "restore"
+
+    def __post_init__(self) -> None:
+        """Refuse options that have no effect together."""
+        super().__post_init__()
+        check_iemf_options(self.gamma, self.kappa)
+        if self.update == "learning_rate" and self.grad_noise != "none":
+            raise UserError(
+                "IEMF: update: learning_rate leaves gradients alone; set grad_noise: none"
+            )
+        if self.update == "gradient" and self.after_window == "keep":
+            raise UserError("IEMF: after_window: keep needs update: learning_rate")
         self._rate = ScaledRate()
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
@@ -114,19 +109,4 @@ class IEMF(GradientModulation):
         gradients = [p.grad for p in module.fusion_parameters(self.scope) if p.grad is not None]
         noisy = self.grad_noise == "ge"
         generator = self.generator(optimizer_step, module.device) if noisy else None
-        for gradient in gradients:
-            # Drawn before the scaling: its deviation is that of the raw gradient.
-            noise = None if generator is None else generalisation_noise(gradient, generator)
-            gradient.mul_(factors["xi"])
-            if noise is not None:
-                gradient.add_(noise)
-
-
-def check_update(update: str, after_window: str, grad_noise: str) -> None:
-    """Raise a UserError for options that are unknown or have no effect together."""
-    check_choice("IEMF: update", update, get_args(Update))
-    check_choice("IEMF: after_window", after_window, ("restore", "keep"))
-    if update == "learning_rate" and grad_noise != "none":
-        raise UserError("IEMF: update: learning_rate leaves gradients alone; set grad_noise: none")
-    if update == "gradient" and after_window == "keep":
-        raise UserError("IEMF: after_window: keep needs update: learning_rate")
+        scale_gradients(gradients, factors["xi"], generator)

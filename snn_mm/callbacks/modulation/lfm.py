@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import torch
 from lightning import LightningModule, Trainer
@@ -20,7 +21,7 @@ from snn_mm.callbacks.modulation.functional.lfm import (
 from snn_mm.callbacks.modulation.held_out import alpha_derivative, held_out_batch
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
-from snn_mm.errors import UserError, check_choice
+from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
 
 Form = Literal["official", "iemf"]
@@ -31,6 +32,7 @@ GAP = "lfm"
 """Name of the summand that holds the divergence."""
 
 
+@dataclass(eq=False)
 class LFM(LossModulation):
     """Add the divergence between the modalities' predictions to the loss, weighed over epochs.
 
@@ -55,39 +57,29 @@ class LFM(LossModulation):
         alpha_rate: learning rate of α2, halved every 20 epochs.
         held_out_samples: samples of the validation batch: one half stands for the training batch
             of the unrolled step, the other is what it is judged by.
-        start_epoch: first epoch of the modulation, counted from 0.
-        end_epoch: last epoch of the modulation, included; without it there is no end.
     """
 
     name = "lfm"
     min_modalities = 2
 
-    def __init__(
-        self,
-        form: Form = "official",
-        schedule: Schedule = "fitted",
-        reverse: bool | None = None,
-        over: Over = "all",
-        alpha_rate: float = 1e-4,
-        held_out_samples: int = 16,
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        if not alpha_rate > 0:
-            raise UserError(f"LFM.alpha_rate must be positive, got {alpha_rate}")
-        if held_out_samples < 2:
-            raise UserError(f"LFM.held_out_samples must be at least 2, got {held_out_samples}")
-        check_choice("LFM: over", over, get_args(Over))
-        self.form: Form = form
-        self.schedule: Schedule = schedule
-        self.reverse = form == "iemf" if reverse is None else reverse
+    form: Form = "official"
+    schedule: Schedule = "fitted"
+    reverse: bool | None = None
+    over: Over = "all"
+    alpha_rate: float = 1e-4
+    held_out_samples: int = 16
+    alpha2: float = field(init=False, default=BOUNDS[1])
+
+    def __post_init__(self) -> None:
+        """Refuse a rate and numbers of samples that are none."""
+        super().__post_init__()
+        self.check_positive("alpha_rate")
+        if self.held_out_samples < 2:
+            raise UserError(f"LFM.held_out_samples must be at least 2, got {self.held_out_samples}")
+        self.reverse = self.form == "iemf" if self.reverse is None else self.reverse
         self.gap = partial(
-            pairwise_divergence if over == "pairs" else divergence, reverse=self.reverse
+            pairwise_divergence if self.over == "pairs" else divergence, reverse=self.reverse
         )
-        self.alpha_rate = alpha_rate
-        self.held_out_samples = held_out_samples
-        self.alpha2 = BOUNDS[1]
         self._held_out: Batch | None = None
 
     @property
@@ -127,15 +119,6 @@ class LFM(LossModulation):
             lambda name: terms[FUSED] if name == FUSED else self.gap(logits),
         )
         return {**terms, **weighed}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The last factors and α2."""
-        return {**super().state_dict(), "alpha2": self.alpha2}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore factors and α2."""
-        super().load_state_dict(state_dict)
-        self.alpha2 = state_dict["alpha2"]
 
 
 def mean_features(step: StepOutput) -> list[Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningModule, Trainer
@@ -16,7 +17,7 @@ from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
 from snn_mm.callbacks.modulation.gradient import by_modality
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import FusionOutput, LossTerms, StepOutput
-from snn_mm.errors import UserError, check_choice
+from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
@@ -51,6 +52,7 @@ def check_strength(alpha: Strength, level: str) -> None:
         raise UserError(f"LossAdjustment: alpha is {alpha!r}; accepted: 0 or more, attention")
 
 
+@dataclass(eq=False)
 class LossAdjustment(LossModulation):
     """Weigh the loss of the dominant modality down by k = 1 - tanh(α ρ) (TAAF, before Eq. 10).
 
@@ -71,29 +73,21 @@ class LossAdjustment(LossModulation):
         scored: logits behind ρ: the `mean` over time, or the module's `readout`.
         after_end: what holds after `end_epoch`: every k is 1, or the unimodal losses are dropped;
             the paper says that the modulation ends (180 for CREMA-D, 70 for AVE).
-        start_epoch: first epoch of the modulation, counted from 0.
-        end_epoch: last epoch of the modulation, included; without it there is no end.
     """
 
     name = "loss_adjustment"
     min_modalities = 2
 
-    def __init__(
-        self,
-        alpha: Strength = 0.8,
-        level: Level = "batch",
-        scored: Scored = "mean",
-        after_end: AfterEnd = "k_one",
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        check_choice("LossAdjustment: level", level, get_args(Level))
-        check_choice("LossAdjustment: scored", scored, get_args(Scored))
-        check_choice("LossAdjustment: after_end", after_end, get_args(AfterEnd))
-        check_strength(alpha, level)
-        self.alpha, self.level, self.scored, self.after_end = alpha, level, scored, after_end
-        self.validation: dict[str, float] = {}
+    alpha: Strength = 0.8
+    level: Level = "batch"
+    scored: Scored = "mean"
+    after_end: AfterEnd = "k_one"
+    validation: dict[str, float] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a strength that is none."""
+        super().__post_init__()
+        check_strength(self.alpha, self.level)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Join the module; refuse one without time steps that could have a k each."""
@@ -166,12 +160,3 @@ class LossAdjustment(LossModulation):
         if trainer is None or module is None or self.end_epoch is None:
             return False
         return epoch_of(trainer, module) > self.end_epoch
-
-    def state_dict(self) -> dict[str, Any]:
-        """The last factors, and the accuracies of the last validation."""
-        return {**super().state_dict(), "validation": dict(self.validation)}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore them."""
-        super().load_state_dict(state_dict)
-        self.validation = dict(state_dict["validation"])

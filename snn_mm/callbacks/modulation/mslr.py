@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
@@ -25,6 +26,7 @@ RELEASED_SCALES = {"audio": 0.9, "visual": 1.1}
 STAGES: dict[Source, str] = {"validation": "val", "training": "train"}
 
 
+@dataclass(eq=False)
 class MSLR(GradientModulation):
     """Give each modality its own learning rate: `keep`, `smooth` or `dynamic`.
 
@@ -44,37 +46,31 @@ class MSLR(GradientModulation):
         window: accuracies that the last one is compared with.
         ramp_epochs: epochs in which `smooth` goes from the common to the own rates.
         evidence: accuracy of which part of the data, `validation` or `training`.
-        start_epoch: first epoch of the modulation, counted from 0.
-        end_epoch: last epoch of the modulation, included; without it there is no end.
     """
 
     name = "mslr"
     min_modalities = 2
 
-    def __init__(
-        self,
-        strategy: Strategy = "dynamic",
-        scales: dict[str, float] | None = None,
-        window: int = 5,
-        ramp_epochs: int = 5,
-        evidence: Source = "validation",
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        for key, count in (("window", window), ("ramp_epochs", ramp_epochs)):
+    strategy: Strategy = "dynamic"
+    scales: dict[str, float] | None = None
+    window: int = 5
+    ramp_epochs: int = 5
+    evidence: Source = "validation"
+    accuracies: dict[int, dict[str, float]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of epochs and scales that are none."""
+        super().__post_init__()
+        for key, count in (("window", self.window), ("ramp_epochs", self.ramp_epochs)):
             if count < 1:
                 raise UserError(f"MSLR.{key} must be at least 1, got {count}")
-        if strategy in ("keep", "smooth") and not scales:
-            raise UserError(f"MSLR: strategy {strategy} needs `scales`, such as {RELEASED_SCALES}")
-        if scales and min(scales.values()) < 0:
-            raise UserError(f"MSLR.scales must not be negative, got {scales}")
-        self.strategy: Strategy = strategy
-        self.scales = scales or (dict(RELEASED_SCALES) if strategy == "released" else {})
-        self.window = window
-        self.ramp_epochs = ramp_epochs
-        self.evidence: Source = evidence
-        self.accuracies: dict[int, dict[str, float]] = {}
+        if self.strategy in ("keep", "smooth") and not self.scales:
+            raise UserError(
+                f"MSLR: strategy {self.strategy} needs `scales`, such as {RELEASED_SCALES}"
+            )
+        if self.scales and min(self.scales.values()) < 0:
+            raise UserError(f"MSLR.scales must not be negative, got {self.scales}")
+        self._own = self.scales or (RELEASED_SCALES if self.strategy == "released" else {})
         self._epoch_scales: dict[str, float] = {}
 
     @property
@@ -86,7 +82,7 @@ class MSLR(GradientModulation):
         """Refuse scales of modalities that the model does not have."""
         super().setup(trainer, pl_module, stage)
         names = self.modulated(pl_module).modalities
-        unknown = [name for name in self.scales if name not in names]
+        unknown = [name for name in self._own if name not in names]
         if unknown:
             raise UserError(
                 f"MSLR.scales ({self.strategy}): the model has no modality {', '.join(unknown)}; "
@@ -143,15 +139,6 @@ class MSLR(GradientModulation):
         if self.evidence == "training":
             self._keep_accuracies(trainer, pl_module)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The last factors and all accuracies."""
-        return {**super().state_dict(), "accuracies": dict(self.accuracies)}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore factors and accuracies."""
-        super().load_state_dict(state_dict)
-        self.accuracies = dict(state_dict["accuracies"])
-
     def _settle(self, trainer: Trainer, pl_module: LightningModule) -> None:
         names, epoch = self.modulated(pl_module).modalities, epoch_of(trainer, pl_module)
         begun = trainer.current_epoch - epoch  # a new task is judged by its own accuracies alone
@@ -165,7 +152,7 @@ class MSLR(GradientModulation):
         }
 
     def _scale(self, name: str, epoch: int, known: list[float]) -> float:
-        own = self.scales.get(name, 1.0)
+        own = self._own.get(name, 1.0)
         if self.strategy == "smooth":
             return smooth_scale(own, max(0, epoch - self.start_epoch), self.ramp_epochs)
         if self.strategy == "keep":

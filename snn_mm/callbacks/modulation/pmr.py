@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal
 
 import torch
 from lightning import LightningModule, Trainer
@@ -31,6 +32,7 @@ Tensors = dict[str, Tensor]
 """Features `[N, D]`, prototypes `[K, D]` or logits `[N, K]` by modality."""
 
 
+@dataclass(eq=False)
 class PMR(LossModulation):
     """Pull the features of a modality that lags behind towards prototypes of their class.
 
@@ -52,40 +54,32 @@ class PMR(LossModulation):
         evidence: `batch` judges each forward pass by its own samples, over all ranks, as published;
             `last_step` by all samples of the last optimizer step, so that accumulated
             micro-batches equal one large batch.
-        start_epoch: first epoch of the modulation, counted from 0.
-        end_epoch: last epoch of the modulation, included; without it there is no end.
     """
 
     name = "pmr"
     min_modalities = 2
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        form: PMRForm = "paper",
-        momentum: float = 0.2,
-        entropy_weight: float = 0.1,
-        entropy_epochs: int = 10,
-        evidence: Literal["batch", "last_step"] = "batch",
-        start_epoch: int = 0,
-        end_epoch: int | None = 100,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        if not alpha > 0 or entropy_weight < 0:
+    alpha: float = 1.0
+    form: PMRForm = "paper"
+    momentum: float = 0.2
+    entropy_weight: float = 0.1
+    entropy_epochs: int = 10
+    evidence: Literal["batch", "last_step"] = "batch"
+    _: KW_ONLY
+    end_epoch: int | None = 100
+    prototypes: Tensors = field(init=False, repr=False, default_factory=dict)
+    ratios: dict[str, float] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse weights that are none."""
+        super().__post_init__()
+        if not self.alpha > 0 or self.entropy_weight < 0:
             raise UserError(
                 "PMR: alpha must be positive and entropy_weight not negative, "
-                f"got {alpha} and {entropy_weight}"
+                f"got {self.alpha} and {self.entropy_weight}"
             )
-        if not 0 <= momentum < 1:
-            raise UserError(f"PMR.momentum must be in [0, 1), got {momentum}")
-        self.alpha = alpha
-        self.form: PMRForm = form
-        self.momentum = momentum
-        self.entropy_weight = entropy_weight
-        self.entropy_epochs = entropy_epochs
-        self.evidence = evidence
-        self.prototypes: Tensors = {}
-        self.ratios: dict[str, float] = {}
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"PMR.momentum must be in [0, 1), got {self.momentum}")
         self._sums: Tensors = {}
         self._counts: Tensor | None = None
         self._pending: list[Tensor] = []
@@ -141,20 +135,6 @@ class PMR(LossModulation):
             before = self.prototypes.get(name)
             before = None if before is None else before.to(total.device)
             self.prototypes[name] = updated_prototypes(total, counts, before, self.momentum)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The last factors, prototypes and ratios."""
-        return {
-            **super().state_dict(),
-            "prototypes": dict(self.prototypes),
-            "ratios": dict(self.ratios),
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore factors, prototypes and ratios."""
-        super().load_state_dict(state_dict)
-        self.prototypes = dict(state_dict["prototypes"])
-        self.ratios = dict(state_dict["ratios"])
 
     def _gather_classes(self, features: Tensors, target: Tensor) -> None:
         classes = self.modulated(self._module).num_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol, runtime_checkable
 
@@ -52,6 +53,7 @@ class HasSemanticFeatures(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class SemanticAlignment(LossModulation):
     """Add S-CMRL's semantic alignment loss of the fusion's residuals.
 
@@ -62,26 +64,21 @@ class SemanticAlignment(LossModulation):
     Args:
         weight: weight of the loss; 1 in the paper.
         temperature: τ; see `semantic_alignment_loss`.
-        start_epoch: first epoch in which it acts, counted from 0.
-        end_epoch: last epoch in which it acts, included; without it there is no end.
     """
 
     name = "semantic_alignment"
 
-    def __init__(
-        self,
-        weight: float = 1.0,
-        temperature: float = 0.07,
-        start_epoch: int = 0,
-        end_epoch: int | None = None,
-    ) -> None:
-        super().__init__(start_epoch, end_epoch)
-        if weight < 0 or temperature <= 0:
+    weight: float = 1.0
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        """Refuse a weight and a temperature that are none."""
+        super().__post_init__()
+        if self.weight < 0 or self.temperature <= 0:
             raise UserError(
                 "SemanticAlignment: 0 <= weight and 0 < temperature, "
-                f"got weight={weight}, temperature={temperature}"
+                f"got weight={self.weight}, temperature={self.temperature}"
             )
-        self.weight, self.temperature = weight, temperature
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse fusions without a common semantic space."""

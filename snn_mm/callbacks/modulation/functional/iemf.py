@@ -44,20 +44,22 @@ def true_class_probability(logits: Tensor, target: Tensor) -> Tensor:
     return probability.gather(-1, target.unsqueeze(-1)).squeeze(-1)  # [..., N]
 
 
-def gather_evidence(logits: dict[str, Tensor], target: Tensor) -> Evidence:
+def gather_evidence(
+    logits: dict[str, Tensor],
+    target: Tensor,
+    score: Callable[[Tensor, Tensor], Tensor] = true_class_probability,
+) -> Evidence:
     """Sum the true-class probabilities of a batch (IEMF Eqs 7-9, before the division).
 
     Args:
         logits: `[N, K]` by modality and for the fusion.
         target: class indices `[N]`.
+        score: what is summed, from logits `[N, K]` and the target to `[N]`.
 
     Returns:
         Sums in float64, so that many micro-batches and ranks add up without loss.
     """
-    sums = {
-        name: true_class_probability(value, target).sum(dtype=torch.float64)
-        for name, value in logits.items()
-    }
+    sums = {name: score(value, target).sum(dtype=torch.float64) for name, value in logits.items()}
     samples = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
     return Evidence(sums, samples)
 

@@ -27,7 +27,8 @@ class EpochTable:
         self.columns = tuple(columns)
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
-        """Add rows, whose cells stand in the order of the columns."""
+        """Add rows, whose cells stand in the order of the columns; make the folder if needed."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.is_file()
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerows([self.columns, *rows] if is_new else rows)
@@ -49,3 +50,7 @@ class EpochTable:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(row for row in self.rows() if is_wanted(row))
+
+    def drop_from(self, epoch: int) -> None:
+        """Drop the rows of this epoch and later ones."""
+        self.keep(lambda row: int(row["epoch"]) < epoch)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning import LightningModule, Trainer
 from torch import Tensor
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
-from snn_mm.contracts import FusionOutput, StepOutput
+from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
+from snn_mm.contracts import Batch, FusionOutput, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.run.epoch_table import EpochTable
 
@@ -32,7 +32,7 @@ class Attends(Protocol):
         ...
 
 
-class AttentionMonitor(Callback):
+class AttentionMonitor(StageRecorder):
     """Record the mean attention score of each time step in every validation of a training.
 
     Means are over all samples of all ranks, by modality and for the fusion. Files of the run
@@ -55,35 +55,27 @@ class AttentionMonitor(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop what this run is going to measure anew."""
         if writes_files(trainer):
-            self._table(trainer).keep(lambda row: int(row["epoch"]) < trainer.current_epoch)
+            self._table(trainer).drop_from(trainer.current_epoch)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Start from nothing."""
         self._sums, self._samples = {}, 0
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Add the scores of one batch."""
-        step = getattr(pl_module, "step", None)
-        if not is_recorded(trainer) or not isinstance(pl_module, Attends) or step is None:
+        step = getattr(module, "step", None)
+        if not validates_training(trainer) or not isinstance(module, Attends) or step is None:
             return
         with torch.no_grad(), trainer.precision_plugin.forward_context():
-            scores = pl_module.scores(step.output)
+            scores = module.scores(step.output)
         for name, score in scores.items():
             total = score.double().sum(dim=1)  # [T, N] -> [T]
             self._sums[name] = self._sums[name] + total if name in self._sums else total
         self._samples += len(step.target)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Write the means of this validation."""
-        if not is_recorded(trainer) or not self._sums:
+        if not self._sums:
             return
         names = list(self._sums)
         sums = torch.stack([self._sums[name] for name in names])  # [M + 1, T]
@@ -91,10 +83,9 @@ class AttentionMonitor(Callback):
         samples = trainer.strategy.reduce(sums.new_tensor(self._samples), reduce_op="sum")
         means = dict(zip(names, (total / samples).tolist(), strict=True))
         if writes_files(trainer):
-            table = self._table(trainer)
-            table.path.parent.mkdir(parents=True, exist_ok=True)
             epoch = trainer.current_epoch
-            table.append((epoch, n, t, s) for n in names for t, s in enumerate(means[n]))
+            rows = ((epoch, n, t, s) for n in names for t, s in enumerate(means[n]))
+            self._table(trainer).append(rows)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figure."""
@@ -109,8 +100,3 @@ class AttentionMonitor(Callback):
 
     def _table(self, trainer: Trainer) -> EpochTable:
         return EpochTable(run_directory(trainer).path / "attention.csv", COLUMNS)
-
-
-def is_recorded(trainer: Trainer) -> bool:
-    """Whether this validation is one of a training."""
-    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking

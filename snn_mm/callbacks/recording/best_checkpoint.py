@@ -9,6 +9,7 @@ from typing import Any, Literal
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from snn_mm.callbacks.recording.run_files import callbacks_of
 from snn_mm.errors import UserError
 
 
@@ -37,7 +38,7 @@ class BestCheckpoint(ModelCheckpoint):
         names = getattr(pl_module, "metric_names", None)
         if callable(names):
             check_monitor("checkpoint.monitor", str(self.monitor), names())
-            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            for callback in callbacks_of(trainer):
                 monitor = getattr(callback, "monitor", None)
                 if isinstance(monitor, str) and is_misspelt(monitor, names()):
                     key = f"trainer.callbacks ({type(callback).__name__}): monitor"

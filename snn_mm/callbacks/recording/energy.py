@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
+from snn_mm.callbacks.recording.stages import Stage, StageRecorder
 from snn_mm.contracts import Batch
 from snn_mm.energy import (
     CostModel,
@@ -22,7 +23,7 @@ from snn_mm.run.directory import write_json
 FILE_NAME = "energy.json"
 
 
-class EnergyEstimator(Callback):
+class EnergyEstimator(StageRecorder):
     """Measure operations and energy per sample, by layer and modality; write `energy.json`.
 
     Counts are spikingjelly's, taken once an epoch on a float32 copy of the module on the CPU, one
@@ -49,7 +50,7 @@ class EnergyEstimator(Callback):
     def __init__(
         self,
         cost_model: Preset | CostModel = "45nm-fp32",
-        stage: Literal["test", "val"] = "test",
+        stage: Stage = "test",
         batches: int = 1,
         samples: int | None = 16,
         ann_twin: bool = True,
@@ -66,62 +67,30 @@ class EnergyEstimator(Callback):
         self.ann_twin = ann_twin
         self.report: EnergyReport | None = None
         self._kept: list[Batch] = []
+        self._awaited = 0
 
-    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the samples of an earlier epoch that came to no end."""
-        self._kept.clear()
+    def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Start from nothing, also where an earlier epoch came to no end."""
+        measured = stage == self.stage and trainer.is_global_zero and not trainer.sanity_checking
+        self._kept, self._awaited = [], self.batches if measured else 0
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the samples of an earlier epoch that came to no end."""
-        self._kept.clear()
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep samples."""
-        if self.stage == "test":
-            self._keep(trainer, batch, batch_idx, dataloader_idx)
-
-    def on_validation_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Batch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep samples."""
-        if self.stage == "val":
-            self._keep(trainer, batch, batch_idx, dataloader_idx)
-
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure, log and write."""
-        self._measure(trainer, pl_module)
-
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure, log and write."""
-        self._measure(trainer, pl_module)
-
-    def _keep(self, trainer: Trainer, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:
-        wanted = batch_idx < self.batches and dataloader_idx == 0
-        if wanted and trainer.is_global_zero and not trainer.sanity_checking:
+    def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
+        """Keep samples of the first batches."""
+        if self._awaited:
             self._kept.extend(single_samples(batch, self.samples))
+            self._awaited -= 1
 
-    def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Measure, log and write."""
         if not self._kept:
             return
-        self.report = estimate_energy(pl_module, self._kept, self.cost_model, self.ann_twin)
+        self.report = estimate_energy(module, self._kept, self.cost_model, self.ann_twin)
         self._kept.clear()
         scalars: dict[str, Any] = {
-            f"{self.stage}/energy/{name}": value for name, value in self.report.scalars().items()
+            f"{stage}/energy/{name}": value for name, value in self.report.scalars().items()
         }
         # A value of one rank is not synchronised; without `sync_dist` Lightning warns all the same.
-        pl_module.log_dict(scalars, rank_zero_only=True, sync_dist=True)
+        module.log_dict(scalars, rank_zero_only=True, sync_dist=True)
         if writes_files(trainer):
             directory = run_directory(trainer).path
             directory.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from snn_mm.callbacks.modulation.base import Modulation, epoch_of
 from snn_mm.callbacks.modulation.gradient import GradientModulation
-from snn_mm.callbacks.recording.run_files import run_directory, writes_files
+from snn_mm.callbacks.recording.run_files import callbacks_of, run_directory, writes_files
 from snn_mm.contracts import Modulated
 from snn_mm.errors import UserError
 from snn_mm.run.epoch_table import EpochTable
@@ -75,7 +75,7 @@ class FactorTracker(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a place in the list of callbacks that contradicts `when`."""
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks = callbacks_of(trainer)
         mine = callbacks.index(self)
         behind = self.when == "modulated"
         for place, callback in enumerate(callbacks):
@@ -91,7 +91,7 @@ class FactorTracker(Callback):
         self._current, self._pending, self._sums = None, [], {}
         self._drawn = time.monotonic()
         if writes_files(trainer):
-            self._table(trainer).keep(lambda row: int(row["epoch"]) < trainer.current_epoch)
+            self._table(trainer).drop_from(trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the parameters: a module may begin an epoch with new ones."""
@@ -126,7 +126,7 @@ class FactorTracker(Callback):
         """Write, log the means of the epoch, and draw if the figure is a minute old."""
         self._flush(trainer)
         sums, self._sums = self._sums, {}
-        logged_elsewhere = {callback.name for callback in modulations(trainer)}
+        logged_elsewhere = {c.name for c in callbacks_of(trainer) if isinstance(c, Modulation)}
         for name, (total, count) in sums.items():
             if name.split("/")[0] not in logged_elsewhere:
                 # Of one rank alone, so nothing is synchronised: this only keeps Lightning quiet.
@@ -153,9 +153,7 @@ class FactorTracker(Callback):
                 total, count = self._sums.get(name, (0.0, 0))
                 self._sums[name] = (total + number, count + 1)
         if rows and writes_files(trainer):
-            table = self._table(trainer)
-            table.path.parent.mkdir(parents=True, exist_ok=True)
-            table.append(rows)
+            self._table(trainer).append(rows)
 
     def _draw(self, trainer: Trainer) -> None:
         if not writes_files(trainer):
@@ -187,18 +185,12 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     return get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
-def modulations(trainer: Trainer) -> Iterator[Modulation]:
-    """The modulations among the callbacks of a trainer."""
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-    return (callback for callback in callbacks if isinstance(callback, Modulation))
-
-
 def modulation_factors(trainer: Trainer, module: LightningModule) -> dict[str, float]:
     """Factors of all modulations that are active in this epoch, by prefixed name."""
     return {
         f"{callback.name}/{name}": value
-        for callback in modulations(trainer)
-        if callback.is_active(epoch_of(trainer, module))
+        for callback in callbacks_of(trainer)
+        if isinstance(callback, Modulation) and callback.is_active(epoch_of(trainer, module))
         for name, value in callback.factors.items()
     }
 

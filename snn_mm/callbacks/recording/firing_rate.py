@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from snn_mm.callbacks.recording.stages import Stage, StageRecorder
 from snn_mm.neurons import is_spiking, spiking_layers
 
 FUSION = "fusion"
@@ -57,7 +58,7 @@ def count_spikes(neurons: nn.Module, spikes: Tensor) -> Tensor:
     return torch.stack([sum_leading(spikes, dims).sum(dtype=torch.float64), places])
 
 
-class FiringRateMonitor(Callback):
+class FiringRateMonitor(StageRecorder):
     """Log the mean firing rate of every spiking encoder, and of a spiking fusion, in evaluation.
 
     The rate of an encoder is its number of spikes divided by neurons, time steps and samples, in
@@ -69,47 +70,28 @@ class FiringRateMonitor(Callback):
         self._counts: dict[str, list[Tensor]] = {}
         self._hooks: list[RemovableHandle] = []
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Start counting."""
-        self._attach(pl_module)
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting."""
-        self._attach(pl_module)
-
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the rates of this validation."""
-        self._log_and_detach(trainer, pl_module, "val")
-
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the rates of this test."""
-        self._log_and_detach(trainer, pl_module, "test")
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Leave no hooks behind."""
-        self._detach()
-
-    def _attach(self, pl_module: LightningModule) -> None:
-        self._detach()
-        for name, part in spiking_parts(pl_module):
+        self.release()
+        for name, part in spiking_parts(module):
             counts = self._counts[name] = []
             self._hooks += [
                 neurons.register_forward_hook(counter(counts))
                 for _, neurons in spiking_layers(part)
             ]
 
-    def _log_and_detach(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Log the rates."""
         for name, counts in self._counts.items():
             spikes, places = trainer.strategy.reduce(
                 torch.stack(counts).sum(dim=0), reduce_op="sum"
             ).tolist()
             name = f"{stage}/firing_rate/{name}"
-            pl_module.log(name, spikes / places, sync_dist=True)  # the ranks agree already
-        self._detach()
+            module.log(name, spikes / places, sync_dist=True)  # the ranks agree already
+        self.release()
 
-    def _detach(self) -> None:
+    def release(self) -> None:
+        """Leave no hooks behind."""
         for hook in self._hooks:
             hook.remove()
         self._hooks, self._counts = [], {}
@@ -126,17 +108,8 @@ def counter(counts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
 
 def spiking_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Encoders that hold spiking neurons, with their modality, and the fusion if it does."""
-    yield from spiking_encoders(module)
-    fusion = getattr(module, FUSION, None)
-    if isinstance(fusion, nn.Module) and is_spiking(fusion):
-        yield FUSION, fusion
-
-
-def spiking_encoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Encoders of a module that hold spiking neurons, with their modality."""
     encoders = getattr(module, "encoders", None)
-    if not isinstance(encoders, nn.ModuleDict):
-        return
-    for name, encoder in encoders.items():
-        if is_spiking(encoder):
-            yield name, encoder
+    parts = dict(encoders.items()) if isinstance(encoders, nn.ModuleDict) else {}
+    for name, part in {**parts, FUSION: getattr(module, FUSION, None)}.items():
+        if isinstance(part, nn.Module) and is_spiking(part):
+            yield name, part

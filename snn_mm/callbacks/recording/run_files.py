@@ -1,10 +1,10 @@
-"""Where callbacks put the files of a run, and whether they may."""
+"""What callbacks ask the trainer: where the files of a run are, and which callbacks it has."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lightning import Trainer
+from lightning import Callback, Trainer
 
 from snn_mm.run.directory import RunDirectory
 
@@ -17,3 +17,9 @@ def run_directory(trainer: Trainer) -> RunDirectory:
 def writes_files(trainer: Trainer) -> bool:
     """Whether this process writes files: rank zero, unless the run is a mere trial."""
     return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
+
+
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """The callbacks of a trainer, which Lightning adds to the class without a type."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks

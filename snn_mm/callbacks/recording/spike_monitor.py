@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning import LightningModule, Trainer
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
 from snn_mm.callbacks.recording.spike_counter import LayerSpikes, SpikeCounter, layers_by_modality
 from snn_mm.callbacks.recording.spike_record import SpikeRecord
+from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
 from snn_mm.errors import UserError
 
 
-class SpikeMonitor(Callback):
+class SpikeMonitor(StageRecorder):
     """Record every spiking layer in validation and test.
 
     Counted over a whole stage, all its batches and ranks: the firing rate, the share of neurons
@@ -58,24 +58,38 @@ class SpikeMonitor(Callback):
         if writes_files(trainer):
             record_of(trainer).drop_from(trainer.current_epoch)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting, in the epochs that are recorded."""
-        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and due:
-            self._attach(pl_module)
+    def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Start counting: in a test, and in the validations that are recorded."""
+        self.release()
+        due = validates_training(trainer) and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        if due or stage == "test":
+            self._counters = [
+                SpikeCounter(*found, membrane_samples=self.membrane_samples)
+                for found in layers_by_modality(module)
+            ]
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting."""
-        self._attach(pl_module)
+    def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Log and write; a test in the epoch of its weights."""
+        counters = [counter for counter in self._counters if counter.has_run]
+        self.release()
+        layers = [
+            counter.summarise(
+                lambda counts: trainer.strategy.reduce(counts, reduce_op="sum"), self.saturated_from
+            )
+            for counter in counters
+        ]
+        for name, value in neuron_shares(layers).items():
+            module.log(f"{stage}/{name}", value, sync_dist=True)  # the ranks agree already
+        loaded = self._loaded_epoch if stage == "test" else None
+        if layers and writes_files(trainer):
+            epoch = trainer.current_epoch if loaded is None else loaded
+            record_of(trainer).write(epoch, stage, layers)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record this validation."""
-        self._record(trainer, pl_module, "val", trainer.current_epoch)
-
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record this test, in the epoch of its weights."""
-        epoch = trainer.current_epoch if self._loaded_epoch is None else self._loaded_epoch
-        self._record(trainer, pl_module, "test", epoch)
+    def release(self) -> None:
+        """Leave no hooks behind."""
+        for counter in self._counters:
+            counter.close()
+        self._counters = []
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figures."""
@@ -86,38 +100,6 @@ class SpikeMonitor(Callback):
         """Draw the figures, with the test."""
         if writes_files(trainer):
             record_of(trainer).draw()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Leave no hooks behind."""
-        self._detach()
-
-    def _attach(self, pl_module: LightningModule) -> None:
-        self._detach()
-        self._counters = [
-            SpikeCounter(*found, membrane_samples=self.membrane_samples)
-            for found in layers_by_modality(pl_module)
-        ]
-
-    def _detach(self) -> None:
-        for counter in self._counters:
-            counter.close()
-        self._counters = []
-
-    def _record(self, trainer: Trainer, pl_module: LightningModule, stage: str, epoch: int) -> None:
-        counters = [counter for counter in self._counters if counter.has_run]
-        self._detach()
-        layers = [
-            counter.summarise(
-                lambda counts: trainer.strategy.reduce(counts, reduce_op="sum"), self.saturated_from
-            )
-            for counter in counters
-        ]
-        for name, value in neuron_shares(layers).items():
-            pl_module.log(f"{stage}/{name}", value, sync_dist=True)  # the ranks agree already
-        if layers and writes_files(trainer):
-            record_of(trainer).write(epoch, stage, layers)
 
 
 def neuron_shares(layers: list[LayerSpikes]) -> dict[str, float]:

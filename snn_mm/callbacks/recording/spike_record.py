@@ -42,7 +42,6 @@ class SpikeRecord:
 
     def write(self, epoch: int, stage: str, layers: list[LayerSpikes]) -> None:
         """Write what the layers did, in place of an earlier test or validation of this epoch."""
-        self.run.path.mkdir(parents=True, exist_ok=True)
         self._keep(
             lambda row_epoch, row_stage: (
                 row_stage != stage or (stage != "test" and row_epoch != epoch)

@@ -105,6 +105,14 @@ def draw_surface(surfaces: Surfaces) -> Figure:
     return figure
 
 
+def draw_all(surfaces: Surfaces) -> dict[str, Figure]:
+    """The profile and, of planes, contours and surface, by these names."""
+    if any(len(surface.loss) == 1 for surface in surfaces.values()):
+        return {"profile": draw_profile(surfaces)}
+    drawers = {"profile": draw_profile, "contours": draw_contours, "surface": draw_surface}
+    return {name: draw(surfaces) for name, draw in drawers.items()}
+
+
 def _grid(surfaces: Surfaces) -> tuple[int, int]:
     """Rows and columns, two at most."""
     columns = min(2, len(surfaces))

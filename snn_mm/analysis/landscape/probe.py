@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from snn_mm.analysis.landscape.batches import Samples, collect
 from snn_mm.analysis.landscape.directions import draw_direction
-from snn_mm.analysis.landscape.settings import PartScope, Point, Settings
+from snn_mm.analysis.landscape.settings import LandscapeSettings, PartScope, Point
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, FusionOutput
 from snn_mm.errors import UserError
@@ -110,7 +110,7 @@ class Cut:
         settings: directions and batch norm.
     """
 
-    def __init__(self, probe: Probe, settings: Settings) -> None:
+    def __init__(self, probe: Probe, settings: LandscapeSettings) -> None:
         self.probe = probe
         self.recomputes = settings.batch_norm == "recomputed" and bool(probe.norms)
         self.directions = [
@@ -142,7 +142,7 @@ def kept_state(part: nn.Module) -> Iterator[None]:
                 tensor.copy_(copy)
 
 
-def open_probe(restored: Restored, settings: Settings, scope: PartScope) -> Probe:
+def open_probe(restored: Restored, settings: LandscapeSettings, scope: PartScope) -> Probe:
     """The probe of a finished run.
 
     Raises:

@@ -7,11 +7,11 @@ from typing import Any
 
 from snn_mm.analysis.landscape.basin import Basin, measure_basin
 from snn_mm.analysis.landscape.probe import open_probe
-from snn_mm.analysis.landscape.settings import PartScope, Settings
+from snn_mm.analysis.landscape.settings import LandscapeSettings, PartScope
 from snn_mm.analysis.landscape.sharpness import Sharpness, sharpness
 from snn_mm.analysis.landscape.surface import (
-    Place,
     Progress,
+    RunPlace,
     Surface,
     compute_surface,
     table_path,
@@ -58,8 +58,8 @@ class Landscape:
 
 
 def measure_landscape(
-    place: Place,
-    settings: Settings,
+    place: RunPlace,
+    settings: LandscapeSettings,
     search: Search,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -79,7 +79,7 @@ def measure_landscape(
 
 
 def find_sharpness(
-    place: Place, settings: Settings, search: Search, known: list[dict[str, Any]]
+    place: RunPlace, settings: LandscapeSettings, search: Search, known: list[dict[str, Any]]
 ) -> list[Sharpness]:
     """Sharpness for every radius, searched for unless it is among what is known."""
     options = {"steps": search.steps, "starts": search.starts, "seed": search.seed}
@@ -102,7 +102,7 @@ def find_sharpness(
 
 
 def _content(
-    place: Place, settings: Settings, search: Search, landscape: Landscape
+    place: RunPlace, settings: LandscapeSettings, search: Search, landscape: Landscape
 ) -> dict[str, Any]:
     loss, accuracy = landscape.surface.centre
     width, is_open = landscape.basin

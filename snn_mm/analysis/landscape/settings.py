@@ -32,7 +32,7 @@ losses overflow at the rim of a plot (tomgoldstein/loss-landscape, issue 25)."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class LandscapeSettings:
     """What decides the numbers of a landscape; how it is computed decides none of them.
 
     Attributes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snn_mm.analysis.landscape.probe import Cut, Value, open_probe
-from snn_mm.analysis.landscape.settings import Settings
+from snn_mm.analysis.landscape.settings import LandscapeSettings
 from snn_mm.analysis.landscape.table import PointTable, Values
 from snn_mm.analysis.landscape.workers import measure_points
 from snn_mm.config.restore import open_run, restore
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPlace:
     """Where a run and its data are, and where its network computes.
 
     Attributes:
@@ -54,7 +54,7 @@ class Surface:
     accuracy: Floats
 
     @classmethod
-    def of(cls, settings: Settings, values: Values) -> Surface:
+    def of(cls, settings: LandscapeSettings, values: Values) -> Surface:
         """The finished points of a grid."""
         ordered = np.array([values[point] for point in settings.points])  # [R*R, 2] or [R, 2]
         loss, accuracy = ordered.T.reshape(2, -1, settings.resolution)  # [1 or R, R] each
@@ -74,7 +74,7 @@ class Surface:
 
 
 def compute_surface(
-    place: Place, settings: Settings, jobs: int = 1, progress: Progress | None = None
+    place: RunPlace, settings: LandscapeSettings, jobs: int = 1, progress: Progress | None = None
 ) -> Surface:
     """Compute what is missing of a run's landscape; see `table_path` for where it is kept.
 
@@ -108,13 +108,13 @@ def compute_surface(
     return Surface.of(settings, table.values)
 
 
-def table_path(run: RunDirectory, settings: Settings) -> Path:
+def table_path(run: RunDirectory, settings: LandscapeSettings) -> Path:
     """The CSV file of a landscape; other settings or other weights have another file."""
     digest = hashlib.sha256(run.best.read_bytes()).hexdigest()
     return run.path / "landscape" / f"{settings.name(digest)}.csv"
 
 
-def open_cut(place: Place, settings: Settings) -> Cut:
+def open_cut(place: RunPlace, settings: LandscapeSettings) -> Cut:
     """Restore a run and cut its landscape; what every worker starts with."""
     restored = restore(place.run, place.device, place.data_root)
     return Cut(open_probe(restored, settings, settings.scope), settings)

@@ -7,12 +7,13 @@ it is only the variance within a row: an offset of a whole row changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.sentiment.attention_variance import Element, Setting, attention_variance
 from snn_mm.analysis.sentiment.clip_record import stacks
 from snn_mm.contracts import Batch
@@ -162,6 +163,23 @@ def measured(part: str, layer: int, sums: Sums) -> Measured:
         squares / count - (total / count) ** 2,
         rows,
     )
+
+
+def measured_table(found: Sequence[Measured]) -> Table:
+    """What a trained network makes of it, a line for each attention."""
+    lines = []
+    for m in found:
+        inputs = (m.rate, m.running_rate, m.query_deviation, m.key_deviation)
+        variances = (m.theorem, m.variance, m.within_rows)
+        numbers = [*(f"{x:.4f}" for x in inputs), *(f"{x:.3f}" for x in variances)]
+        lines.append([m.part, str(m.layer), str(m.width), *numbers])
+    heads = ["part", "layer", "d_m", "f", "f of training", "σ_1", "σ_2"]
+    heads += ["theorem", "measured", "within rows"]
+    caption = (
+        "Variance of Q Kᵀ / scale_2 in the trained network: what Theorem 1 says for its firing "
+        "rate and weights if they were independent, what it is, and what of it softmax sees."
+    )
+    return Table("measured", caption, heads, lines)
 
 
 def _settings(sums: Sums) -> tuple[Setting, Setting]:

@@ -14,11 +14,13 @@ looks, and worth knowing before one trusts scale_2:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
+from snn_mm.analysis.report.document import Table
 from snn_mm.errors import UserError
 
 Element = Literal["off_diagonal", "diagonal", "mean", "cross"]
@@ -156,6 +158,23 @@ def check_theorem(
             simulated = simulate_attention_variance(setting, element, draws, seed + len(rows))
             rows.append(Row(setting, element, attention_variance(setting, element), *simulated))
     return rows
+
+
+def theorem_table(rows: Sequence[Row]) -> Table:
+    """Formula and simulation side by side."""
+    lines = []
+    for row in rows:
+        own = row.setting
+        key_width = own.width if own.key_width is None else own.key_width
+        widths = f"{own.width}" if own.key_rate is None else f"{own.width}, {key_width}"
+        rates = f"{own.rate:g}" if own.key_rate is None else f"{own.rate:g}, {own.key_rate:g}"
+        simulated = f"{row.simulated:.4g} ± {row.standard_error:.2g}"
+        element = row.element.replace("_", " ")
+        apart = f"{row.deviation:+.1f}".replace("-", "−")
+        kind = [widths, str(own.head_width), rates, own.weights, element]
+        lines.append([*kind, f"{row.formula:.4g}", simulated, apart])
+    heads = ["d_m", "d", "f", "weights", "element", "formula", "simulated ± s.e.", "apart in s.e."]
+    return Table("theorem", "Var(Q Kᵀ) of random spikes and weights.", heads, lines)
 
 
 def _products(setting: Setting, element: Element, draws: int, generator: torch.Generator) -> Tensor:

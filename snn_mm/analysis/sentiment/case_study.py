@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from snn_mm.analysis.sentiment.clip_loading import unknown_clip
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
 from snn_mm.metrics.sentiment_scores import Protocol, rate
 from snn_mm.modules.sentiment.module import SentimentModule
@@ -129,6 +130,19 @@ def choose_cases(cases: Sequence[Case], count: int) -> list[Choice]:
         chosen |= {case.id for case in own}
         choices.append(Choice(title, rule, own))
     return [choice for choice in choices if choice.cases]
+
+
+def named_cases(cases: Sequence[Case], ids: Sequence[str], part: str) -> Choice:
+    """The clips that were asked for.
+
+    Raises:
+        UserError: one of them is not in the part.
+    """
+    known = {case.id: case for case in cases}
+    for name in ids:
+        if name not in known:
+            raise unknown_clip(name, list(known), part)
+    return Choice("Chosen clips", "Clips that were asked for.", [known[name] for name in ids])
 
 
 def rate_heads(cases: Sequence[Case], protocol: Protocol) -> list[HeadRecord]:

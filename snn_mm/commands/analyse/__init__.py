@@ -1,38 +1,34 @@
 """`snnmm analyse KIND RUNS...`: the papers' analyses of finished runs, one kind a module.
 
-A kind's module is imported only when it is called for: most need no torch.
+Each module says `DESCRIPTION` and `EXAMPLE`, takes its options by `add_options(parser)`, and
+returns by `analyse(options)` what it found, which is written here. It is imported only when it is
+called for, and torch only when a network is: most kinds need none.
 """
 
 from __future__ import annotations
 
+import argparse
 import difflib
 from importlib import import_module
-from typing import NamedTuple
+from pathlib import Path
 
 from snn_mm.errors import UserError
 
-
-class Kind(NamedTuple):
-    """One analysis: its line in the help, and the module whose `run(argv)` makes it."""
-
-    summary: str
-    module: str
-
-
 KINDS = {
-    "cost": Kind("epochs to equal error times the FLOPs of an epoch", f"{__name__}.cost"),
-    "training": Kind("accuracy and loss of each modality by epoch", f"{__name__}.training"),
-    "coefficient": Kind("the IEMF coefficient beside the accuracy", f"{__name__}.coefficient"),
-    "gain": Kind("what multimodal training gives one branch", f"{__name__}.gain"),
-    "ablation": Kind("gamma; vanilla, joint learning, IEMF; modalities", f"{__name__}.ablation"),
-    "grid": Kind("two swept options, chosen on validation data", f"{__name__}.grid"),
-    "classes": Kind("confusion matrices and t-SNE of features", f"{__name__}.classes"),
-    "cases": Kind("a page of test clips: every head's score and label", f"{__name__}.cases"),
-    "clip": Kind("attention and firing of SGMT over one clip", f"{__name__}.clip"),
-    "theorem": Kind("the variance of spiking attention, checked", f"{__name__}.theorem"),
-    "answers": Kind("answers to questions, by kind, and samples", f"{__name__}.answers"),
-    "landscape": Kind("the loss around a trained network", f"{__name__}.landscape"),
+    "cost": "epochs to equal error times the FLOPs of an epoch",
+    "training": "accuracy and loss of each modality by epoch",
+    "coefficient": "the IEMF coefficient beside the accuracy",
+    "gain": "what multimodal training gives one branch",
+    "ablation": "gamma; vanilla, joint learning, IEMF; modalities",
+    "grid": "two swept options, chosen on validation data",
+    "classes": "confusion matrices and t-SNE of features",
+    "cases": "a page of test clips: every head's score and label",
+    "clip": "attention and firing of SGMT over one clip",
+    "theorem": "the variance of spiking attention, checked",
+    "answers": "answers to questions, by kind, and samples",
+    "landscape": "the loss around a trained network",
 }
+"""Each kind's line in the help; its module has its name."""
 
 _OVERVIEW = """\
 usage: snnmm analyse KIND RUNS... [OPTIONS]
@@ -58,21 +54,28 @@ def run(argv: list[str]) -> int:
         The exit code.
 
     Raises:
-        UserError: there is no such kind, or a mistake in what was typed after it.
+        UserError: there is no such kind, or a mistake in what was typed after it, or in the runs.
     """
     kind = argv[1] if len(argv) > 1 else "--help"
     if kind in ("-h", "--help"):
-        print(overview())
+        print(_OVERVIEW.format(kinds="\n".join(f"  {k:<12} {line}" for k, line in KINDS.items())))
         return 0
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "see `snnmm analyse --help`"
         raise UserError(f"unknown analysis '{kind}'; {hint}\nkinds: {', '.join(KINDS)}")
-    code: int = import_module(KINDS[kind].module).run(argv[1:])
+    module = import_module(f"{__name__}.{kind}")
+    parser = argparse.ArgumentParser(
+        f"snnmm analyse {kind}",
+        description=module.DESCRIPTION,
+        epilog=f"example:\n  {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write (`analysis` in their folder)"
+    )
+    module.add_options(parser)
+    options = parser.parse_args(argv[2:])
+    code: int = module.analyse(options).write(kind, options.out)
     return code
-
-
-def overview() -> str:
-    """Return the text of `snnmm analyse --help`."""
-    lines = (f"  {name:<12} {kind.summary}" for name, kind in KINDS.items())
-    return _OVERVIEW.format(kinds="\n".join(lines))

@@ -6,11 +6,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from snn_mm.analysis.report.run_files import find_runs, read_run
-from snn_mm.commands.analyse.landscape import choose_device, name_runs
-from snn_mm.commands.analyse.runs import add_runs, make_parser, output_folder, write_analysis
+from snn_mm.analysis.report.run_files import read_run
+from snn_mm.commands.analyse.findings import Findings
+from snn_mm.commands.analyse.runs import (
+    add_data_root,
+    add_device,
+    add_runs,
+    beside,
+    choose_device,
+    in_order,
+    name_runs,
+)
 from snn_mm.errors import UserError
-from snn_mm.run.directory import write_text
 
 SAMPLES = 6
 
@@ -22,19 +29,19 @@ disagree first. Runs stand in the order in which they are given."""
 EXAMPLE = "snnmm analyse answers runs/iemf_avqa/joint runs/iemf_avqa/iemf"
 
 
-def run(argv: list[str]) -> int:
-    """Run the command.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which runs, and what is shown of them."""
+    add_runs(parser)
+    add = parser.add_argument
+    add("--samples", type=int, default=SAMPLES, metavar="N",
+        help=f"questions shown of each kind ({SAMPLES})")  # fmt: skip
+    add("--labels", nargs="+", metavar="NAME", help="what the page calls the runs")
+    add_device(parser, "models run")
+    add_data_root(parser)
 
-    Args:
-        argv: what was typed after `snnmm analyse`, `answers` first.
 
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: no finished run, one that answers no questions, or runs that were asked others.
-    """
-    options = _parser().parse_args(argv[1:])
+def analyse(options: argparse.Namespace) -> Findings:
+    """Ask every run the same questions."""
     if options.samples < 1:
         raise UserError(f"--samples {options.samples}: accepted are numbers from 1 on")
     runs = named_runs(finished_runs(options.runs), options.labels)
@@ -49,18 +56,16 @@ def run(argv: list[str]) -> int:
         for name, path in runs.items()
     }
     answered = list(side_by_side(replies))
-    folder = output_folder(options.out, options.runs)
-    write_analysis(folder, "answers", [accuracy_table(answered, list(runs))])
-    write_text(folder / "answers.html", to_html(answer_page(answered, list(runs), options.samples)))
-    print(folder / "answers.html")
-    return 0
+    page = to_html(answer_page(answered, list(runs), options.samples))
+    tables = [accuracy_table(answered, list(runs))]
+    return Findings(beside(options.runs), tables, pages={"answers.html": page})
 
 
 def named_runs(paths: list[Path], labels: list[str] | None) -> dict[str, Path]:
-    """Runs by what the page calls them: labels, else ids, with the experiment where it differs.
+    """Runs by what the page calls them; see `name_runs`.
 
     Raises:
-        UserError: two have one name, or there are not as many labels as runs.
+        UserError: two have one name.
     """
     runs = name_runs(paths, labels)
     if len(runs) < len(paths):
@@ -77,7 +82,7 @@ def finished_runs(paths: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    found = dict.fromkeys(run for path in paths for run in find_runs([path]))
+    found = in_order(paths)
     finished = [path for path in found if read_run(path).is_finished]
     if not finished:
         raise UserError(
@@ -85,15 +90,3 @@ def finished_runs(paths: Sequence[Path]) -> list[Path]:
             "accepted: runs that were trained and tested; go on with snnmm fit --resume RUN"
         )
     return finished
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("answers", DESCRIPTION, EXAMPLE)
-    add_runs(parser)
-    add = parser.add_argument
-    add("--samples", type=int, default=SAMPLES, metavar="N",
-        help=f"questions shown of each kind ({SAMPLES})")  # fmt: skip
-    add("--labels", nargs="+", metavar="NAME", help="what the page calls the runs")
-    add("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="where models run (cpu)")
-    add("--data.root", dest="data_root", metavar="DIR", help="where data lie now")
-    return parser

@@ -12,48 +12,33 @@ from snn_mm.analysis.coefficient import (
     select_modulated,
 )
 from snn_mm.analysis.variants import find_variants
-from snn_mm.commands.analyse.runs import (
-    CURVE_METRIC,
-    add_runs,
-    make_parser,
-    output_folder,
-    read_groups,
-    write_analysis,
-)
+from snn_mm.commands.analyse.findings import Findings
+from snn_mm.commands.analyse.runs import CURVE_METRIC, add_runs, beside, read_groups
 
 DESCRIPTION = """\
 The coefficient ξ and the accuracy by epoch, mean and standard deviation over seeds. ξ is that of
 the optimizer steps; the paper's figure shows it on test batches: train with the callback
 CoefficientMonitor and give --coefficient val/xi."""
 
-
-def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm analyse`, `coefficient` first.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: no runs, runs of several data sets, or none that logged a coefficient.
-    """
-    options = _parser().parse_args(argv[1:])
-    comparison = read_groups(options.runs)
-    name, metric = options.coefficient, options.metric
-    variants = select_modulated(find_variants(comparison.groups, comparison.library), name)
-    tables = [coefficient_table(variants, metric, name), curves_table(variants, metric, name)]
-    folder = output_folder(options.out, options.runs)
-    write_analysis(folder, "coefficient", tables, draw_coefficient(variants, metric, name))
-    return 0
+EXAMPLE = "snnmm analyse coefficient runs/quickstart"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("coefficient", DESCRIPTION, "snnmm analyse coefficient runs/quickstart")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which curves."""
     add_runs(parser)
-    parser.add_argument("--metric", default=CURVE_METRIC, help=f"accuracy ({CURVE_METRIC})")
-    parser.add_argument(
-        "--coefficient", default=TRAINED, metavar="NAME", help=f"what is shown ({TRAINED})"
+    add = parser.add_argument
+    add("--metric", default=CURVE_METRIC, help=f"accuracy ({CURVE_METRIC})")
+    add("--coefficient", default=TRAINED, metavar="NAME", help=f"what is shown ({TRAINED})")
+
+
+def analyse(options: argparse.Namespace) -> Findings:
+    """Refuse runs that logged no coefficient; else draw it."""
+    comparison = read_groups(options.runs)
+    found = find_variants(comparison.groups, comparison.library)
+    shown = (
+        select_modulated(found, options.coefficient),
+        options.metric,
+        options.coefficient,
     )
-    return parser
+    tables = [coefficient_table(*shown), curves_table(*shown)]
+    return Findings(beside(options.runs), tables, {"coefficient": draw_coefficient(*shown)})

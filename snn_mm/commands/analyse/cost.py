@@ -10,13 +10,13 @@ from snn_mm.analysis.cost.metric import LEVELS, Final
 from snn_mm.analysis.cost.table import compare_costs, cost_table
 from snn_mm.analysis.variants import find_variants
 from snn_mm.commands.analyse.complexity import COMPLEXITIES, UNITS, epoch_complexity
+from snn_mm.commands.analyse.findings import Findings
 from snn_mm.commands.analyse.runs import (
     CURVE_METRIC,
+    add_data_root,
     add_runs,
-    make_parser,
-    output_folder,
+    beside,
     read_groups,
-    write_analysis,
 )
 
 DESCRIPTION = """\
@@ -24,34 +24,11 @@ Cost = 1/L Σ Argmin(f(x) <= Err_l) x Ω: the mean of the first epochs at or bel
 the same for all methods, times the operations of an epoch. They are counted once a method, on one
 training step of a run's own model, data and callbacks, and kept in its cost.json."""
 
-
-def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm analyse`, `cost` first.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: no runs, runs of several data sets, or operations that cannot be counted.
-    """
-    options = _parser().parse_args(argv[1:])
-    comparison = read_groups(options.runs)
-    variants = find_variants(comparison.groups, comparison.library)
-    kind = options.complexity
-    complexity = [epoch_complexity(v.group, kind, options.data_root) for v in variants]
-    costs = compare_costs(
-        variants, complexity, options.metric, options.final, options.levels, UNITS[kind]
-    )
-    folder = output_folder(options.out, options.runs)
-    write_analysis(folder, "cost", [cost_table(costs)], draw_cost(costs, options.metric))
-    return 0
+EXAMPLE = "snnmm analyse cost runs/iemf_ks-sweep"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("cost", DESCRIPTION, "snnmm analyse cost runs/iemf_ks-sweep")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which errors and which operations."""
     add_runs(parser)
     add = parser.add_argument
     add("--metric", default=CURVE_METRIC, help=f"accuracy whose error counts ({CURVE_METRIC})")
@@ -68,5 +45,17 @@ def _parser() -> argparse.ArgumentParser:
         default="flops",
         help="Ω: FLOPs of training; MAC + SynOps of its forward passes, for SNNs; or 1 (flops)",
     )
-    add("--data.root", dest="data_root", metavar="DIR", help="where data lie now, to count FLOPs")
-    return parser
+    add_data_root(parser, "where data lie now, to count FLOPs")
+
+
+def analyse(options: argparse.Namespace) -> Findings:
+    """Count what an epoch takes, and multiply."""
+    comparison = read_groups(options.runs)
+    variants = find_variants(comparison.groups, comparison.library)
+    kind = options.complexity
+    complexity = [epoch_complexity(v.group, kind, options.data_root) for v in variants]
+    costs = compare_costs(
+        variants, complexity, options.metric, options.final, options.levels, UNITS[kind]
+    )
+    figure = draw_cost(costs, options.metric)
+    return Findings(beside(options.runs), [cost_table(costs)], {"cost": figure})

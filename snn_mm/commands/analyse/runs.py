@@ -1,46 +1,28 @@
-"""What the kinds of `snnmm analyse` share: their runs, and where they write."""
+"""Which runs an analysis is about, and where its findings go."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, Group, compare
-from snn_mm.analysis.report.markdown import table_lines
 from snn_mm.analysis.report.run_files import find_runs, read_run
 from snn_mm.analysis.report.wording import joined
-from snn_mm.commands.listing import aligned
 from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
-from snn_mm.figures.style import save_figure
-from snn_mm.run.directory import write_text
+
+if TYPE_CHECKING:
+    from snn_mm.config.restore import Restored
 
 CURVE_METRIC = "val/accuracy/fused"
 FINAL_METRIC = "test/accuracy/fused"
 FOLDER = "analysis"
-
-
-def make_parser(kind: str, description: str, example: str) -> argparse.ArgumentParser:
-    """A parser with the option that every kind has."""
-    parser = argparse.ArgumentParser(
-        f"snnmm analyse {kind}",
-        description=description,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (`analysis` in their folder)"
-    )
-    return parser
+PARTS = ("test", "val", "train")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +30,30 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUNS", help="run directories or folders above them"
     )
+
+
+def add_run(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """The one run that a kind looks into, and where its data are."""
+    add = parser.add_argument
+    count = None if required else "?"
+    add("run", nargs=count, type=Path, metavar="RUN", help="a run directory, or a folder above one")
+    add("--split", choices=PARTS, default=PARTS[0], help=f"whose clips ({PARTS[0]})")
+    add_data_root(parser, "where the data lie now")
+
+
+def add_data_root(parser: argparse.ArgumentParser, what: str = "where data lie now") -> None:
+    """Where data were moved to."""
+    parser.add_argument("--data.root", dest="data_root", metavar="DIR", help=what)
+
+
+def add_device(parser: argparse.ArgumentParser, what: str) -> None:
+    """Where a network computes."""
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help=f"where {what} (cpu)")
+
+
+def beside(paths: Sequence[Path]) -> Path:
+    """`analysis` in the folder that holds all of the paths."""
+    return Path(os.path.commonpath([path.resolve() for path in paths])) / FOLDER
 
 
 def read_groups(paths: Iterable[Path], by: Sequence[str] = ()) -> Comparison:
@@ -89,49 +95,55 @@ def require_metric(groups: Iterable[Group], metric: str) -> None:
                 raise UserError(f"{member.run.path}: results.json has no {metric}\nit has {has}")
 
 
-def output_folder(asked: Path | None, paths: Sequence[Path]) -> Path:
-    """The folder that was asked for, else `analysis` in the folder that holds all runs."""
-    if asked is not None:
-        return asked
-    return Path(os.path.commonpath([path.resolve() for path in paths])) / FOLDER
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """The runs at or below each path, in the order of the paths."""
+    return list(dict.fromkeys(run for path in paths for run in find_runs([path])))
 
 
-def write_analysis(
-    folder: Path, name: str, tables: Sequence[Table], figure: Figure | None = None
-) -> None:
-    """Print tables, and write them as Markdown and CSV beside the figure; print what was written.
+def name_runs(paths: list[Path], labels: list[str] | None) -> dict[str, Path]:
+    """Runs by what figures call them: labels, else ids, with the experiment where it differs.
 
-    Args:
-        folder: where to write; made if it is missing.
-        name: file names without suffix; tables after the first add their own.
-        tables: what was found; a folded one, because it is long, is written as CSV alone.
-        figure: drawn of it.
+    Raises:
+        UserError: as many labels as runs are accepted, each once.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        if not table.folded:
-            print_table(table)
-        stem = name if table is tables[0] else f"{name}_{table.name}"
-        write_text(folder / f"{stem}.csv", to_csv(text_rows(table)))
-    pages = "\n\n".join("\n".join(table_lines(t)) for t in tables if not t.folded)
-    write_text(folder / f"{name}.md", pages + "\n")
-    if figure is not None:
-        save_figure(figure, folder / f"{name}.png")
-    print(folder / f"{name}.{{md,csv{',png' if figure else ''}}}")
+    if labels is not None and (len(labels) != len(paths) or len(set(labels)) != len(labels)):
+        raise UserError(
+            f"--labels: {len(labels)} given; accepted are {len(paths)} different ones, "
+            f"in the order {', '.join(path.name for path in paths)}"
+        )
+    same = len({path.parent for path in paths}) == 1
+    names = labels or [p.name if same else f"{p.parent.name}/{p.name}" for p in paths]
+    return dict(zip(names, paths, strict=True))
 
 
-def print_table(table: Table) -> None:
-    """Print a table in columns, with an empty line after it."""
-    print("\n".join(aligned([tuple(row) for row in text_rows(table)])), end="\n\n")
+def open_one(options: argparse.Namespace, device: str = "cpu") -> Restored:
+    """Restore the run that was asked for, on a device.
+
+    Raises:
+        UserError: there is none, or several.
+    """
+    found = find_runs([options.run])
+    if len(found) > 1:
+        names = ", ".join(str(path) for path in found[:3])
+        raise UserError(f"{options.run} holds {len(found)} runs; give one of them\n{names}")
+    from snn_mm.commands.quiet import silence
+    from snn_mm.config.restore import restore
+
+    silence()
+    stages = ("test",) if options.split == "test" else ("fit", "test")
+    return restore(found[0], device, options.data_root, stages)
 
 
-def text_rows(table: Table) -> list[list[str]]:
-    """Heads and cells as plain texts."""
-    return [list(table.columns), *([cell.text for cell in row] for row in table.cells)]
+def choose_device(name: str) -> str:
+    """A device by name; `auto` is a GPU if there is one.
 
+    Raises:
+        UserError: there is no such device.
+    """
+    import torch
 
-def to_csv(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of texts as CSV."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"--device {name}: torch sees no GPU here; see `snnmm doctor`")
+    return name

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.analysis.landscape.batches import Samples, collect
 from snn_mm.analysis.landscape.directions import draw_direction
 from snn_mm.analysis.landscape.probe import Cut, Probe, open_probe
-from snn_mm.analysis.landscape.settings import Settings
+from snn_mm.analysis.landscape.settings import LandscapeSettings
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.encoders import ConvNet
@@ -54,7 +54,7 @@ def test_loss_and_accuracy_are_those_of_a_network_with_moved_weights(
     make_module: MakeModule, make_batch: MakeBatch, scope: str
 ) -> None:
     module, batches = make_module(), (make_batch(6), make_batch(3))
-    settings = Settings(scope=scope)  # type: ignore[arg-type]
+    settings = LandscapeSettings(scope=scope)  # type: ignore[arg-type]
     probe = Probe(module, samples_of(*batches), [], settings.scope)
     found = Cut(probe, settings).measure((0.4, -0.7))
     part = module if scope == "network" else module.fusion
@@ -91,7 +91,7 @@ def test_the_network_is_as_it_was_to_the_bit(
 ) -> None:
     module, samples, calibration = spiking
     before = state_of(module)
-    cut = Cut(Probe(module, samples, calibration), Settings())
+    cut = Cut(Probe(module, samples, calibration), LandscapeSettings())
     cut.measure((0.3, 0.1))
     after = module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -103,7 +103,7 @@ def test_a_point_has_one_value_whatever_was_measured_before(
     spiking: tuple[IEMFModule, list[Samples], list[Samples]],
 ) -> None:
     """Neither membranes nor statistics leak from point to point."""
-    cut = Cut(Probe(*spiking), Settings())
+    cut = Cut(Probe(*spiking), LandscapeSettings())
     alone = cut.measure((0.3, 0.1))
     cut.measure((-1.0, 1.0))
     assert cut.measure((0.3, 0.1)) == alone
@@ -127,7 +127,7 @@ def test_with_recomputed_statistics_the_scale_of_filters_before_a_norm_does_not_
     module, samples, calibration = spiking
     values = []
     for batch_norm in ("frozen", "recomputed"):
-        cut = Cut(Probe(module, samples, calibration), Settings(batch_norm=batch_norm))  # type: ignore[arg-type]
+        cut = Cut(Probe(module, samples, calibration), LandscapeSettings(batch_norm=batch_norm))  # type: ignore[arg-type]
         for part in (module.encoders["audio"].conv, module.encoders["visual"].conv):
             part.weight.data *= 16  # a power of two changes no mantissa
         scaled = cut.measure((0.0, 0.0)).loss
@@ -165,4 +165,4 @@ def test_collecting_leaves_the_global_generator_alone(toy_data: object) -> None:
 def test_a_module_without_fusion_is_explained(tmp_path: object, toy_data: object) -> None:
     restored = Restored(nn.Linear(2, 2), toy_data, RunDirectory(tmp_path))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="Linear is no MultimodalModule"):
-        open_probe(restored, Settings(), "network")
+        open_probe(restored, LandscapeSettings(), "network")

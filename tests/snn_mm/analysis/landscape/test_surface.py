@@ -15,30 +15,30 @@ import pytest
 
 from snn_mm.analysis.landscape.probe import Cut
 from snn_mm.analysis.landscape.record import Search, measure_landscape
-from snn_mm.analysis.landscape.settings import Point, Settings
-from snn_mm.analysis.landscape.surface import Place, compute_surface, table_path
+from snn_mm.analysis.landscape.settings import LandscapeSettings, Point
+from snn_mm.analysis.landscape.surface import RunPlace, compute_surface, table_path
 from snn_mm.config.restore import open_run
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, read_json
 from snn_mm.run.lock import RunLock
 
-SMALL = Settings(resolution=3, samples=16)
+SMALL = LandscapeSettings(resolution=3, samples=16)
 MakeRun = Callable[[str], Path]
 
 
-def table_of(run: Path, settings: Settings = SMALL) -> Path:
+def table_of(run: Path, settings: LandscapeSettings = SMALL) -> Path:
     return table_path(open_run(run), settings)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(trained: Path) -> str:
-    compute_surface(Place(trained), SMALL)
+    compute_surface(RunPlace(trained), SMALL)
     return table_of(trained).read_text()
 
 
 def test_rows_are_the_second_direction_and_the_middle_is_the_trained_network(trained: Path) -> None:
-    surface = compute_surface(Place(trained), SMALL)
-    line = compute_surface(Place(trained), Settings(1, 3, samples=16))
+    surface = compute_surface(RunPlace(trained), SMALL)
+    line = compute_surface(RunPlace(trained), LandscapeSettings(1, 3, samples=16))
     assert surface.loss.shape == (3, 3)
     assert line.loss.shape == (1, 3)
     np.testing.assert_array_equal(surface.profile[0], line.loss[0])
@@ -59,8 +59,8 @@ def test_a_stopped_computation_goes_on_to_the_same_file(
 
     monkeypatch.setattr(Cut, "measure", stop_at_fifth)
     with pytest.raises(KeyboardInterrupt):
-        compute_surface(Place(run), SMALL)
-    compute_surface(Place(run), SMALL)
+        compute_surface(RunPlace(run), SMALL)
+    compute_surface(RunPlace(run), SMALL)
     assert len(seen) == 5 + 5  # four are done, the fifth is done again
     assert table_of(run).read_text() == undisturbed
 
@@ -69,15 +69,15 @@ def test_nothing_is_computed_twice(
     make_run: MakeRun, undisturbed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run("twice")
-    compute_surface(Place(run), SMALL)
+    compute_surface(RunPlace(run), SMALL)
     monkeypatch.setattr(Cut, "measure", lambda *_: pytest.fail("computed again"))
-    compute_surface(Place(run), SMALL)
+    compute_surface(RunPlace(run), SMALL)
     assert table_of(run).read_text() == undisturbed
 
 
 def test_progress_hears_of_every_point(make_run: MakeRun) -> None:
     heard: list[tuple[int, int]] = []
-    compute_surface(Place(make_run("heard")), SMALL, progress=lambda *done: heard.append(done))
+    compute_surface(RunPlace(make_run("heard")), SMALL, progress=lambda *done: heard.append(done))
     assert heard == [(count, 9) for count in range(1, 10)]
 
 
@@ -102,7 +102,7 @@ def test_two_processes_do_not_write_into_one_file(make_run: MakeRun) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(UserError, match="in use by another process"):
-            compute_surface(Place(run), SMALL)
+            compute_surface(RunPlace(run), SMALL)
         holder.communicate("\n")
     assert RunLock(RunDirectory(run / "landscape")).is_free()
 
@@ -110,13 +110,13 @@ def test_two_processes_do_not_write_into_one_file(make_run: MakeRun) -> None:
 @pytest.mark.slow
 def test_processes_do_not_change_a_digit(make_run: MakeRun, undisturbed: str) -> None:
     run = make_run("parallel")
-    compute_surface(Place(run), SMALL, jobs=2)
+    compute_surface(RunPlace(run), SMALL, jobs=2)
     assert table_of(run).read_text() == undisturbed
 
 
 @pytest.mark.slow
 def test_a_killed_command_leaves_no_worker_and_goes_on_to_the_same_file(make_run: MakeRun) -> None:
-    run, settings = make_run("killed"), Settings(resolution=21, samples=40)
+    run, settings = make_run("killed"), LandscapeSettings(resolution=21, samples=40)
     command = [sys.executable, "-m", "snn_mm", "analyse", "landscape", str(run)]
     command += ["--samples", "40", "--jobs", "2", "--sharpness_steps", "1"]
     process = subprocess.Popen(command, start_new_session=True, stdout=-3, stderr=-3)
@@ -125,9 +125,9 @@ def test_a_killed_command_leaves_no_worker_and_goes_on_to_the_same_file(make_run
     process.wait()
     wait_until(lambda: is_empty_session(process.pid))
     assert count_lines(run, settings) < 441
-    compute_surface(Place(run), settings)
+    compute_surface(RunPlace(run), settings)
     whole = make_run("whole")
-    compute_surface(Place(whole), settings)
+    compute_surface(RunPlace(whole), settings)
     assert table_of(run, settings).read_text() == table_of(whole, settings).read_text()
 
 
@@ -138,7 +138,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
         time.sleep(0.05)
 
 
-def count_lines(run: Path, settings: Settings) -> int:
+def count_lines(run: Path, settings: LandscapeSettings) -> int:
     return table_of(run, settings).read_text().count("\n")
 
 
@@ -154,7 +154,7 @@ def test_the_record_keeps_settings_and_sharpness_and_searches_once(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, search = make_run("record"), Search(radii=(0.1, 1.0), steps=4, starts=2)
-    landscape = measure_landscape(Place(run), SMALL, search)
+    landscape = measure_landscape(RunPlace(run), SMALL, search)
     content = read_json(table_of(run).with_suffix(".json"))
     assert content["settings"]["resolution"] == 3
     assert content["loss"] == landscape.surface.centre.loss
@@ -162,13 +162,13 @@ def test_the_record_keeps_settings_and_sharpness_and_searches_once(
     assert content["sharpness"][0]["scope"] == "fusion"
     assert 0 < content["sharpness"][0]["value"] < content["sharpness"][1]["value"]
     monkeypatch.setattr("snn_mm.analysis.landscape.record.sharpness", lambda *_, **__: 1 / 0)
-    assert measure_landscape(Place(run), SMALL, search).sharpness == landscape.sharpness
+    assert measure_landscape(RunPlace(run), SMALL, search).sharpness == landscape.sharpness
     with pytest.raises(ZeroDivisionError):
-        measure_landscape(Place(run), SMALL, Search(radii=(0.2,), steps=4, starts=2))
+        measure_landscape(RunPlace(run), SMALL, Search(radii=(0.2,), steps=4, starts=2))
 
 
 def test_sharpness_of_the_network_is_not_below_that_of_its_fusion(make_run: MakeRun) -> None:
-    run = Place(make_run("scopes"))
+    run = RunPlace(make_run("scopes"))
     found = [
         measure_landscape(run, SMALL, Search((0.3,), scope, steps=8, starts=1)).sharpness[0].value
         for scope in ("fusion", "network")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from snn_mm.cli import main
-from snn_mm.commands.analyse.landscape import default_folder, name_runs
+from snn_mm.commands.analyse.landscape import default_folder
+from snn_mm.commands.analyse.runs import name_runs
 from snn_mm.errors import UserError
 
 SMALL = ["--resolution", "3", "--samples", "16", "--jobs", "1"]

@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format typecheck docs bench clean
+.PHONY: help demo test test-all lint format typecheck docs manifest bench clean
 
 VENV ?= .venv
 INSTALL ?= yes
@@ -66,6 +66,9 @@ format: $(TEST_READY) ## rewrite the source in the project's format
 docs: $(TEST_READY) ## build the site of docs/ and of the API into site/, without a warning
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
+
+manifest: $(DEMO_READY) ## tell `snnmm list` what classes accept, after one has changed
+	$(BIN)/python -m snn_mm.config.manifest
 
 bench: $(DEMO_READY) ## time one training step against its peers
 	$(BIN)/python benchmarks/train_step.py

@@ -7,11 +7,11 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from snn_mm.config.catalogue import EXPERIMENTS, GROUPS, Entry, catalogue, find
+from snn_mm.config.catalogue import EXPERIMENTS, GROUPS, Entry, Parameter, catalogue, find
 
 Row = tuple[str, ...]
 
@@ -53,12 +53,22 @@ def _init_args(entry: Entry) -> list[str]:
     if not entry.parameters:
         return ["init_args: none"]
     lines = ["init_args:"]
-    rows = [(p.name, p.type, _default(p.default)) for p in entry.parameters]
-    for parameter, line in zip(entry.parameters, aligned(rows)):
+    named = list(_with_fields(entry.parameters))
+    rows = [(name, p.type, _default(p.default)) for name, p in named]
+    for (_, parameter), line in zip(named, aligned(rows)):
         lines.append(f"  {line}")
         if parameter.description:
             lines.append(_indented(parameter.description, 6))
     return lines
+
+
+def _with_fields(
+    parameters: Iterable[Parameter], above: str = ""
+) -> Iterator[tuple[str, Parameter]]:
+    """Yield each parameter and what stands below it, by the key that one types."""
+    for parameter in parameters:
+        yield f"{above}{parameter.name}", parameter
+        yield from _with_fields(parameter.fields, f"{above}{parameter.name}.")
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:

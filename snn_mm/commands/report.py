@@ -92,7 +92,7 @@ def check_metric(name: str, measured: set[str]) -> None:
 
 
 def known_library() -> Library:
-    """Defaults and observing callbacks of this installation, read from its source."""
+    """Defaults and observing callbacks of this installation, as its classes declare them."""
     entries = components()
     defaults = {
         entry.name: {p.name: literal(p.default) for p in entry.parameters if p.default is not None}

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import snn_mm
-from snn_mm.config.docstrings import first_sentence, prose
-from snn_mm.config.signatures import Parameter
-from snn_mm.config.source import SourceIndex
-from snn_mm.config.source_file import SourceClass, read_source
 from snn_mm.errors import UserError
 
 EXPERIMENTS = "experiments"
-
-BASE_CLASSES = {
-    "modules": "TaskModule",
-    "encoders": "Encoder",
-    "fusions": "Fusion",
-    "networks": "SentimentNetwork",
-    "methods": "Method",
-    "trunks": "DualAttention",
-    "modulations": "Modulation",
-    "callbacks": "Callback",
-    "datamodules": "SplitDataModule",
-}
-"""The base class whose concrete kin, itself included, make up a group; the first that fits wins."""
 
 GROUPS = (
     EXPERIMENTS,
@@ -46,10 +31,32 @@ GROUPS = (
 )
 """The groups in the order in which they are listed."""
 
-NEURON_PRESETS = "snn_mm.neurons.presets"
+MANIFEST = Path(__file__).with_name("manifest.json")
+"""What the classes say of themselves, written by `snn_mm.config.manifest`."""
 
-OF_A_RUN = "snn_mm.run."
-"""Where the classes live whose objects only a running command has, such as its run directory."""
+FOREIGN = {
+    "lightning": ["lightning.pytorch.callbacks"],
+    "torch": ["torch.optim", "torch.optim.lr_scheduler"],
+}
+"""By package, where the classes of others stand that configs call by short names."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One constructor parameter.
+
+    Attributes:
+        default: as one writes it; None where a value is required.
+        fields: what stands below a parameter that is a dataclass or a TypedDict.
+        is_class_dict: whether it is a dictionary whose members each need a class name.
+    """
+
+    name: str
+    type: str = ""
+    default: str | None = None
+    description: str = ""
+    fields: tuple[Parameter, ...] = ()
+    is_class_dict: bool = False
 
 
 CONFIG_FILE = re.compile(r"(?<![\w./~-])[\w.-][\w./-]*\.yaml\b")
@@ -79,7 +86,9 @@ class Entry:
         """One line: a docstring's first sentence, an experiment's first comment line."""
         if self.group == EXPERIMENTS:
             return self.text.split("\n", 1)[0]
-        return first_sentence(self.text)
+        paragraph = " ".join(self.text.split("\n\n", 1)[0].split())
+        # A full stop ends a sentence only before a capital, so that "e.g. this" does not.
+        return re.split(r"(?<=[.!?]) (?=[A-Z`])", paragraph, maxsplit=1)[0]
 
 
 def catalogue() -> list[Entry]:
@@ -127,25 +136,50 @@ def _has_model(file: Path) -> bool:
     return any(line.startswith("model:") for line in file.read_text(errors="replace").splitlines())
 
 
+@cache
 def components() -> list[Entry]:
-    """Return the public concrete classes of `snn_mm` and `datamodules` that a config can build."""
-    index = SourceIndex(read_source(module, file) for module, file in source_files())
-    entries = []
-    for cls in index.classes:
-        group = _group(index, cls)
-        if group and index.is_concrete(cls):
-            parameters = index.parameters(cls)
-            if not any(_is_of_a_run(index, cls, parameter) for parameter in parameters):
-                text = prose(cls.docstring)
-                path = index.public_path(cls)
-                entries.append(Entry(group, cls.name, path, text, parameters, cls.path))
-    return entries
+    """Return the classes of `snn_mm` and `datamodules` that a config can build."""
+    return [
+        Entry(**{**item, "parameters": _parameters(item["parameters"])})
+        for item in _manifest()["classes"]
+    ]
 
 
-def _is_of_a_run(index: SourceIndex, cls: SourceClass, parameter: Parameter) -> bool:
-    """Whether a constructor needs an object that no config has."""
-    needed = index.resolve(cls.module, parameter.type) if parameter.default is None else None
-    return needed is not None and needed.path.startswith(OF_A_RUN)
+@cache
+def _manifest() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    return content
+
+
+def _parameters(items: list[dict[str, Any]]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(**{**item, "fields": _parameters(item.get("fields", []))}) for item in items
+    )
+
+
+@cache
+def accepted_by(name: str) -> dict[str, Parameter] | None:
+    """Return what a class accepts, by its path or short name; None if that is not certain.
+
+    Args:
+        name: a class of this project, of torch or of Lightning, as a config writes it.
+    """
+    for entry in components():
+        if name in (entry.name, entry.location, entry.home):
+            return {parameter.name: parameter for parameter in entry.parameters}
+    others = _manifest()["others"]
+    for path in (name, *(f"{module}.{name}" for names in FOREIGN.values() for module in names)):
+        package = path.partition(".")[0]
+        if path in others and (package not in FOREIGN or _is_same_version(package)):
+            return {key: Parameter(key) for key in others[path]}
+    return None
+
+
+@cache
+def _is_same_version(package: str) -> bool:
+    """Whether the manifest was written with the version of a package that is installed."""
+    known: bool = _manifest()["versions"][package] == version(package)
+    return known
 
 
 def find(key: str, entries: list[Entry]) -> list[Entry]:
@@ -176,26 +210,6 @@ def _keys(entry: Entry) -> set[str]:
     if entry.group == EXPERIMENTS:
         keys |= {f"{entry.name}.yaml", f"experiments/{entry.name}.yaml"}
     return {key.casefold() for key in keys}
-
-
-def _group(index: SourceIndex, cls: SourceClass) -> str | None:
-    ancestors = index.ancestor_names(cls)
-    # Presets subclass spikingjelly's nodes, whose source is not read: the name has to tell.
-    if cls.module == NEURON_PRESETS and any(name.endswith("Node") for name in ancestors):
-        return "neurons"
-    kin = {cls.name, *ancestors}
-    return next((group for group, base in BASE_CLASSES.items() if base in kin), None)
-
-
-def source_files() -> Iterator[tuple[str, Path]]:
-    """Yield module name and file of every source file of the project's two packages."""
-    for package in ("snn_mm", "datamodules"):
-        spec = find_spec(package)  # does not import a top-level package
-        for root in (spec.submodule_search_locations or []) if spec else []:
-            for file in sorted(Path(root).rglob("*.py")):
-                parts = file.relative_to(root).with_suffix("").parts
-                if parts[0] != "commands":
-                    yield ".".join((package, *parts)).removesuffix(".__init__"), file
 
 
 def _leading_comment(file: Path) -> str:

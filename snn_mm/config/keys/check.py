@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from snn_mm.config.catalogue import accepted_by
 from snn_mm.config.keys.hints import suggest
-from snn_mm.config.keys.known import Known, known
 from snn_mm.config.keys.layout import Layout, Unknown
 from snn_mm.config.keys.parts import check_parts
 from snn_mm.config.options import Command
@@ -27,8 +27,8 @@ def check_keys(command: Command) -> None:
     """
     entries = read_entries(command.configs, command.arguments)
     for file in files_of(command.configs, entries):
-        check_indents(file, known())
-    layout = Layout(entries, command.stage, known())
+        check_indents(file)
+    layout = Layout(entries, command.stage)
     check_parts(command, layout)
     if has_free_keys(command, entries):
         return
@@ -46,7 +46,7 @@ def describe(unknown: Unknown, layout: Layout) -> str:
     """Key, class, place and what was meant."""
     entry, path = unknown
     owner = layout.class_at(path[:-1])
-    of_class = f" of {owner.name}" if owner is not None else ""
+    of_class = f" of {owner}" if owner is not None else ""
     hint = suggest(path[-1], layout.accepted(path[:-1]) or (), layout.keys())
     return f"unknown key '{'.'.join(path)}'{of_class}\nin {entry.place}{hint}"
 
@@ -64,7 +64,7 @@ def has_free_keys(command: Command, entries: list[Entry]) -> bool:
     return any(FREE in text for text in (*texts, *command.arguments))
 
 
-def check_indents(file: Path, classes: Known) -> None:
+def check_indents(file: Path) -> None:
     """Refuse a parameter that stands beside its class instead of below `init_args`.
 
     Raises:
@@ -75,8 +75,7 @@ def check_indents(file: Path, classes: Known) -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return  # which is said elsewhere
     for name, key in beside_class(node):
-        found = classes.find(name)
-        accepted = classes.parameters(found) if found is not None else None
+        accepted = accepted_by(name)
         if accepted is not None:
             raise UserError(
                 f"'{key.value}' stands beside class_path: {name}, one indent too far left; "

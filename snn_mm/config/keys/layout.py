@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from snn_mm.config.keys.known import Known, Parameters, Typed
-from snn_mm.config.source_file import SourceClass
+from snn_mm.config.catalogue import Parameter, accepted_by
 from snn_mm.config.tree import Entry, KeyPath
 
+Parameters = dict[str, Parameter]
 TRAINER = "lightning.pytorch.trainer.trainer.Trainer"
 SECTION_CLASSES: dict[KeyPath, str] = {
     ("trainer",): TRAINER,
@@ -44,11 +44,10 @@ class Layout:
     Args:
         entries: what the command sets.
         stage: `fit`, `validate`, `test` or `predict`.
-        known: what classes accept.
     """
 
-    def __init__(self, entries: Iterable[Entry], stage: str, known: Known) -> None:
-        self.entries, self.stage, self.known = list(entries), stage, known
+    def __init__(self, entries: Iterable[Entry], stage: str) -> None:
+        self.entries, self.stage = list(entries), stage
         self._accepted: dict[KeyPath, Parameters | None] = {}
 
     @cached_property
@@ -75,40 +74,35 @@ class Layout:
         if not path:
             return self._top()
         if path in SECTION_CLASSES:
-            return self._parameters(SECTION_CLASSES[path])
+            return accepted_by(SECTION_CLASSES[path])
         if path in LISTS:
             return None
         found: Parameters = {}
         classes = self.named.get(path, [])
         for entry in classes:
-            own = self._parameters(entry.value or "")
+            own = accepted_by(entry.value or "")
             if own is None:
                 return None
             found |= own
         return found if classes else self._fields(path)
 
     def _top(self) -> Parameters | None:
-        trainer = self.known.find(TRAINER)
-        method = trainer.methods.get(self.stage) if trainer is not None else None
-        if method is None:
-            return None
-        names = (*TOP, *(argument.arg for argument in method.args.args))
-        return {name: Typed(TRAINER, None) for name in names}
-
-    def _parameters(self, name: str) -> Parameters | None:
-        found = self.known.find(name)
-        return self.known.parameters(found) if found is not None else None
+        of_method = accepted_by(f"{TRAINER}.{self.stage}")
+        return None if of_method is None else {**of_method, **{key: Parameter(key) for key in TOP}}
 
     def _fields(self, path: KeyPath) -> Parameters | None:
         """Keys of a dataclass, which goes without a class name."""
-        above = self.accepted(path[:-1])
-        typed = above.get(path[-1]) if above else None
-        return self.known.fields(typed) if typed else None
+        holder = self._parameter(path)
+        return {field.name: field for field in holder.fields} or None if holder else None
 
-    def class_at(self, path: KeyPath) -> SourceClass | None:
-        """The class that a key holds in the end."""
+    def _parameter(self, path: KeyPath) -> Parameter | None:
+        """The parameter that a key sets, None if nothing accepts it or it is not certain."""
+        return (self.accepted(path[:-1]) or {}).get(path[-1])
+
+    def class_at(self, path: KeyPath) -> str | None:
+        """The short name of the class that a key holds in the end."""
         entries = self.named.get(path, [])
-        return self.known.find(entries[-1].value or "") if entries else None
+        return (entries[-1].value or "").rpartition(".")[2] if entries else None
 
     def unknown(self) -> Unknown | None:
         """The first key that nothing accepts where it stands."""
@@ -125,10 +119,9 @@ class Layout:
         for entry in self.entries:
             for length in range(2, len(entry.path)):
                 path = entry.path[:length]
-                above = self.accepted(path[:-2])
-                typed = above.get(path[-2]) if above else None
-                is_class = typed is not None and self.known.abstract_values(typed)
-                if is_class and path not in self.named and path[:-1] not in self.named:
+                holder = self._parameter(path[:-1])
+                needs_class = holder is not None and holder.is_class_dict
+                if needs_class and path not in self.named and path[:-1] not in self.named:
                     return Unknown(entry, path)
         return None
 
@@ -141,7 +134,7 @@ class Layout:
         places = [(), *SECTION_CLASSES, *self.named]
         for path in dict.fromkeys(places):
             above = ".".join(word for word in path if not word.isdigit())
-            for name, typed in (self.accepted(path) or {}).items():
+            for name, parameter in (self.accepted(path) or {}).items():
                 key = f"{above}.{name}" if above else name
                 yield key
-                yield from (f"{key}.{inner}" for inner in self.known.fields(typed) or ())
+                yield from (f"{key}.{inner.name}" for inner in parameter.fields)

@@ -79,7 +79,7 @@ def hosts(layout: Layout) -> Iterator[Path]:
     """The experiments whose classes accept every key that was given."""
     for experiment in experiments():
         path = Path(experiment.location)
-        whole = Layout([*read_file(path), *layout.entries], layout.stage, layout.known)
+        whole = Layout([*read_file(path), *layout.entries], layout.stage)
         given = set(map(id, layout.entries))
         unknown, nameless = whole.unknown(), whole.nameless()
         if not any(u is not None and id(u.entry) in given for u in (unknown, nameless)):

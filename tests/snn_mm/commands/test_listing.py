@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from snn_mm.commands import listing
-from snn_mm.config.catalogue import Entry
-from snn_mm.config.signatures import Parameter
+from snn_mm.config.catalogue import Entry, Parameter
 
 ENTRIES = [
     Entry("experiments", "quick", "experiments/quick.yaml", "Train.\n\nIn a minute."),
@@ -71,6 +70,8 @@ def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "type": "int",
         "default": None,
         "description": "C.",
+        "fields": [],
+        "is_class_dict": False,
     }
 
 

@@ -12,7 +12,6 @@ import pytest
 from snn_mm.cli import main
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.config.keys.check import check_keys
-from snn_mm.config.keys.known import Known
 from snn_mm.config.keys.layout import Layout
 from snn_mm.config.options import STAGES, Command, read_command
 from snn_mm.config.parser import ParserError
@@ -177,7 +176,7 @@ def test_a_recorded_config_is_accepted(
 def test_no_key_of_the_parser_is_unknown(stage: str) -> None:
     with pytest.raises(ParserError) as caught:
         TrainCLI(Command(stage, [stage, "--nothing", "1"]))
-    layout = Layout([], stage, Known())
+    layout = Layout([], stage)
     for key in caught.value.keys:
         words = key.split(".")
         assert words[0] in (layout.accepted(()) or {}) or words[0] in STAGES or "command" in key

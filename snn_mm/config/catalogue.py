@@ -13,6 +13,7 @@ from typing import Any
 
 import snn_mm
 from snn_mm.errors import UserError
+from snn_mm.renamed import present_name
 
 EXPERIMENTS = "experiments"
 
@@ -164,6 +165,7 @@ def accepted_by(name: str) -> dict[str, Parameter] | None:
     Args:
         name: a class of this project, of torch or of Lightning, as a config writes it.
     """
+    name = present_name(name) or name
     for entry in components():
         if name in (entry.name, entry.location, entry.home):
             return {parameter.name: parameter for parameter in entry.parameters}

@@ -114,6 +114,10 @@ def test_fields_of_dataclasses_and_typed_dicts_are_keys() -> None:
     assert accepted["root"].fields == ()
 
 
+def test_a_class_is_known_by_its_former_path() -> None:
+    assert accepted_by("snn_mm.spiking_fusion.CMCI") == accepted_by("CMCI") is not None
+
+
 def test_classes_of_torch_and_lightning_are_known_by_both_names() -> None:
     assert accepted_by("SGD") == accepted_by("torch.optim.SGD") != accepted_by("Adam") is not None
     assert "monitor" in (accepted_by("EarlyStopping") or {})

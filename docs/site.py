@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ PACKAGES = ("snn_mm", "datamodules", "feature_makers")
 
 def on_config(config: Any) -> Any:
     """List every room below "API"."""
-    config.nav.append({"API": [{name: f"api/{name}.md"} for name in rooms()]})
+    if names := rooms():
+        config.nav.append({"API": [{name: f"api/{name}.md"} for name in names]})
     return config
 
 
@@ -38,7 +40,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def rooms() -> list[str]:
-    """Each folder and file one level below a package."""
+    """Each folder and file one level below a package; SNN_MM_DOCS=pages leaves the API out."""
+    if os.environ.get("SNN_MM_DOCS") == "pages":
+        return []
     places = (p for package in PACKAGES for p in sorted((ROOT / package).glob("[a-z]*")))
     wanted = (p for p in places if p.suffix == ".py" or (p / "__init__.py").is_file())
     return [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in wanted]

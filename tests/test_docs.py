@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -102,3 +103,11 @@ def test_python_md_trains_to_the_digits_of_the_command_line(
     results = json.loads((tmp_path / "run/a/results.json").read_text())["test"]
     found = {name: float(value) for name, value in names["trainer"].callback_metrics.items()}
     assert found == {name: results[name] for name in found}
+
+
+def test_the_picture_of_the_rooms_shows_the_layers_that_lint_keeps() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    kept = [room for level in layers["layers"] for room in re.findall(r"snn_mm\.(\w+)", level)]
+    shown = re.findall(r'class="name"[^>]*>(\w+)<', (ROOT / "docs/gallery/rooms.svg").read_text())
+    assert shown == [*kept, "feature_makers", "datamodules"]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from datamodules.store.clip import Clip, DecodedClip
 from datamodules.store.store import ClipStore
-from datamodules.store.writer import StoreWriter
+from datamodules.store.writer import ClipStoreWriter
 
 FRAMES, SHOWN, HEIGHT, WIDTH, RATE, SAMPLES = 10, (1, 4, 7), 256, 340, 16000, 160000
 Loaded = tuple[NDArray[np.float32], NDArray[np.uint8]]
@@ -65,7 +65,7 @@ class Store:
     def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
         """Write a store."""
         named = [Clip(f"{i:05d}", 0, "train", folder, folder) for i in range(len(clips))]
-        with StoreWriter(folder, {}) as writer:
+        with ClipStoreWriter(folder, {}) as writer:
             for clip, decoded in zip(named, clips):
                 writer.add(clip, decoded)
             writer.finish(named, ["noise"], {"unreadable": 0})

@@ -18,7 +18,7 @@ from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.digits.digits_av import DigitsAV
 from datamodules.split import Split
 from datamodules.store.datasets import ave, crema_d, kinetics_sounds, urbansound8k_av
-from datamodules.store.engine import Request, prepare
+from datamodules.store.engine import PrepareRequest, prepare
 
 SPEAKERS = ("george", "jackson", "theo")
 
@@ -257,7 +257,7 @@ def ave_root(tmp_path_factory: pytest.TempPathFactory, ave_dir: Path) -> str:
     """Return a root where AVE is prepared."""
     root = tmp_path_factory.mktemp("ave_root")
     clips = ave.find_clips(ave_dir, None)
-    prepare(Request(clips, ave.CLASS_NAMES, root / "prepared" / "ave"), lambda *_: None)
+    prepare(PrepareRequest(clips, ave.CLASS_NAMES, root / "prepared" / "ave"), lambda *_: None)
     return str(root)
 
 
@@ -331,5 +331,5 @@ def prepared_root(
     }
     for module, clips in found.items():
         directory = root / "prepared" / module.__name__.split(".")[-1]
-        prepare(Request(clips, module.CLASS_NAMES, directory), lambda *_: None)
+        prepare(PrepareRequest(clips, module.CLASS_NAMES, directory), lambda *_: None)
     return str(root)

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from datamodules.store.changes import describe_changes, listing_digest
-from datamodules.store.clip import Clip
+from datamodules.store.clip import Clip, DecodeOptions
 from datamodules.store.decode import decode_clip
-from datamodules.store.failures import FailureList
-from datamodules.store.journal import describe_source
-from datamodules.store.options import DecodeOptions
-from datamodules.store.store import STORE, UNREADABLE, ClipStore
+from datamodules.store.journal import describe_changes, describe_source, listing_digest
+from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions, exclusive
+from datamodules.store.store import STORE, ClipStore
 from datamodules.store.workers import Workers
-from datamodules.store.writer import StoreWriter
+from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
-from snn_mm.run.lock import holder, lock_file
 
 PARTS = ("train", "val", "test", "")
 """What lists may say of a clip; the last where none says anything."""
 
-SHOWN_FAILURES = 2
-"""Unreadable clips that a message names; the file names them all."""
-
-
-class Watch(Protocol):
-    """Is told how far the work is."""
-
-    def __call__(self, done: int, total: int, unreadable: int) -> None:
-        """Take note; `done` counts the clips that are in the store or unreadable."""
-        ...
-
 
 @dataclass(frozen=True)
-class Request:
+class PrepareRequest:
     """What to prepare and how.
 
     Attributes:
@@ -46,24 +30,20 @@ class Request:
         class_names: K names.
         directory: of the store.
         decoding: what decides the contents.
-        workers: number of processes; decides nothing but the time it takes.
-        max_unreadable: the largest share of clips that may be left out.
+        processing: what decides none of them.
         update: bring a finished store up to date.
-        verify: compare the contents of files with what was prepared, too, not only size and time.
     """
 
     clips: Sequence[Clip]
     class_names: Sequence[str]
     directory: Path
     decoding: DecodeOptions = field(default_factory=DecodeOptions)
-    workers: int = 1
-    max_unreadable: float = 0.02
+    processing: ProcessingOptions = field(default_factory=ProcessingOptions)
     update: bool = False
-    verify: bool = False
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Preparation:
     """What has been prepared.
 
     Attributes:
@@ -75,7 +55,7 @@ class Outcome:
     decoded: int
 
 
-def prepare(request: Request, watch: Watch) -> Outcome:
+def prepare(request: PrepareRequest, on_progress: OnProgress) -> Preparation:
     """Prepare a data set; killed at any moment, the next start goes on where this one was.
 
     Raises:
@@ -85,10 +65,9 @@ def prepare(request: Request, watch: Watch) -> Outcome:
     check_clips(request.clips, request.class_names)
     try:
         request.directory.mkdir(parents=True, exist_ok=True)
-        with _held(request.directory):
-            if _is_up_to_date(request):
-                return Outcome(ClipStore(request.directory), 0)
-            return _prepare(request, watch)
+        with exclusive(request.directory, "being prepared"):
+            decoded = 0 if _is_up_to_date(request) else _decode(request, on_progress)
+            return Preparation(ClipStore(request.directory), decoded)
     except OSError as error:
         raise UserError(_cannot_write(request.directory, error)) from error
 
@@ -110,95 +89,55 @@ def check_clips(clips: Sequence[Clip], class_names: Sequence[str]) -> None:
                 f"label {clip.label} of clip '{clip.id}' is out of range: "
                 f"accepted are 0 to {len(class_names) - 1}"
             )
-        if clip.part not in ("train", "val", "test", ""):
+        if clip.part not in PARTS:
             raise UserError(
                 f"part '{clip.part}' of clip '{clip.id}': accepted are train, val, test"
             )
         seen.add(clip.id)
 
 
-@contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    """Keep other processes from preparing the same store."""
-    lock = lock_file(directory / ".lock")
-    if lock is None:
-        who = holder(directory / ".lock")
-        raise UserError(f"{directory} is being prepared by another process; wait for its end{who}")
-    with lock:
-        yield
-
-
-def _is_up_to_date(request: Request) -> bool:
+def _is_up_to_date(request: PrepareRequest) -> bool:
     """Whether nothing is to be done.
 
     Raises:
         UserError: the store is finished, but was made from something else.
     """
-    if request.update or not (request.directory / STORE).is_file():
+    directory, options = request.directory, request.decoding.as_dict()
+    if request.update or not (directory / STORE).is_file():
         return False
-    changes = describe_changes(
-        request.directory, request.clips, request.decoding.as_dict(), request.verify
-    )
-    if changes:
+    if changes := describe_changes(directory, request.clips, options, request.processing.verify):
         raise UserError(
-            f"{request.directory} was prepared from something else: {changes}.\n"
+            f"{directory} was prepared from something else: {changes}.\n"
             "--update brings it up to date, keeping what has not changed;\n"
             "--root DIR prepares another one beside it"
         )
     return True
 
 
-def _prepare(request: Request, watch: Watch) -> Outcome:
-    with StoreWriter(request.directory, request.decoding.as_dict()) as writer:
-        to_do = [clip for clip in request.clips if not writer.has(clip, request.verify)]
-        failures = _decode(request, writer, to_do, watch)
+def _decode(request: PrepareRequest, on_progress: OnProgress) -> int:
+    """Decode what is not in the store into it, finish it, and return how many clips those were."""
+    clips, options = request.clips, request.processing
+    with ClipStoreWriter(request.directory, request.decoding.as_dict()) as writer:
+        to_do = [clip for clip in clips if not writer.has(clip, options.verify)]
+        done, decode = len(clips) - len(to_do), partial(decode_clip, options=request.decoding)
+        with (
+            FailureList(
+                request.directory, len(clips), done, options.max_unreadable, on_progress
+            ) as failures,
+            Workers(min(options.workers, len(to_do)), decode) as workers,
+        ):
+            for clip, decoded in failures.readable(workers.outcomes(to_do)):
+                writer.add(clip, decoded)
+        left_out = [clip for clip in clips if clip.id in failures.reasons]
         facts = {
             "name": request.directory.name,
-            "listing": listing_digest(request.clips),
-            "unreadable": len(failures),
-            "unreadable_sources": {
-                clip.id: describe_source(clip) for clip in request.clips if clip.id in failures
-            },
+            "listing": listing_digest(clips),
+            "unreadable": len(left_out),
+            "unreadable_sources": {clip.id: describe_source(clip) for clip in left_out},
         }
-        readable = [clip for clip in request.clips if clip.id not in failures]
+        readable = [clip for clip in clips if clip.id not in failures.reasons]
         writer.finish(readable, request.class_names, facts)
-    return Outcome(ClipStore(request.directory), len(to_do) - len(failures))
-
-
-def _decode(
-    request: Request, writer: StoreWriter, to_do: Sequence[Clip], watch: Watch
-) -> dict[str, str]:
-    """Decode clips into the store; return the reason by id of each that can't be."""
-    total, failures = len(request.clips), dict[str, str]()
-    done, decode = total - len(to_do), partial(decode_clip, options=request.decoding)
-    watch(done, total, 0)
-    with (
-        FailureList(request.directory / UNREADABLE) as listing,
-        Workers(min(request.workers, len(to_do)), decode) as workers,
-    ):
-        for clip, outcome in workers.outcomes(to_do):
-            if isinstance(outcome, str):
-                failures[clip.id] = outcome
-                listing.add(clip, outcome)
-            else:
-                writer.add(clip, outcome)
-            done += 1
-            watch(done, total, len(failures))
-            if len(failures) > request.max_unreadable * total:
-                raise UserError(_too_many(request, failures, listing.path))
-    return failures
-
-
-def _too_many(request: Request, failures: dict[str, str], listing: Path) -> str:
-    first = "\n".join(
-        f"  {name}: {reason}"[:160] for name, reason in list(failures.items())[:SHOWN_FAILURES]
-    )
-    return (
-        f"{len(failures)} of {len(request.clips)} clips can't be read, more than "
-        f"max_unreadable {request.max_unreadable:g}:\n{first}\n"
-        f"  all so far: {listing}\n"
-        "what is prepared is kept: mend them or raise --max_unreadable, and start again"
-    )
+    return len(to_do) - len(left_out)
 
 
 def _cannot_write(directory: Path, error: OSError) -> str:

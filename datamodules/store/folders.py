@@ -13,6 +13,7 @@ FILMS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv"}
 )
 SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".aiff"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 """First bytes of the text file that stands for a recording until `git lfs pull`."""

@@ -1,7 +1,8 @@
-"""Decodes evenly spread frames of a film."""
+"""Pictures as the store keeps them, of a film or an image: upright JPEGs not larger than needed."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,12 +10,10 @@ from typing import Any, TypeVar
 import av
 import numpy as np
 from av.container import InputContainer
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datamodules.store.clip import UnreadableClipError
+from datamodules.store.clip import DecodeOptions, UnreadableClipError
 from datamodules.store.media import between, reading, seek, time_zero
-from datamodules.store.options import DecodeOptions
-from datamodules.store.pictures import to_jpeg
 
 Made = TypeVar("Made")
 
@@ -137,3 +136,36 @@ def _display_signs(frame: av.VideoFrame) -> tuple[int, ...]:
         return ()
     signs = [np.sign(np.frombuffer(matrix, np.int32)).tolist() for matrix in found]
     return tuple(signs[0][:2] + signs[0][3:5]) if signs else ()
+
+
+def read_picture(path: Path, options: DecodeOptions) -> bytes:
+    """Return an image as JPEG; one that is small and upright already keeps its bytes.
+
+    Raises:
+        UnreadableClipError: it is missing or damaged.
+    """
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()  # a truncated image fails here
+            is_plain = image.format == "JPEG" and image.mode == "RGB" and not _is_turned(image)
+            if is_plain and min(image.size) <= options.short_side:
+                return data
+            return to_jpeg(ImageOps.exif_transpose(image).convert("RGB"), options)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UnreadableClipError(f"{path.name}: not a readable image ({error})") from error
+
+
+def _is_turned(image: Image.Image) -> bool:
+    return bool(image.getexif().get(0x0112, 1) != 1)  # EXIF's orientation; 1 is upright
+
+
+def to_jpeg(image: Image.Image, options: DecodeOptions) -> bytes:
+    """Scale an RGB image down if it is large, and encode it."""
+    scale = options.short_side / min(image.size)
+    if scale < 1:
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=options.jpeg_quality)
+    return buffer.getvalue()

@@ -45,20 +45,25 @@ def _is_unchanged(path: Path, was: object, verify: bool) -> bool:
     digest = was[2]
     if now[0] != was[0] or (now[1] == was[1] and not (verify and digest)):
         return bool(now[:2] == list(was[:2]))
-    return digest is not None and digest == _sha256(path)
+    return digest is not None and digest == _digest(path)
 
 
 def _record(path: Path, content: bool) -> list[Any] | None:
     if not path.is_file():
         return None
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns, _sha256(path) if content else None]
+    return [status.st_size, status.st_mtime_ns, _digest(path) if content else None]
 
 
-def _sha256(path: Path) -> str | None:
-    """Return the digest of a file; None if it can't be read, which decoding it will tell."""
+def _digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None if it can't be read, which decoding it will tell."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError:
         return None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

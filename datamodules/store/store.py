@@ -18,7 +18,7 @@ from snn_mm.errors import UserError
 LAYOUT = 1
 """Raised whenever stores of an earlier release must not be read any more."""
 
-STORE, JOURNAL, UNREADABLE = "store.json", "journal.jsonl", "unreadable.tsv"
+STORE, JOURNAL = "store.json", "journal.jsonl"
 CLIPS, FRAMES = "clips.npy", "frames.npy"
 SOUND_DATA, FRAME_DATA = "sound.bin", "frames.bin"
 

@@ -8,10 +8,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from datamodules.store.clip import Clip, ClipNote, DecodedClip, UnreadableClipError
+from datamodules.store.clip import Clip, ClipNote, UnreadableClipError
 
 TIME_LIMIT = 600.0
 """Seconds after which the decoding of a clip has hung."""
@@ -19,17 +18,13 @@ TIME_LIMIT = 600.0
 POLL = 5.0
 """Seconds between two looks for a worker that hangs."""
 
-Decode = Callable[[Clip], DecodedClip]
-Outcome = DecodedClip | str
-"""A clip, or the reason why there is none."""
-Answer = tuple[Outcome, list[ClipNote]]
-"""What a worker sends: an outcome, and what was noted on the way."""
+Result = TypeVar("Result")
 
 # Forked from a process with threads (a progress bar has one), a child may hang at a lock.
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class Workers:
+class Workers(Generic[Result]):
     """A number of processes, each of which decodes one clip at a time.
 
     A process pool of the standard library breaks as a whole when a child dies, and doesn't say
@@ -41,52 +36,44 @@ class Workers:
         decode: what they do; must be importable by them.
     """
 
-    def __init__(self, count: int, decode: Decode) -> None:
+    def __init__(self, count: int, decode: Callable[[Clip], Result]) -> None:
         self._workers = [_Worker(decode) for _ in range(count)]
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Workers[Result]:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.kill()
 
-    def outcomes(self, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Outcome]]:
-        """Yield each clip with its outcome, in the order in which they get ready."""
+    def outcomes(self, clips: Iterable[Clip]) -> Iterator[tuple[Clip, Result | str]]:
+        """Yield each clip when it is ready, with what it became or the reason why it can't be."""
         queue = iter(clips)
-        busy: dict[Connection, _Worker] = {}
+        busy: dict[Connection, _Worker[Result]] = {}
+
+        def hand_next(worker: _Worker[Result]) -> None:
+            if (clip := next(queue, None)) is not None:
+                worker.start(clip)
+                busy[worker.pipe] = worker
+
         for worker in self._workers:
-            self._hand_next(worker, queue, busy)
+            hand_next(worker)
         while busy:
             for pipe in wait(list(busy), POLL):
                 worker = busy.pop(pipe)  # type: ignore[call-overload]  # wait returns what it got
                 clip, (outcome, notes) = worker.clip, worker.collect()
-                self._hand_next(worker, queue, busy)
+                hand_next(worker)
                 for note in notes:
                     warnings.warn(note, stacklevel=2)
                 yield clip, outcome
             for worker in busy.values():
                 worker.kill_if_hanging()
 
-    def _hand_next(
-        self, worker: _Worker, queue: Iterator[Clip], busy: dict[Connection, _Worker]
-    ) -> None:
-        """Give the next clip, if there is one, to a worker."""
-        clip = next(queue, None)
-        if clip is not None:
-            worker.start(clip)
-            busy[worker.pipe] = worker
 
-
-class _Worker:
+class _Worker(Generic[Result]):
     """The parent's end of one process, which it starts anew whenever it has died."""
 
-    def __init__(self, decode: Decode) -> None:
+    def __init__(self, decode: Callable[[Clip], Result]) -> None:
         self.decode = decode
         self.clip: Clip
         self._started = 0.0
@@ -107,10 +94,10 @@ class _Worker:
             self._launch()
             self.pipe.send(clip)
 
-    def collect(self) -> Answer:
-        """Return what became of the clip, which is ready or whose process has died."""
+    def collect(self) -> tuple[Result | str, list[ClipNote]]:
+        """Return what became of the clip, ready or dead with its process, and what was noted."""
         try:
-            answer: Answer = self.pipe.recv()
+            answer: tuple[Result | str, list[ClipNote]] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             self.pipe.close()
@@ -136,7 +123,7 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(pipe: Connection, decode: Decode) -> None:
+def _serve(pipe: Connection, decode: Callable[[Clip], Result]) -> None:
     """Decode what comes through the pipe until the parent is done, or dead."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     notes: list[ClipNote] = []
@@ -164,7 +151,7 @@ def _collect_notes(notes: list[ClipNote]) -> None:
     warnings.showwarning = keep
 
 
-def _outcome(clip: Clip, decode: Decode) -> Outcome:
+def _outcome(clip: Clip, decode: Callable[[Clip], Result]) -> Result | str:
     try:
         return decode(clip)
     except UnreadableClipError as error:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.store.clip import Clip, DecodedClip
-from datamodules.store.journal import Entry, is_source, line, read_journal
+from datamodules.store.journal import JournalEntry, is_source, json_line, read_journal
 from datamodules.store.store import (
     CLIP_TYPE,
     CLIPS,
@@ -31,7 +31,7 @@ from datamodules.store.store import (
 from snn_mm.run.replace import replacing
 
 
-class StoreWriter:
+class ClipStoreWriter:
     """Appends clips to a store that is not finished.
 
     Sound and frames are written first and then their line in the journal: what has no line was
@@ -52,7 +52,7 @@ class StoreWriter:
         self._frames = _open_end(directory / FRAME_DATA)
         self._journal = _open_end(directory / JOURNAL)
 
-    def __enter__(self) -> StoreWriter:
+    def __enter__(self) -> ClipStoreWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class StoreWriter:
     def add(self, clip: Clip, decoded: DecodedClip) -> None:
         """Append a clip; its line in the journal comes last."""
         sound = decoded.sound.astype(SOUND_TYPE, copy=False)
-        entry = Entry(
+        entry = JournalEntry(
             id=clip.id,
             source=decoded.source,
             sample_rate=decoded.sample_rate,
@@ -72,7 +72,7 @@ class StoreWriter:
             frame_bytes=[len(frame) for frame in decoded.frames],
             digest=_digest(decoded.sample_rate, sound.tobytes(), decoded.frames),
         )
-        _append(self._journal, line(dataclasses.asdict(entry)))
+        _append(self._journal, json_line(dataclasses.asdict(entry)))
         self.entries[clip.id] = entry
 
     def has(self, clip: Clip, verify: bool = False) -> bool:
@@ -113,13 +113,13 @@ class StoreWriter:
 
     def _fingerprint(self, clips: Sequence[Clip], class_names: Sequence[str]) -> str:
         """16 hexadecimal digits of contents, labels, parts and options, not of time or place."""
-        sha = hashlib.sha256(line({"options": self.options, "class_names": list(class_names)}))
+        sha = hashlib.sha256(json_line({"options": self.options, "class_names": list(class_names)}))
         for clip in clips:
             digest = self.entries[clip.id].digest
-            sha.update(line([clip.id, clip.label, clip.part, digest]))
+            sha.update(json_line([clip.id, clip.label, clip.part, digest]))
         return sha.hexdigest()[:16]
 
-    def _resume(self) -> Iterator[Entry]:
+    def _resume(self) -> Iterator[JournalEntry]:
         """Yield what an earlier start has written, and cut off what it was writing."""
         header = {"layout": LAYOUT, "options": self.options}
         lines = list(read_journal(self.directory / JOURNAL))
@@ -127,18 +127,20 @@ class StoreWriter:
             # Unlinked, not cut: a reader that still has the old files open keeps them.
             for name in (JOURNAL, SOUND_DATA, FRAME_DATA):
                 (self.directory / name).unlink(missing_ok=True)
-            (self.directory / JOURNAL).write_bytes(line(header))
+            (self.directory / JOURNAL).write_bytes(json_line(header))
             return
-        entries = list(self._intact(Entry(**fields) for fields in lines[1:]))
+        entries = list(self._intact(JournalEntry(**fields) for fields in lines[1:]))
         with replacing(self.directory / JOURNAL) as temporary:
-            temporary.write_bytes(b"".join(map(line, [header, *map(dataclasses.asdict, entries)])))
+            temporary.write_bytes(
+                b"".join(map(json_line, [header, *map(dataclasses.asdict, entries)]))
+            )
         sound_end = max((e.sound_at + e.samples * SOUND_TYPE.itemsize for e in entries), default=0)
         frames_end = max((e.frames_at + sum(e.frame_bytes) for e in entries), default=0)
         _cut(self.directory / SOUND_DATA, sound_end)
         _cut(self.directory / FRAME_DATA, frames_end)
         yield from entries
 
-    def _intact(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+    def _intact(self, entries: Iterator[JournalEntry]) -> Iterator[JournalEntry]:
         """Leave out what a crash of the machine kept from reaching the disk."""
         sound_path, frame_path = self.directory / SOUND_DATA, self.directory / FRAME_DATA
         if not (sound_path.is_file() and frame_path.is_file()):
@@ -153,7 +155,7 @@ class StoreWriter:
                     yield entry
 
 
-def _clip_rows(clips: Sequence[Clip], entries: Sequence[Entry]) -> NDArray[Any]:
+def _clip_rows(clips: Sequence[Clip], entries: Sequence[JournalEntry]) -> NDArray[Any]:
     """Rows of `clips.npy`, `[N]`."""
     frames = [len(entry.frame_bytes) for entry in entries]
     first = np.cumsum([0, *frames])[:-1]
@@ -164,7 +166,7 @@ def _clip_rows(clips: Sequence[Clip], entries: Sequence[Entry]) -> NDArray[Any]:
     return np.array(rows, CLIP_TYPE)
 
 
-def _frame_rows(entries: Sequence[Entry]) -> NDArray[Any]:
+def _frame_rows(entries: Sequence[JournalEntry]) -> NDArray[Any]:
     """Rows of `frames.npy`, one a frame."""
     rows = []
     for entry in entries:

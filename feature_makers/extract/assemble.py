@@ -1,4 +1,4 @@
-"""Writes the features of many clips as one store, the form in which training reads them."""
+"""Writes the features of many clips as one store that training reads, and its part of a config."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import yaml
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
 from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.labels import Utterance
+from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
+from snn_mm.run.replace import replacing
 
 MADE_BY = "snnmm extract"
+HEADER = (
+    "# What the features of these clips are; `snnmm extract` wrote it. Put it behind a model's.\n"
+)
 
 
 def assemble(
     directory: Path,
-    utterances: Sequence[Utterance],
+    utterances: Sequence[LabelledUtterance],
     cache: FeatureCache,
     modalities: Sequence[str],
     options: Mapping[str, object],
@@ -89,7 +94,7 @@ def check_place(directory: Path) -> None:
         )
 
 
-def check_splits(utterances: Sequence[Utterance]) -> None:
+def check_splits(utterances: Sequence[LabelledUtterance]) -> None:
     """Refuse clips that leave a split empty.
 
     Raises:
@@ -104,7 +109,7 @@ def check_splits(utterances: Sequence[Utterance]) -> None:
 
 
 def _lengths(
-    modality: str, utterances: Sequence[Utterance], cache: FeatureCache
+    modality: str, utterances: Sequence[LabelledUtterance], cache: FeatureCache
 ) -> NDArray[np.int64]:
     """Return how many steps each clip has, `[N]`.
 
@@ -122,7 +127,10 @@ def _lengths(
 
 
 def _split(
-    scratch: Path, utterances: Sequence[Utterance], cache: FeatureCache, steps: Mapping[str, int]
+    scratch: Path,
+    utterances: Sequence[LabelledUtterance],
+    cache: FeatureCache,
+    steps: Mapping[str, int],
 ) -> SplitContent:
     """Gather one split in padded arrays `[n, L, D]` that lie on disk."""
     ordered = sorted(utterances, key=lambda utterance: utterance.clip.id)
@@ -143,7 +151,11 @@ def _split(
 
 
 def _pad(
-    path: Path, modality: str, utterances: Sequence[Utterance], cache: FeatureCache, longest: int
+    path: Path,
+    modality: str,
+    utterances: Sequence[LabelledUtterance],
+    cache: FeatureCache,
+    longest: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the sequences of one modality `[n, L, D]`, in a file, and their lengths `[n]`."""
     width = cache.read(modality, utterances[0].clip.id).shape[1]
@@ -155,3 +167,37 @@ def _pad(
         array[row, : len(sequence)] = sequence
         lengths[row] = len(sequence)
     return array, lengths
+
+
+def experiment_config(store: FeatureStore, root: Path, name: str) -> dict[str, object]:
+    """Return a config to put behind that of an experiment on sentiment, as a second `--config`.
+
+    Heads of single modalities learn their own scores where all modalities have one.
+
+    Args:
+        store: of the features.
+        root: directory of the data.
+        name: of the clips.
+    """
+    parts = [store.split(part).arrays for part in SPLITS]
+    modalities = list(parts[0])
+    model = {
+        "modalities": modalities,
+        "feature_dims": {m: int(parts[0][m].shape[2]) for m in modalities},
+        "max_lengths": {m: max(int(part[m].shape[1]) for part in parts) for m in modalities},
+        "labels": "own" if set(modalities) <= set(store.labelled_modalities) else "multimodal",
+    }
+    data = {"root": str(root), "name": name}
+    return {
+        "model": {"init_args": model},
+        "data": {"class_path": "ExtractedFeatures", "init_args": data},
+    }
+
+
+def write_config(path: Path, store: FeatureStore, root: Path, name: str) -> None:
+    """Write the config to a YAML file, which is replaced."""
+    config = experiment_config(store, root, name)
+    with replacing(path) as temporary:
+        temporary.write_text(
+            HEADER + yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
+        )

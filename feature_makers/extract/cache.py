@@ -27,10 +27,6 @@ class FeatureCache:
         """Return where the features of a clip lie, whatever signs its name has."""
         return self.directory / modality / f"{quote(clip, safe='$')}.npz"
 
-    def has(self, modality: str, clip: str, key: str) -> bool:
-        """Whether whole features are there that were made from what the key says."""
-        return self.key(modality, clip) == key
-
     def key(self, modality: str, clip: str) -> str | None:
         """Return the key of the features that are there; None without any, or with damaged ones."""
         try:

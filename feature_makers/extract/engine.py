@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
-from datamodules.store.clip import Clip
-from datamodules.store.engine import SHOWN_FAILURES, Watch
-from datamodules.store.failures import FailureList
-from datamodules.store.store import UNREADABLE
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.store.clip import Clip, UnreadableClipError
+from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions, exclusive
+from datamodules.store.source import are_unchanged, record_files
 from datamodules.store.workers import Workers
 from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.clips import extract_clip, missing_parts
-from feature_makers.extract.labels import Utterance
+from feature_makers.extract.labels import LabelledUtterance
+from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions
 from snn_mm.errors import UserError
-from snn_mm.run.lock import holder, lock_file
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to extract and how.
-
-    Attributes:
-        utterances: the clips.
-        directory: of the features of single clips, see `FeatureCache`.
-        options: what decides the features.
-        workers: number of processes; decides nothing but the time it takes.
-        max_unreadable: the largest share of clips that may be left out.
-        verify: compare the contents of files with what was extracted, too, not only size and time.
-    """
-
-    utterances: Sequence[Utterance]
-    directory: Path
-    options: ExtractOptions = field(default_factory=ExtractOptions)
-    workers: int = 1
-    max_unreadable: float = 0.02
-    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,25 +35,21 @@ class Extraction:
     """
 
     cache: FeatureCache
-    utterances: list[Utterance]
+    utterances: list[LabelledUtterance]
     extracted: int
     unreadable: dict[str, str]
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
+def extracting_to(directory: Path) -> Iterator[None]:
     """Make a directory and keep other processes from extracting into it.
 
     Raises:
-        UserError: another process holds it, or it can't be written.
+        UserError: another process does, or it can't be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = lock_file(directory / ".lock")
-        if lock is None:
-            who = holder(directory / ".lock")
-            raise UserError(f"{directory} is in use by another process; wait for its end{who}")
-        with lock:
+        with exclusive(directory, "in use"):
             yield
     except OSError as error:
         raise UserError(
@@ -82,46 +58,95 @@ def held(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def extract(request: Request, watch: Watch) -> Extraction:
+def extract(
+    utterances: Sequence[LabelledUtterance],
+    cache: FeatureCache,
+    options: ExtractOptions,
+    processing: ProcessingOptions,
+    on_progress: OnProgress,
+) -> Extraction:
     """Extract sound and sight; killed at any moment, the next start goes on where this one was.
 
     Raises:
         UserError: too many clips are unreadable.
     """
-    cache, clips = FeatureCache(request.directory), [each.clip for each in request.utterances]
-    to_do = [c for c in clips if missing_parts(c, request.options, cache, request.verify)]
-    failures, done = dict[str, str](), len(clips) - len(to_do)
-    watch(done, len(clips), 0)
-    with FailureList(request.directory / UNREADABLE) as listing:
-        for clip, reason in _outcomes(to_do, request, cache):
-            if reason is not None:
-                failures[clip.id] = reason
-                listing.add(clip, reason)
-            done += 1
-            watch(done, len(clips), len(failures))
-            if len(failures) > request.max_unreadable * len(clips):
-                raise UserError(_too_many(request, failures, listing.path))
-    readable = [each for each in request.utterances if each.clip.id not in failures]
-    return Extraction(cache, readable, len(to_do) - len(failures), failures)
+    work = partial(extract_clip, options=options, cache=cache, verify=processing.verify)
+    clips = [each.clip for each in utterances]
+    to_do = [c for c in clips if missing_parts(c, options, cache, processing.verify)]
+    done, share = len(clips) - len(to_do), processing.max_unreadable
+    with (
+        FailureList(cache.directory, len(clips), done, share, on_progress, "extracted") as failures,
+        Workers(min(processing.workers, len(to_do)), work) as workers,
+    ):
+        for _ in failures.readable(workers.outcomes(to_do)):
+            pass  # a worker puts its features into the cache itself
+    readable = [each for each in utterances if each.clip.id not in failures.reasons]
+    extracted = len(to_do) - len(failures.reasons)
+    return Extraction(cache, readable, extracted, failures.reasons)
 
 
-def _outcomes(
-    clips: Sequence[Clip], request: Request, cache: FeatureCache
-) -> Iterator[tuple[Clip, str | None]]:
-    """Yield each clip when it is done, with the reason if it can't be read."""
-    work = partial(extract_clip, options=request.options, cache=cache, verify=request.verify)
-    # Workers hand on whatever their function returns, here nothing; their types name one result.
-    with Workers(min(request.workers, len(clips)), cast(Any, work)) as workers:
-        yield from cast("Iterator[tuple[Clip, str | None]]", workers.outcomes(clips))
+def extract_clip(
+    clip: Clip, options: ExtractOptions, cache: FeatureCache, verify: bool = False
+) -> None:
+    """Put what is not yet in the cache there.
+
+    Raises:
+        UnreadableClipError: the clip or OpenFace's table of it is missing or damaged, or
+            features are not finite.
+    """
+    for modality, path in missing_parts(clip, options, cache, verify).items():
+        # Recorded before: what replaces the file from now on is another source.
+        made_of = {"options": _settings(modality, options), "source": record_files([path])}
+        features = _features(modality, clip, options)
+        if not np.isfinite(features).all():
+            raise UnreadableClipError(f"its {modality} features hold NaN or infinity")
+        cache.put(modality, clip.id, json.dumps(made_of), features)
 
 
-def _too_many(request: Request, failures: dict[str, str], listing: Path) -> str:
-    first = "\n".join(
-        f"  {name}: {reason}"[:160] for name, reason in list(failures.items())[:SHOWN_FAILURES]
-    )
+def missing_parts(
+    clip: Clip, options: ExtractOptions, cache: FeatureCache, verify: bool = False
+) -> dict[str, Path]:
+    """Return by modality the file of what is not in the cache as options and file have it now.
+
+    Args:
+        clip: whose features.
+        options: what decides them, beside the files.
+        cache: where they may be.
+        verify: whether to compare contents of files whose size and time are the same.
+    """
+    files = {"audio": clip.sound}
+    if clip.picture != clip.sound:
+        files["visual"] = clip.picture
+    return {
+        modality: path
+        for modality, path in files.items()
+        if not _is_made_of(cache.key(modality, clip.id), path, _settings(modality, options), verify)
+    }
+
+
+def _is_made_of(key: str | None, path: Path, settings: list[object], verify: bool) -> bool:
+    """Whether a key says that features were made of a file as it is, and with these settings."""
+    made_of = json.loads(key) if key else None
     return (
-        f"{len(failures)} of {len(request.utterances)} clips can't be read, more than "
-        f"max_unreadable {request.max_unreadable:g}:\n{first}\n"
-        f"  all so far: {listing}\n"
-        "what is extracted is kept: mend them or raise --max_unreadable, and start again"
+        isinstance(made_of, dict)
+        and made_of.get("options") == settings
+        and are_unchanged([path], made_of.get("source"), verify)
     )
+
+
+def _settings(modality: str, options: ExtractOptions) -> list[object]:
+    """Return the options that decide the features of a modality."""
+    if modality == "visual":
+        return [sorted(set(options.groups)), options.frames_per_step]
+    return [options.variant, options.pitch if options.variant == "paper" else None]
+
+
+def _features(modality: str, clip: Clip, options: ExtractOptions) -> NDArray[np.float32]:
+    """Return `[L, D]` of one modality."""
+    if modality == "visual":
+        return read_openface(clip.picture, options.groups, options.frames_per_step)
+    # Librosa takes seconds to import; what is up to date needs none of it.
+    from feature_makers.extract.audio import librosa_features, read_wave
+
+    wave = read_wave(clip.sound)
+    return librosa_features(wave, variant=options.variant, pitch=options.pitch)

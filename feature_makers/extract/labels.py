@@ -23,7 +23,7 @@ UNIMODAL = {"label_T": "text", "label_A": "audio", "label_V": "visual"}
 
 
 @dataclass(frozen=True)
-class Utterance:
+class LabelledUtterance:
     """A clip, what was said in it, and how it was rated.
 
     Attributes:
@@ -39,7 +39,7 @@ class Utterance:
     unimodal: Mapping[str, float]
 
 
-def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[Utterance]:
+def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[LabelledUtterance]:
     """Read a table of clips; the `label.csv` of CH-SIMS and MOSI is one.
 
     The clip of a row lies in `clips` as `<id>.mp4` or another film or recording, or as
@@ -79,7 +79,7 @@ class _Parser:
     files: Mapping[str, Path]
     tables: Mapping[str, Path]
 
-    def __call__(self, line: int, row: Mapping[str, str]) -> Utterance:
+    def __call__(self, line: int, row: Mapping[str, str]) -> LabelledUtterance:
         if None in row or None in row.values():
             raise UserError(f"{self.path}, line {line}: not as many cells as the header has.")
         place = row["id"] if "id" in row else f"{row['video_id']}/{row['clip_id']}"
@@ -94,7 +94,9 @@ class _Parser:
             if column in row
         }
         clip = Clip(name, 0, self._split(line, row), picture=seen, sound=sound)
-        return Utterance(clip, row.get("text", ""), self._number(line, row, "label"), unimodal)
+        return LabelledUtterance(
+            clip, row.get("text", ""), self._number(line, row, "label"), unimodal
+        )
 
     def _split(self, line: int, row: Mapping[str, str]) -> str:
         value = row["split"] if "split" in row else row["mode"]

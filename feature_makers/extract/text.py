@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.packages import is_installed
 from datamodules.store.folders import find_files
+from datamodules.store.processing import OnProgress
+from datamodules.store.source import sha256
+from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.labels import LabelledUtterance
+from feature_makers.extract.options import ExtractOptions
+from feature_makers.weights import load_transformer, require_package
 from snn_mm.errors import UserError
 
-PACKAGE = "transformers"
+BATCH = 32
 ACCEPTED = "accepted is a directory with config.json, a tokenizer and *.safetensors weights"
 
 
@@ -36,9 +40,12 @@ class TextEncoder:
     def __init__(self, directory: Path, max_tokens: int = 50) -> None:
         check_encoder(directory)
         self.max_tokens = max_tokens
-        self._tokenizer, self._model, loading = _load(directory)
-        _refuse_missing(directory, loading)
-        self._model.float().eval().requires_grad_(False)
+        name, classes = f"text encoder {directory}", ("AutoTokenizer", "AutoModel")
+        weights = f"{name}: its weights"
+        # A pooler is behind the hidden states.
+        self._tokenizer, self._model = load_transformer(
+            directory, classes, name, weights, ACCEPTED, unused="pooler."
+        )
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
@@ -69,42 +76,62 @@ def check_encoder(directory: Path) -> None:
         pickled = ", ".join(sorted(path.name for path in directory.glob("*.bin")))
         why = f"only {pickled}, a pickle, which is never loaded" if pickled else "no weights"
         raise UserError(f"text encoder {directory} has {why}; {ACCEPTED}.")
-    if not is_installed(PACKAGE):
-        raise UserError('text features need transformers: run `pip install "snn_mm[text]"`.')
+    require_package("transformers", "text features need", '"snn_mm[text]"')
 
 
 def encoder_digest(directory: Path) -> str:
     """Return 16 hexadecimal digits of the encoder's files; a gigabyte of weights takes a second."""
     sha = hashlib.sha256()
     for path in find_files(directory, {".safetensors", ".json", ".txt", ".model"}):
-        with path.open("rb") as file:
-            sha.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+        sha.update(path.name.encode() + bytes.fromhex(sha256(path)))
     return sha.hexdigest()[:16]
 
 
-def _load(directory: Path) -> tuple[Any, Any, dict[str, Any]]:
-    """Return tokenizer, model and what loading it met."""
-    transformers = import_module(PACKAGE)
-    transformers.utils.logging.disable_progress_bar()  # no bar inside of ours
-    # Its weights' own error is no ValueError.
-    damage = import_module("safetensors").SafetensorError
-    local: dict[str, Any] = {"local_files_only": True}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory, **local)
-        model, loading = transformers.AutoModel.from_pretrained(
-            directory, use_safetensors=True, output_loading_info=True, **local
-        )
-    except (OSError, ValueError, KeyError, damage) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"text encoder {directory}: {reason}\n{ACCEPTED}") from error
-    return tokenizer, model, loading
+def check_transcripts(utterances: Sequence[LabelledUtterance]) -> None:
+    """Refuse clips of which none has a transcript.
+
+    Raises:
+        UserError: there is nothing to encode.
+    """
+    if not any(utterance.text.strip() for utterance in utterances):
+        raise UserError("the labels have no transcripts to encode; accepted is a column text.")
 
 
-def _refuse_missing(directory: Path, loading: dict[str, Any]) -> None:
-    """Refuse random weights that affect the hidden states; a pooler is behind them."""
-    missing = sorted(name for name in loading["missing_keys"] if not name.startswith("pooler."))
-    if missing:
-        raise UserError(
-            f"text encoder {directory}: its weights lack {len(missing)} tensors that config.json "
-            f"declares, such as {missing[0]}; accepted are complete weights."
-        )
+def encode_transcripts(
+    utterances: Sequence[LabelledUtterance],
+    directory: Path,
+    options: ExtractOptions,
+    cache: FeatureCache,
+    on_progress: OnProgress,
+) -> int:
+    """Put the text features that are not yet in the cache there; return how many those were.
+
+    Args:
+        utterances: whose transcripts.
+        directory: of the encoder.
+        options: how long a transcript may be.
+        cache: where to.
+        on_progress: is called at the beginning and after each batch.
+
+    Raises:
+        UserError: the encoder can't be loaded, or gives what is not finite.
+    """
+    digest = encoder_digest(directory)
+    keys = {u.clip.id: json.dumps([u.text, digest, options.max_tokens]) for u in utterances}
+    to_do = [u for u in utterances if cache.key("text", u.clip.id) != keys[u.clip.id]]
+    on_progress(len(utterances) - len(to_do), len(utterances), 0)
+    if not to_do:
+        return 0
+    encoder = TextEncoder(directory, options.max_tokens)
+    to_do.sort(key=lambda utterance: len(utterance.text))  # equal lengths need no padding
+    for start in range(0, len(to_do), BATCH):
+        batch = to_do[start : start + BATCH]
+        for utterance, states in zip(batch, encoder.encode([u.text for u in batch]), strict=True):
+            if not np.isfinite(states).all():
+                raise UserError(
+                    f"{directory} gives NaN or infinity for the transcript of clip "
+                    f"'{utterance.clip.id}'; accepted are weights without such."
+                )
+            cache.put("text", utterance.clip.id, keys[utterance.clip.id], states)
+        on_progress(len(utterances) - len(to_do) + start + len(batch), len(utterances), 0)
+    return len(to_do)

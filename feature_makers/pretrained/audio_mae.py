@@ -24,8 +24,7 @@ from feature_makers.pretrained.front_ends import (
     WINDOW,
     log_mel,
 )
-from feature_makers.pretrained.packages import require_package
-from feature_makers.pretrained.weights import file_digest, read_safetensors
+from feature_makers.weights import file_digest, fit_weights, read_safetensors, require_package
 from snn_mm.errors import UserError, check_choice
 
 PACKAGE = "timm"
@@ -60,7 +59,7 @@ class AudioMAE:
     def __init__(self, weights: Path, front_end: str = "audiomae", device: str = "cpu") -> None:
         check_choice("front_end", front_end, tuple(FRONT_ENDS))
         file = find_weights(weights)
-        require_package(PACKAGE, "AudioMAE")
+        require_package(PACKAGE, "AudioMAE needs")
         architecture = ARCHITECTURE if file == weights else read_architecture(weights)
         self._network = build_network(architecture, read_safetensors(file, ACCEPTED), file)
         self._network.to(device)
@@ -147,12 +146,6 @@ def build_network(architecture: str, state: dict[str, Tensor], path: Path) -> nn
     )
     network.fc_norm = nn.LayerNorm(network.num_features, eps=1e-6, elementwise_affine=False)
     used = {name: each for name, each in state.items() if not name.startswith(NOT_USED)}
-    try:
-        network.load_state_dict(used)
-    except RuntimeError as error:
-        problem = str(error).splitlines()[1].strip()[:200]
-        raise UserError(
-            f"AudioMAE's weights {path} don't fit {architecture}: {problem}\n{ACCEPTED}"
-        ) from error
-    trunk: nn.Module = network.float().eval().requires_grad_(False)
+    fit_weights(network, used, f"AudioMAE's weights {path} don't fit {architecture}", ACCEPTED)
+    trunk: nn.Module = network
     return trunk

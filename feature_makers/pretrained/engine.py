@@ -14,24 +14,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.store.clip import Clip, UnreadableClipError
-from datamodules.store.engine import Watch
-from datamodules.store.failures import FailureList
 from datamodules.store.folders import FILMS, find_files
+from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions
 from datamodules.store.source import Record, are_unchanged, record_files
-from datamodules.store.store import UNREADABLE
-from feature_makers.pretrained.encoders import VideoEncoder
+from feature_makers.pretrained.frames import VideoEncoder
 from feature_makers.pretrained.output import FeatureOutput
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 
 FACTS = "features.json"
 
-Read = tuple[Record, Tensor | str]
-"""What a video was read from, and its content `[L, ...]` or why it can't be read."""
+Read = tuple[Tensor, Record] | str
+"""The content of a video `[L, ...]` and the record of its file, or why it can't be read."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EncodedVideos:
     """What has been encoded.
 
     Attributes:
@@ -65,46 +63,37 @@ def encode_videos(
     videos: Sequence[Clip],
     encoder: VideoEncoder,
     output: FeatureOutput,
-    watch: Watch,
-    workers: int = 1,
-    max_unreadable: float = 0.02,
-    verify: bool = False,
-) -> Outcome:
+    processing: ProcessingOptions,
+    on_progress: OnProgress,
+) -> EncodedVideos:
     """Encode what is not yet in `output`; killed at any moment, the next start goes on there.
 
     Features of a video whose file is another one since are dropped, and made again.
-
-    Args:
-        videos: what to encode.
-        encoder: a network.
-        output: where the features go.
-        watch: is told how far the work is.
-        workers: how many videos are decoded at the same time.
-        max_unreadable: the largest share of videos that may be left out.
-        verify: whether to compare contents of files whose size and time are the same.
 
     Raises:
         UserError: too many videos are unreadable, or other features are there already.
     """
     check_facts(output.directory, encoder.facts)
-    done, failures = _drop_outdated(videos, output, verify), dict[str, str]()
-    to_do = [video for video in videos if video.id not in done]
-    present, total = len(videos) - len(to_do), len(videos)
-    watch(present, total, 0)
-    with FailureList(output.directory / UNREADABLE) as listing:
-        decoded = _decode(to_do, encoder, workers)
-        for count, (video, (source, content)) in enumerate(decoded, start=1):
-            features = _encode(content, encoder)
-            if isinstance(features, str):
-                failures[video.id] = features
-                listing.add(video, features)
-            else:
-                output.add(video.id, features, source)
-            watch(present + count, total, len(failures))
-            if len(failures) > max_unreadable * total:
-                raise UserError(_too_many(failures, total, listing.path))
+    present = _drop_outdated(videos, output, processing.verify)
+    to_do = [video for video in videos if video.id not in present]
+    done, share = len(videos) - len(to_do), processing.max_unreadable
+    with _VideoFailures(output.directory, len(videos), done, share, on_progress) as failures:
+        encoded = _encode(to_do, encoder, processing.workers)
+        for video, (features, source) in failures.readable(encoded):
+            output.add(video.id, features, source)
     output.finish()
-    return Outcome(len(to_do) - len(failures), failures)
+    return EncodedVideos(len(to_do) - len(failures.reasons), failures.reasons)
+
+
+class _VideoFailures(FailureList):
+    def too_many(self) -> str:
+        name, reason = next(iter(self.reasons.items()))
+        return (
+            f"{len(self.reasons)} of {self.total} videos can't be read, such as {name}: {reason}"[
+                :300
+            ]
+            + f"\nall of them are in {self.path}; --max_unreadable SHARE leaves more of them out"
+        )
 
 
 def _drop_outdated(videos: Sequence[Clip], output: FeatureOutput, verify: bool) -> set[str]:
@@ -128,7 +117,21 @@ def _drop_outdated(videos: Sequence[Clip], output: FeatureOutput, verify: bool) 
     return kept
 
 
-def _decode(
+def _encode(
+    videos: Sequence[Clip], encoder: VideoEncoder, workers: int
+) -> Iterator[tuple[Clip, tuple[NDArray[np.float32], Record] | str]]:
+    """Yield each video with its features `[...]` and its file's record, or why there are none."""
+    for video, read in _read_ahead(videos, encoder, workers):
+        if isinstance(read, str):
+            yield video, read
+            continue
+        content, source = read
+        features = encoder.encode(content).astype(np.float32, copy=False)
+        is_finite = np.isfinite(features).all()
+        yield video, (features, source) if is_finite else "the network gives NaN or infinity for it"
+
+
+def _read_ahead(
     videos: Iterable[Clip], encoder: VideoEncoder, workers: int
 ) -> Iterator[tuple[Clip, Read]]:
     """Yield each video with what was read of it, in order."""
@@ -146,17 +149,9 @@ def _decode(
 def _read(video: Clip, encoder: VideoEncoder) -> Read:
     source = record_files([video.picture])
     try:
-        return source, encoder.read(video.picture)
+        return encoder.read(video.picture), source
     except UnreadableClipError as error:
-        return source, str(error)
-
-
-def _encode(content: Tensor | str, encoder: VideoEncoder) -> NDArray[np.float32] | str:
-    """Return the features `[...]` of what was read, or why there are none."""
-    if isinstance(content, str):
-        return content
-    features = encoder.encode(content).astype(np.float32, copy=False)
-    return features if np.isfinite(features).all() else "the network gives NaN or infinity for it"
+        return str(error)
 
 
 def check_facts(directory: Path, facts: dict[str, object]) -> None:
@@ -177,11 +172,3 @@ def check_facts(directory: Path, facts: dict[str, object]) -> None:
             f"{directory} holds features made otherwise: {', '.join(changed)} in {FACTS} differ.\n"
             "accepted is the same network, or another --output"
         )
-
-
-def _too_many(failures: dict[str, str], total: int, listing: Path) -> str:
-    name, reason = next(iter(failures.items()))
-    return (
-        f"{len(failures)} of {total} videos can't be read, such as {name}: {reason}"[:300]
-        + f"\nall of them are in {listing}; --max_unreadable SHARE leaves more of them out"
-    )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.av_cil.dictionary import read_dictionary
+from datamodules.feature_files.values import PickledArray, RefusedError
 from datamodules.store.folders import find_files
-from datamodules.store.journal import line, read_journal
+from datamodules.store.journal import json_line, read_journal
 from datamodules.store.source import Record
-from feature_makers.pretrained.containers import CONTAINERS
+from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 
 SOURCES = "sources.jsonl"
@@ -90,4 +93,83 @@ class FeatureOutput:
 
 
 def _source_line(name: str, source: Record) -> bytes:
-    return line({"video": name, "source": source})
+    return json_line({"video": name, "source": source})
+
+
+class H5Container:
+    """HDF5 with a data set a video."""
+
+    def names(self, path: Path) -> set[str]:
+        """Return the videos that a file holds."""
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                return set(file)
+        except OSError as error:
+            raise UserError(f"{path} can't be read: {error}") from error
+
+    def extend(self, path: Path, parts: Iterable[Path]) -> None:
+        """Add new videos to a copy, which replaces the file."""
+        with replacing(path) as temporary:
+            if path.exists():
+                shutil.copyfile(path, temporary)
+            with h5py.File(temporary, "a", locking=False) as file:
+                for part in parts:
+                    if part.stem not in file:
+                        file[part.stem] = np.load(part, mmap_mode="r", allow_pickle=False)
+
+    def drop(self, path: Path, names: Collection[str]) -> None:
+        """Copy the other videos: what is deleted in a file of this kind keeps its space."""
+        with (
+            replacing(path) as temporary,
+            h5py.File(path, "r", locking=False) as old,
+            h5py.File(temporary, "w", locking=False) as new,
+        ):
+            for name in old.keys() - names:
+                old.copy(name, new)
+
+
+class DictionaryContainer:
+    """A NumPy dictionary of arrays, as AV-CIL saves them; one that is there is not unpickled."""
+
+    def names(self, path: Path) -> set[str]:
+        """Return the videos that a file holds."""
+        return set(read_dictionary(path)[0])
+
+    def extend(self, path: Path, parts: Iterable[Path]) -> None:
+        """Write the dictionary anew, with what it held and the new videos."""
+        arrays: dict[str, NDArray[np.generic]] = {}
+        for part in parts:
+            arrays[part.stem] = np.load(part, allow_pickle=False)
+        if path.exists():
+            arrays |= _arrays(path)
+        _save(path, arrays)
+
+    def drop(self, path: Path, names: Collection[str]) -> None:
+        """Write the dictionary anew without some videos."""
+        _save(path, {name: each for name, each in _arrays(path).items() if name not in names})
+
+
+def _save(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write a dictionary; one of the same videos has the same bytes."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array({name: arrays[name] for name in sorted(arrays)}))
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Copy the arrays of a dictionary into memory."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, each in read_dictionary(path)[0].items():
+        if not isinstance(each, PickledArray):
+            raise UserError(f"{path}: '{name}' is no array but {type(each).__name__}.")
+        try:
+            arrays[name] = each.numpy().copy()
+        except RefusedError as error:
+            raise UserError(f"{path}: '{name}' {error}.") from error
+    return arrays
+
+
+CONTAINERS: dict[str, H5Container | DictionaryContainer] = {
+    ".h5": H5Container(),
+    ".npy": DictionaryContainer(),
+}
+"""By suffix."""

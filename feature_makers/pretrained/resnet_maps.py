@@ -13,8 +13,7 @@ from torchvision.models import resnet18
 from torchvision.transforms import v2
 
 from feature_makers.pretrained.frames import PretrainedFrames
-from feature_makers.pretrained.weights import file_digest, read_state
-from snn_mm.errors import UserError
+from feature_makers.weights import file_digest, fit_weights, read_state
 
 SECONDS = 60
 """Length of MUSIC-AVQA's videos."""
@@ -83,12 +82,7 @@ def build_network(state: dict[str, Tensor], path: Path) -> nn.Module:
         UserError: tensors are missing, unknown or of other shapes.
     """
     network = resnet18(weights=None)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        problem = str(error).splitlines()[1].strip()[:200]
-        raise UserError(f"weights {path}: {problem}\naccepted is {_ACCEPTED}.") from error
+    fit_weights(network, state, f"weights {path}", f"accepted is {_ACCEPTED}.")
     first = network.layer4[0]
     first.conv1.stride = first.downsample[0].stride = (1, 1)
-    trunk = nn.Sequential(*list(network.children())[:-2])  # without pooling and classifier
-    return trunk.eval().requires_grad_(False)
+    return nn.Sequential(*list(network.children())[:-2])  # without pooling and classifier

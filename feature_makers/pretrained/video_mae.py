@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +13,9 @@ from torch import Tensor
 
 from datamodules.store.folders import find_files
 from feature_makers.pretrained.frames import PretrainedFrames
-from feature_makers.pretrained.packages import require_package
-from feature_makers.pretrained.weights import file_digest
+from feature_makers.weights import file_digest, load_transformer, require_package
 from snn_mm.errors import UserError
 
-PACKAGE = "transformers"
 ACCEPTED = (
     "accepted is a directory with config.json, preprocessor_config.json and *.safetensors, "
     "such as a copy of MCG-NJU/videomae-base"
@@ -44,8 +40,12 @@ class VideoMAE(PretrainedFrames):
     ) -> None:
         check_directory(directory)
         self._rate, self._device = frames_per_second, device
-        self._processor, model = _load(directory)
-        self._model = model.float().eval().requires_grad_(False).to(device)
+        name, classes = (
+            f"VideoMAE's weights in {directory}",
+            ("VideoMAEImageProcessor", "VideoMAEModel"),
+        )
+        self._processor, model = load_transformer(directory, classes, name, name, ACCEPTED)
+        self._model = model.to(device)
         if (frames := self._model.config.num_frames) != FRAMES:
             raise UserError(f"{directory}: num_frames is {frames}; accepted is {FRAMES}.")
         weights = find_files(directory, {".safetensors"})
@@ -96,30 +96,4 @@ def check_directory(directory: Path) -> None:
     for pattern in ("config.json", "preprocessor_config.json", "*.safetensors"):
         if not any(directory.glob(pattern)):
             raise UserError(f"VideoMAE's weights: {directory} has no {pattern}; {ACCEPTED}.")
-    require_package(PACKAGE, "VideoMAE")
-
-
-def _load(directory: Path) -> tuple[Any, Any]:
-    """Return image processor and model.
-
-    Raises:
-        UserError: a file is damaged, or tensors are missing or of other shapes.
-    """
-    transformers = import_module(PACKAGE)
-    transformers.utils.logging.disable_progress_bar()  # no bar inside of ours
-    damage = import_module("safetensors").SafetensorError  # is no ValueError
-    local: dict[str, Any] = {"local_files_only": True}
-    try:
-        processor = transformers.VideoMAEImageProcessor.from_pretrained(directory, **local)
-        model, loading = transformers.VideoMAEModel.from_pretrained(
-            directory, use_safetensors=True, output_loading_info=True, **local
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, damage) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"VideoMAE's weights in {directory}: {reason}\n{ACCEPTED}") from error
-    if missing := sorted(loading["missing_keys"]):
-        raise UserError(
-            f"VideoMAE's weights in {directory} lack {len(missing)} tensors that config.json "
-            f"declares, such as {missing[0]}; accepted are complete weights."
-        )
-    return processor, model
+    require_package("transformers", "VideoMAE needs")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import re
 import time
 from collections import Counter
@@ -12,10 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from feature_makers.extract.labels import COLUMNS, Utterance, read_labels
+from feature_makers.extract.labels import COLUMNS, LabelledUtterance, read_labels
 from feature_makers.extract.options import GROUPS, ExtractOptions, PitchTracker, Variant
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
+from snn_mm.commands.processing import (
+    ClipProgress,
+    add_processing_options,
+    check_directories,
+    check_processing,
+    new_parser,
+    notes_as_lines,
+    processing_options,
+)
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,37 +79,37 @@ def run(argv: list[str]) -> int:
 
 
 def _extract(
-    options: argparse.Namespace, utterances: list[Utterance]
+    options: argparse.Namespace, utterances: list[LabelledUtterance]
 ) -> tuple[Extraction, FeatureStore]:
     """Extract what is missing and write the store."""
     # Imported here, so that help and mistakes answer at once.
     from feature_makers.extract.assemble import assemble, check_place, check_splits
-    from feature_makers.extract.engine import Request, extract, held
-    from feature_makers.extract.transcripts import check_transcripts, encode_transcripts
+    from feature_makers.extract.cache import FeatureCache
+    from feature_makers.extract.engine import extract, extracting_to
 
     directory = options.root / "prepared" / options.name
     check_place(directory)
     check_splits(utterances)
     if options.text_encoder:
+        from feature_makers.extract.text import check_transcripts, encode_transcripts
+
         check_transcripts(utterances)
     settings = _settings(options)
     print(f"{len(utterances)} clips in {options.labels}", flush=True)
-    place = options.root / "extracted" / options.name
-    request = Request(
-        utterances, place, settings, options.workers, options.max_unreadable, options.verify
-    )
-    with held(place):
-        with notes_as_lines(), PrepareProgress() as progress:
-            extraction = extract(request, progress)
+    cache = FeatureCache(options.root / "extracted" / options.name)
+    with extracting_to(cache.directory):
+        with notes_as_lines(), ClipProgress() as progress:
+            processing = processing_options(options)
+            extraction = extract(utterances, cache, settings, processing, progress)
         modalities = ["audio", *(["visual"] if options.openface else [])]
         if options.text_encoder:
             modalities.insert(0, "text")
-            readable, cache = extraction.utterances, extraction.cache
+            readable = extraction.utterances
             print(f"encoding {len(readable)} transcripts", flush=True)
-            with PrepareProgress() as progress:
+            with ClipProgress() as progress:
                 encode_transcripts(readable, options.text_encoder, settings, cache, progress)
         facts = {"name": options.name, "options": dataclasses.asdict(settings)}
-        store = assemble(directory, extraction.utterances, extraction.cache, modalities, facts)
+        store = assemble(directory, extraction.utterances, cache, modalities, facts)
     return extraction, store
 
 
@@ -137,7 +144,7 @@ def _summary(
 
 def _next(options: argparse.Namespace, extraction: Extraction, store: FeatureStore) -> str:
     """Write what fits a model to the features, and return the command to type next."""
-    from feature_makers.extract.config import write_config
+    from feature_makers.extract.assemble import write_config
 
     path = extraction.cache.directory / "config.yaml"
     write_config(path, store, options.root, options.name)
@@ -149,16 +156,10 @@ def _check(options: argparse.Namespace) -> None:
     for flag in ("clips", "labels", "name"):
         if getattr(options, flag) is None:
             raise UserError(f"which --{flag}?\nusage: {USAGE}")
-    for flag in ("clips", "openface"):
-        folder = getattr(options, flag)
-        if folder is not None and not folder.is_dir():
-            raise UserError(f"--{flag} {folder}: no such directory")
+    check_directories(options, "clips", "openface")
     if not re.fullmatch(r"\w[\w.-]*", options.name):
         raise UserError(f"--name '{options.name}': accepted are letters, digits, '_', '-', '.'")
-    if options.workers < 1:
-        raise UserError(f"--workers {options.workers}: accepted are 1 and more")
-    if not 0 <= options.max_unreadable < 1:
-        raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
+    check_processing(options)
     _settings(options)
     if options.text_encoder is not None:
         from feature_makers.extract.text import check_encoder  # needs torch
@@ -167,13 +168,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="snnmm extract",
-        usage=USAGE,
-        description="Extract feature sequences from clips and their transcripts.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Extract feature sequences from clips and their transcripts."
+    parser = new_parser("extract", USAGE, description, EPILOG)
     add = parser.add_argument
     add("--clips", type=Path, metavar="DIR", help="the films or recordings")
     add("--labels", type=Path, metavar="FILE", help="CSV: split, score and transcript of each")
@@ -191,10 +187,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--frames_per_step", type=int, default=3, metavar="N", help=text)
     text = "tokens that a transcript is cut to; default: 50"
     add("--max_tokens", type=int, default=50, metavar="N", help=text)
-    cores = os.cpu_count() or 1
-    add("--workers", type=int, default=cores, metavar="N", help=f"processes; default: {cores}")
-    text = "the largest share of clips to leave out; default: 0.02"
-    add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
-    text = "compare the contents of clips that were extracted, too, not only size and time"
-    add("--verify", action="store_true", help=text)
+    add_processing_options(parser, "clips", "processes", "extracted")
     return parser

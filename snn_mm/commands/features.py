@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from feature_makers.pretrained.encoders import NETWORKS, VideoNetwork, check_network, load_encoder
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
+from snn_mm.commands.processing import (
+    ClipProgress,
+    add_processing_options,
+    check_directories,
+    check_processing,
+    new_parser,
+    notes_as_lines,
+    processing_options,
+)
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from feature_makers.pretrained.encoders import Kind
-    from feature_makers.pretrained.engine import Outcome
+    from feature_makers.pretrained.engine import EncodedVideos
 
 USAGE = "snnmm features NAME --videos DIR --weights PATH --output DIR [OPTIONS]"
-NAMES = """\
-networks:
-  videomae   VideoMAE-base [1568, 768] of 16 frames, in one visual_features.h5;
-             --weights: a copy of MCG-NJU/videomae-base; needs `pip install transformers`
-  audiomae   AudioMAE [768] of the sound, in one audio_pretrained_feature_dict.npy; --weights:
-             of gaunernst/vit_base_patch16_1024_128.audiomae_as2m; needs `pip install timm`
-  resnet18   ResNet-18 [60, 512, 14, 14] of a frame a second, a .npy each;
-             --weights: torchvision's resnet18-*.pth
-
+NOTES = """\
 Weights are never downloaded. Interrupted, the same command goes on where it was; a file of all
 videos is written at the end. Videos that can't be read, or have no sound where sound is needed,
 are left out and listed in unreadable.tsv.
@@ -36,6 +35,10 @@ are left out and listed in unreadable.tsv.
       --output data/AVE/audio_pretrained_feature
   snnmm features resnet18 --videos MUSIC-AVQA --weights resnet18-f37072fd.pth \\
       --output data/music_avqa/feats/res18_14x14 --device cuda"""
+LINES = [
+    f"  {name:<10} {{}}\n{'':13}{{}}".format(*network.summary) for name, network in NETWORKS.items()
+]
+NAMES = "\n".join(["networks:", *LINES, "", NOTES])
 SETTINGS = ("frames_per_second", "front_end")
 """Options that only some networks take."""
 
@@ -56,13 +59,11 @@ def run(argv: list[str]) -> int:
     if options.name is None:
         print(f"usage: {USAGE}\n\n{NAMES}")
         return 0
-    from feature_makers.pretrained.encoders import check_kind  # needs torch
-
-    kind = check_kind(options.name)
-    _check(options, kind)
+    network = check_network(options.name, _settings(options))
+    _check(options, network)
     begin = time.monotonic()
-    outcome = _encode(options, kind)
-    where = options.output / kind.file if kind.file else options.output
+    outcome = _encode(options, network)
+    where = options.output / network.file if network.file else options.output
     print(f"{options.name:<12} {outcome.encoded} videos encoded, now in {where}")
     if outcome.unreadable:
         listing = options.output / "unreadable.tsv"
@@ -71,26 +72,17 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _encode(options: argparse.Namespace, kind: Kind) -> Outcome:
+def _encode(options: argparse.Namespace, network: VideoNetwork) -> EncodedVideos:
     """Load the network and run it."""
-    from feature_makers.pretrained.encoders import load_encoder
     from feature_makers.pretrained.engine import encode_videos, find_videos
     from feature_makers.pretrained.output import FeatureOutput
 
     videos = find_videos(options.videos)
     encoder = load_encoder(options.name, options.weights, options.device, **_settings(options))
     print(f"{len(videos)} videos found in {options.videos}", flush=True)
-    output = FeatureOutput(options.output, kind.file)
-    with notes_as_lines(), PrepareProgress() as progress:
-        return encode_videos(
-            videos,
-            encoder,
-            output,
-            progress,
-            options.workers,
-            options.max_unreadable,
-            options.verify,
-        )
+    output = FeatureOutput(options.output, network.file)
+    with notes_as_lines(), ClipProgress() as progress:
+        return encode_videos(videos, encoder, output, processing_options(options), progress)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, float | str]:
@@ -99,21 +91,14 @@ def _settings(options: argparse.Namespace) -> dict[str, float | str]:
     return {name: value for name, value in typed.items() if value is not None}
 
 
-def _check(options: argparse.Namespace, kind: Kind) -> None:
+def _check(options: argparse.Namespace, network: VideoNetwork) -> None:
     """Refuse what is missing or out of range, before any time is spent."""
-    from feature_makers.pretrained.encoders import check_settings
-
-    check_settings(options.name, _settings(options).keys())
     for flag in ("videos", "weights", "output"):
         if getattr(options, flag) is None:
-            hint = f"\naccepted for {options.name}: {kind.weights}" if flag == "weights" else ""
+            hint = f"\naccepted for {options.name}: {network.weights}" if flag == "weights" else ""
             raise UserError(f"which --{flag}?{hint}\nusage: {USAGE}")
-    if not options.videos.is_dir():
-        raise UserError(f"--videos {options.videos}: no such directory")
-    if options.workers < 1:
-        raise UserError(f"--workers {options.workers}: accepted are 1 and more")
-    if not 0 <= options.max_unreadable < 1:
-        raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
+    check_directories(options, "videos")
+    check_processing(options)
     rate = options.frames_per_second
     if rate is not None and not 0 < rate <= 240:
         raise UserError(f"--frames_per_second {rate:g}: accepted are above 0 to 240")
@@ -134,13 +119,8 @@ def _check_device(name: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="snnmm features",
-        usage=USAGE,
-        description="Compute features of videos with a frozen, pre-trained network.",
-        epilog=NAMES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Compute features of videos with a frozen, pre-trained network."
+    parser = new_parser("features", USAGE, description, NAMES)
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="which network; without it, show the names")
     add("--videos", type=Path, metavar="DIR", help="the videos, <name>.mp4 or another film")
@@ -153,11 +133,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--front_end", metavar="NAME", help=text)
     add("--device", default="cpu", metavar="NAME", help="such as cuda; default: cpu")
-    cores = os.cpu_count() or 1
-    text = f"videos decoded at the same time; default: {cores}"
-    add("--workers", type=int, default=cores, metavar="N", help=text)
-    text = "the largest share of videos to leave out; default: 0.02"
-    add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
-    text = "compare the contents of videos that were encoded, too, not only size and time"
-    add("--verify", action="store_true", help=text)
+    add_processing_options(parser, "videos", "videos decoded at the same time", "encoded")
     return parser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,11 +11,19 @@ from typing import TYPE_CHECKING
 
 from datamodules.store.registry import DATA_SETS, Finder, load_finder
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
+from snn_mm.commands.processing import (
+    ClipProgress,
+    add_processing_options,
+    check_directories,
+    check_processing,
+    new_parser,
+    notes_as_lines,
+    processing_options,
+)
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from datamodules.store.engine import Outcome
+    from datamodules.store.engine import Preparation
 
 USAGE = "snnmm prepare NAME --source DIR [--lists DIR] [--root DIR] [OPTIONS]"
 EPILOG = """\
@@ -56,31 +63,25 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _prepare(options: argparse.Namespace, finder: Finder) -> Outcome:
+def _prepare(options: argparse.Namespace, finder: Finder) -> Preparation:
     """Find and decode the clips."""
     # Imported here, so that help and mistakes answer at once.
-    from datamodules.store.engine import Request, prepare
-    from datamodules.store.options import DecodeOptions
+    from datamodules.store.clip import DecodeOptions
+    from datamodules.store.engine import PrepareRequest, prepare
 
     decoding = DecodeOptions(options.frames_per_second)
     with notes_as_lines():
         clips = finder.find_clips(options.source, options.lists)
     print(f"{len(clips)} clips found in {options.source}", flush=True)
-    request = Request(
-        clips,
-        finder.CLASS_NAMES,
-        options.root / "prepared" / options.name,
-        decoding,
-        options.workers,
-        options.max_unreadable,
-        options.update,
-        options.verify,
+    directory, processing = options.root / "prepared" / options.name, processing_options(options)
+    request = PrepareRequest(
+        clips, finder.CLASS_NAMES, directory, decoding, processing, options.update
     )
-    with notes_as_lines(), PrepareProgress() as progress:
+    with notes_as_lines(), ClipProgress() as progress:
         return prepare(request, progress)
 
 
-def _summary(options: argparse.Namespace, outcome: Outcome) -> Iterator[str]:
+def _summary(options: argparse.Namespace, outcome: Preparation) -> Iterator[str]:
     """Yield what the store holds, a line a fact."""
     store = outcome.store
     parts = Counter(part or "in no list" for part in store.parts)
@@ -106,12 +107,8 @@ def _check(options: argparse.Namespace, finder: Finder) -> None:
         wrong = "which --source?" if options.source is None else f"--source {options.source}:"
         state = "" if options.source is None else " no such directory"
         raise UserError(f"{wrong}{state}\naccepted for {options.name}: {finder.LAYOUT}")
-    if options.lists is not None and not options.lists.is_dir():
-        raise UserError(f"--lists {options.lists}: no such directory")
-    if options.workers < 1:
-        raise UserError(f"--workers {options.workers}: accepted are 1 and more")
-    if not 0 <= options.max_unreadable < 1:
-        raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
+    check_directories(options, "lists")
+    check_processing(options)
 
 
 def _names() -> str:
@@ -120,26 +117,16 @@ def _names() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="snnmm prepare",
-        usage=USAGE,
-        description="Prepare a data set: decode it once into what training reads at random.",
-        epilog=_names(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Prepare a data set: decode it once into what training reads at random."
+    parser = new_parser("prepare", USAGE, description, _names())
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="which data set; without it, show the names")
     add("--source", type=Path, metavar="DIR", help="the data set as its owners distribute it")
     add("--lists", type=Path, metavar="DIR", help="the official lists of training and test clips")
     add("--root", type=Path, default=Path("data"), metavar="DIR", help="where to; default: data")
-    cores = os.cpu_count() or 1
-    add("--workers", type=int, default=cores, metavar="N", help=f"processes; default: {cores}")
     text = "frames kept of each second, at least 3 a clip; default: 1"
     add("--frames_per_second", type=float, default=1.0, metavar="X", help=text)
-    text = "the largest share of clips to leave out; default: 0.02"
-    add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
     text = "redo what changed, was damaged or unreadable in data that are prepared"
     add("--update", action="store_true", help=text)
-    text = "compare the contents of files that were prepared, too, not only size and time"
-    add("--verify", action="store_true", help=text)
+    add_processing_options(parser, "files", "processes", "prepared")
     return parser

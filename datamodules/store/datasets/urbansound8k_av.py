@@ -10,9 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from datamodules.store.clip import Clip
+from datamodules.store.folders import IMAGES, by_name, find_files, pair, require_folders
 from datamodules.store.folders import SOUNDS as SOUND_SUFFIXES
-from datamodules.store.folders import by_name, find_files, pair, require_folders
-from datamodules.store.pictures import IMAGE_SUFFIXES
 from snn_mm.errors import UserError
 
 CLASS_NAMES = (
@@ -44,7 +43,7 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
     if lists is not None:
         raise UserError("UrbanSound8K-AV has no lists: leave out --lists.")
     require_folders(source, (PICTURES, SOUNDS), LAYOUT)
-    pictures = files_by_class(source / PICTURES, IMAGE_SUFFIXES)
+    pictures = files_by_class(source / PICTURES, IMAGES)
     sounds = files_by_class(source / SOUNDS, SOUND_SUFFIXES)
     return [
         Clip(name.split("/")[1], label_of(sounds[name]), "", pictures[name], sounds[name])

@@ -20,7 +20,7 @@ from datamodules.clips.split import ClipSNR
 from datamodules.split import Draw
 from datamodules.store.clip import Clip
 from datamodules.store.datasets import crema_d, kinetics_sounds
-from datamodules.store.engine import Request, prepare
+from datamodules.store.engine import PrepareRequest, prepare
 from datamodules.store.store import ClipStore
 from snn_mm.errors import UserError
 
@@ -291,7 +291,7 @@ def test_a_listed_split_of_clips_without_list_is_refused_with_the_command(
 ) -> None:
     directory = tmp_path / "prepared" / "crema_d"
     clips = crema_d.find_clips(crema_d_dir, None)
-    prepare(Request(clips, crema_d.CLASS_NAMES, directory), lambda *_: None)
+    prepare(PrepareRequest(clips, crema_d.CLASS_NAMES, directory), lambda *_: None)
     with pytest.raises(UserError, match=r"18 of 18 clips .* are in no list") as refused:
         CremaD(str(tmp_path), split="listed").split("train")
     assert "snnmm prepare crema_d --source DIR --lists DIR" in str(refused.value)
@@ -346,7 +346,7 @@ def test_real_clips_go_through_each_protocol(real_clips: Path, tmp_path: Path) -
         paths = [real_clips / row["file"] for row in csv.DictReader(file, delimiter="\t")]
     clips = [Clip(p.stem, i % 2, ("train", "test")[i > 9], p, p) for i, p in enumerate(paths)]
     directory = tmp_path / "prepared" / "kinetics_sounds"
-    prepare(Request(clips, kinetics_sounds.CLASS_NAMES, directory), lambda *_: None)
+    prepare(PrepareRequest(clips, kinetics_sounds.CLASS_NAMES, directory), lambda *_: None)
     for protocol in ("iemf", "ogm_ge", "pmr"):
         dm = KineticsSounds(str(tmp_path), protocol, val_fraction=0.2)
         assert [len(dm.split(name)) for name in SPLITS] == [8, 2, 6]

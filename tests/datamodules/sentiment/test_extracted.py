@@ -11,10 +11,9 @@ import yaml
 import datamodules
 from datamodules.sentiment.extracted import ExtractedFeatures
 from datamodules.store.clip import Clip
-from feature_makers.extract.assemble import assemble
+from feature_makers.extract.assemble import assemble, write_config
 from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.config import write_config
-from feature_makers.extract.labels import Utterance
+from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
 
 CLIPS = {"a": ("train", 3), "b": ("train", 5), "c": ("val", 2), "d": ("test", 1)}
@@ -28,7 +27,9 @@ def root(tmp_path: Path) -> str:
     for name, (part, length) in CLIPS.items():
         cache.put("audio", name, "key", rng.normal(50, 9, (length, 4)).astype(np.float32))
         cache.put("text", name, "key", rng.normal(0, 1, (length + 1, 6)).astype(np.float32))
-        rows.append(Utterance(Clip(name, 0, part, tmp_path, tmp_path), "", 0.5, {"audio": -0.5}))
+        rows.append(
+            LabelledUtterance(Clip(name, 0, part, tmp_path, tmp_path), "", 0.5, {"audio": -0.5})
+        )
     assemble(tmp_path / "prepared" / "toy", rows, cache, ["text", "audio"], {})
     return str(tmp_path)
 

@@ -11,8 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.store.clip import Clip, ClipNote, DecodedClip, UnreadableClipError
-from datamodules.store.engine import Outcome, Request, prepare
+from datamodules.store.clip import (
+    Clip,
+    ClipNote,
+    DecodedClip,
+    DecodeOptions,
+    UnreadableClipError,
+)
+from datamodules.store.engine import Preparation, PrepareRequest, prepare
+from datamodules.store.processing import ProcessingOptions
 
 CLASS_NAMES = ("a", "b", "c")
 
@@ -26,9 +33,17 @@ def find(source: Path) -> list[Clip]:
     ]
 
 
-def run(source: Path, directory: Path, **options: object) -> Outcome:
+def run(
+    source: Path,
+    directory: Path,
+    decoding: DecodeOptions | None = None,
+    update: bool = False,
+    **processing: object,
+) -> Preparation:
     """Prepare a folder without a word."""
-    request = Request(find(source), CLASS_NAMES, directory, **options)  # type: ignore[arg-type]
+    options = ProcessingOptions(**processing)  # type: ignore[arg-type]
+    decoding = decoding or DecodeOptions()
+    request = PrepareRequest(find(source), CLASS_NAMES, directory, decoding, options, update)
     return prepare(request, lambda done, total, unreadable: None)
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.store.clip import Clip, DecodedClip, UnreadableClipError
+from datamodules.store.clip import Clip, DecodedClip, DecodeOptions, UnreadableClipError
 from datamodules.store.datasets import ave
 from datamodules.store.decode import decode_clip
-from datamodules.store.options import DecodeOptions
 
 FRAME_RATE, SAMPLE_RATE = 25, 44100
 EVENT = 2.4

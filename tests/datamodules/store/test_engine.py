@@ -17,11 +17,11 @@ import folder_data
 import numpy as np
 import pytest
 
-from datamodules.store.clip import Clip
-from datamodules.store.engine import Request, check_clips, prepare
-from datamodules.store.options import DecodeOptions
-from datamodules.store.store import JOURNAL, STORE, UNREADABLE, ClipStore
-from datamodules.store.writer import StoreWriter
+from datamodules.store.clip import Clip, DecodeOptions
+from datamodules.store.engine import PrepareRequest, check_clips, prepare
+from datamodules.store.processing import UNREADABLE
+from datamodules.store.store import JOURNAL, STORE, ClipStore
+from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
 from snn_mm.run.lock import lock_file
 
@@ -259,7 +259,7 @@ def test_a_directory_that_cannot_be_written(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(StoreWriter, "add", add)
+        patch.setattr(ClipStoreWriter, "add", add)
         with pytest.raises(UserError, match=rf"can't be written to .*{os.strerror(number)}"):
             folder_data.run(folder, tmp_path)
     assert folder_data.run(folder, tmp_path).decoded == 12
@@ -283,6 +283,6 @@ def test_what_a_finder_must_not_say(
 
 def test_progress_counts_every_clip(folder: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int, int]] = []
-    request = Request(folder_data.find(folder), folder_data.CLASS_NAMES, tmp_path)
+    request = PrepareRequest(folder_data.find(folder), folder_data.CLASS_NAMES, tmp_path)
     prepare(request, lambda *counts, **named: seen.append((*counts, *named.values())))
     assert seen == [(done, 12, 0) for done in range(13)]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from datamodules.store.clip import Clip, DecodedClip
 from datamodules.store.store import CLIPS, FRAME_DATA, SOUND_DATA, STORE, ClipStore
-from datamodules.store.writer import StoreWriter
+from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
 
 CLASS_NAMES = ["no", "yes"]
@@ -39,7 +39,7 @@ def store(tmp_path: Path, clip: Callable[..., Clip]) -> ClipStore:
     clips = [clip(f"clip{n}", label=n % 2, part=("train", "test", "")[n]) for n in (2, 0, 1)]
     directory = tmp_path / "prepared" / "toy"
     directory.mkdir(parents=True)
-    with StoreWriter(directory, {"short_side": 20}) as writer:
+    with ClipStoreWriter(directory, {"short_side": 20}) as writer:
         for each in clips:
             writer.add(each, decoded(int(each.id[-1])))
         writer.finish(clips, CLASS_NAMES, {"unreadable": 4})
@@ -105,7 +105,7 @@ def test_a_missing_store_says_what_to_type(tmp_path: Path) -> None:
 
 def test_an_unfinished_store_is_refused(store: ClipStore) -> None:
     with (
-        StoreWriter(store.directory, {"short_side": 20}),
+        ClipStoreWriter(store.directory, {"short_side": 20}),
         pytest.raises(UserError, match="is not finished"),
     ):
         ClipStore(store.directory)

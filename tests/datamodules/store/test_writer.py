@@ -12,7 +12,7 @@ import pytest
 from datamodules.store.clip import Clip, DecodedClip
 from datamodules.store.journal import describe_source
 from datamodules.store.store import FRAME_DATA, JOURNAL, SOUND_DATA, ClipStore
-from datamodules.store.writer import StoreWriter
+from datamodules.store.writer import ClipStoreWriter
 
 MakeClip = Callable[..., Clip]
 OPTIONS = {"jpeg_quality": 95, "frames_per_second": 1.0}
@@ -35,7 +35,7 @@ def write(
     """Write what is not there yet, finish, and return the fingerprint."""
     directory.mkdir(exist_ok=True)
     clips = list(clips)
-    with StoreWriter(directory, options) as writer:
+    with ClipStoreWriter(directory, options) as writer:
         for clip in clips:
             if not writer.has(clip):
                 writer.add(clip, contents(clip, shift))
@@ -82,7 +82,7 @@ def test_labels_and_parts_count_without_decoding_again(
 
 def unfinished(directory: Path, clips: list[Clip]) -> None:
     directory.mkdir()
-    with StoreWriter(directory, OPTIONS) as writer:
+    with ClipStoreWriter(directory, OPTIONS) as writer:
         for clip in clips:
             writer.add(clip, contents(clip))
 
@@ -127,7 +127,7 @@ def test_a_clip_whose_file_changed_is_not_taken_for_the_old(tmp_path: Path, clip
     file = tmp_path / "film"
     file.write_bytes(b"12")
     unfinished(tmp_path / "1", [clip("a", file)])
-    with StoreWriter(tmp_path / "1", OPTIONS) as writer:
+    with ClipStoreWriter(tmp_path / "1", OPTIONS) as writer:
         assert writer.has(clip("a", file))
         shutil.copystat(__file__, file)
         assert writer.has(clip("a", file))

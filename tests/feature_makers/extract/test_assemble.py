@@ -11,16 +11,16 @@ from datamodules.feature_files.store import SPLITS, FeatureStore
 from datamodules.store.clip import Clip
 from feature_makers.extract.assemble import assemble, common_length
 from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.labels import Utterance
+from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
 
 LENGTHS = {"a": 3, "b": 5, "c": 2, "d": 1}
 PARTS = dict(zip(LENGTHS, ("train", "train", "val", "test")))
 
 
-def utterance(name: str, part: str) -> Utterance:
+def utterance(name: str, part: str) -> LabelledUtterance:
     clip = Clip(name, 0, part, Path(name), Path(name))
-    return Utterance(clip, "", ord(name) / 100, {"audio": -0.5, "visual": 0.5})
+    return LabelledUtterance(clip, "", ord(name) / 100, {"audio": -0.5, "visual": 0.5})
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ import pytest
 from openface_table import write_table
 
 from datamodules.store.clip import Clip, UnreadableClipError
+from datamodules.store.processing import ProcessingOptions
 from feature_makers.extract.audio import librosa_features, read_wave
 from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.engine import Extraction, Request, extract, held
+from feature_makers.extract.engine import Extraction, extract, extracting_to
 from feature_makers.extract.labels import read_labels
 from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions
-from feature_makers.extract.transcripts import encode_transcripts
+from feature_makers.extract.text import encode_transcripts
 from snn_mm.errors import UserError
 
 OPTIONS = ExtractOptions(variant="released", groups=("pose",))
@@ -69,11 +70,13 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def start(source: Path, directory: Path, **rest: object) -> Extraction:
+def start(
+    source: Path, directory: Path, options: ExtractOptions = OPTIONS, **rest: object
+) -> Extraction:
     clips = read_labels(source / "labels.csv", source, source)
-    request = Request(clips, directory, **{"options": OPTIONS, **rest})
-    with held(directory):
-        return extract(request, lambda done, total, unreadable: None)
+    cache, processing = FeatureCache(directory), ProcessingOptions(**rest)
+    with extracting_to(directory):
+        return extract(clips, cache, options, processing, lambda done, total, unreadable: None)
 
 
 def test_every_clip_is_heard_and_seen(source: Path, tmp_path: Path, in_process: list[str]) -> None:
@@ -147,7 +150,7 @@ def test_features_that_are_not_finite_are_listed(
 ) -> None:
     del in_process
     monkeypatch.setattr(
-        "feature_makers.extract.clips.read_openface", lambda *_: np.full((1, 2), np.nan)
+        "feature_makers.extract.engine.read_openface", lambda *_: np.full((1, 2), np.nan)
     )
     found = start(source, tmp_path, max_unreadable=1.0)
     assert found.unreadable == dict.fromkeys("0123", "its visual features hold NaN or infinity")
@@ -175,6 +178,6 @@ def test_two_processes_do_not_share_a_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A process may take its own lock again, so another one's is played.
-    monkeypatch.setattr("feature_makers.extract.engine.lock_file", lambda path: None)
-    with pytest.raises(UserError, match="is in use by another process"), held(tmp_path):
+    monkeypatch.setattr("datamodules.store.processing.lock_file", lambda path: None)
+    with pytest.raises(UserError, match="is in use by another process"), extracting_to(tmp_path):
         pass

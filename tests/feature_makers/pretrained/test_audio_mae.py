@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, gelu, layer_norm, linear
 
 from datamodules.av_cil.features import PickledFeatures
+from datamodules.store.processing import ProcessingOptions
 from feature_makers.pretrained import audio_mae
 from feature_makers.pretrained.audio_mae import AudioMAE
 from feature_makers.pretrained.engine import encode_videos, find_videos
@@ -86,7 +87,7 @@ def test_videos_end_up_in_the_dictionary_and_silent_ones_in_the_list(
     write_clip(tmp_path / "videos" / "blip.avi", 0.03, frame_rate=100)
     encoder, videos = AudioMAE(weights), find_videos(tmp_path / "videos")
     output = FeatureOutput(tmp_path / "out", "dict.npy")
-    outcome = encode_videos(videos, encoder, output, lambda *_: None, 2, max_unreadable=0.5)
+    outcome = encode_videos(videos, encoder, output, ProcessingOptions(2, 0.5), lambda *_: None)
     assert outcome.unreadable["mute"] == "mute.mp4 has no sound"
     assert outcome.unreadable["blip"] == "blip.avi has only 0.030 s of sound"
     features, out = PickledFeatures(tmp_path / "out" / "dict.npy", (DIM,)), np.empty(DIM, "f4")

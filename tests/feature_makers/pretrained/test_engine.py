@@ -16,8 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.av_cil.features import PickledFeatures
-from feature_makers.pretrained.encoders import check_kind
-from feature_makers.pretrained.engine import Outcome, encode_videos, find_videos
+from datamodules.store.processing import ProcessingOptions
+from feature_makers.pretrained.encoders import check_network
+from feature_makers.pretrained.engine import EncodedVideos, encode_videos, find_videos
 from feature_makers.pretrained.frames import PretrainedFrames
 from feature_makers.pretrained.output import SOURCES, FeatureOutput
 from snn_mm.errors import UserError
@@ -53,9 +54,10 @@ def encode(
     max_unreadable: float = 0.0,
     weights: str = "0",
     verify: bool = False,
-) -> Outcome:
+) -> EncodedVideos:
     found, encoder = find_videos(videos), Brightness(weights)
-    return encode_videos(found, encoder, output, lambda *_: None, 2, max_unreadable, verify)
+    processing = ProcessingOptions(2, max_unreadable, verify)
+    return encode_videos(found, encoder, output, processing, lambda *_: None)
 
 
 def test_each_video_gets_a_file_of_the_frames_at_its_times(videos: Path, tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_a_dictionary_of_an_interrupted_run_is_that_of_one_run(
     whole, halted = (FeatureOutput(tmp_path / name, "dict.npy") for name in ("whole", "halted"))
     encode(videos, whole)
     with pytest.raises(KeyboardInterrupt):
-        encode_videos(find_videos(videos), Killed(), halted, lambda *_: None)
+        encode_videos(find_videos(videos), Killed(), halted, ProcessingOptions(), lambda *_: None)
     assert halted.names() == {"a"}
     assert not (halted.directory / "dict.npy").exists()
     assert encode(videos, halted).encoded == 2
@@ -220,7 +222,7 @@ class Overflowing(Brightness):
 def test_a_video_whose_features_are_not_finite_is_listed(videos: Path, tmp_path: Path) -> None:
     found, output = find_videos(videos)[:1], FeatureOutput(tmp_path)
     with pytest.raises(UserError, match="such as a: the network gives NaN or infinity for it"):
-        encode_videos(found, Overflowing(), output, lambda *_: None)
+        encode_videos(found, Overflowing(), output, ProcessingOptions(), lambda *_: None)
     assert output.names() == set()
 
 
@@ -244,4 +246,4 @@ def test_videos_of_one_name_or_none_at_all_are_refused(tmp_path: Path) -> None:
 )
 def test_a_network_that_is_not_here_is_named(name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        check_kind(name)
+        check_network(name)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from feature_makers.pretrained import video_mae
+from datamodules.store.processing import ProcessingOptions
 from feature_makers.pretrained.engine import encode_videos, find_videos
 from feature_makers.pretrained.output import FeatureOutput
 from feature_makers.pretrained.video_mae import VideoMAE, check_directory, evenly_spaced
@@ -59,7 +59,7 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
 def test_without_the_package_it_says_what_to_install(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, video_mae.PACKAGE, None)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UserError, match="VideoMAE needs transformers: run `pip install transf"):
         VideoMAE(files)
 
@@ -107,7 +107,7 @@ def test_videos_end_up_in_one_file_with_a_data_set_each(
         write_clip(tmp_path / "videos" / f"{name}.mp4", 1.0)
     output = FeatureOutput(tmp_path / "out", "visual_features.h5")
     videos = find_videos(tmp_path / "videos")
-    encode_videos(videos, VideoMAE(model_dir), output, lambda *_: None)
+    encode_videos(videos, VideoMAE(model_dir), output, ProcessingOptions(), lambda *_: None)
     with h5py.File(tmp_path / "out" / "visual_features.h5") as file:
         assert {name: file[name].shape for name in file} == {"a": (32, 12), "b": (32, 12)}
 

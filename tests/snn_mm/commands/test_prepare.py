@@ -17,8 +17,8 @@ from datamodules.store.clip import ClipNote
 from datamodules.store.registry import DATA_SETS, load_finder
 from datamodules.store.store import ClipStore
 from snn_mm.cli import main
-from snn_mm.commands import prepare_progress
-from snn_mm.commands.prepare_progress import PrepareProgress, notes_as_lines
+from snn_mm.commands import processing
+from snn_mm.commands.processing import ClipProgress, notes_as_lines
 
 PROBE = "import sys; from snn_mm.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
 
@@ -143,8 +143,8 @@ def test_a_log_file_gets_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 4))
-    monkeypatch.setattr(prepare_progress.time, "monotonic", lambda: float(next(clock)))
-    with PrepareProgress(is_terminal=False) as progress:
+    monkeypatch.setattr(processing.time, "monotonic", lambda: float(next(clock)))
+    with ClipProgress(is_terminal=False) as progress:
         for done in range(5, 13):
             progress(done, 12, done // 10)
     lines = capsys.readouterr().out.splitlines()
@@ -154,7 +154,7 @@ def test_a_log_file_gets_a_line_now_and_then(
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    with PrepareProgress(is_terminal=True) as progress:
+    with ClipProgress(is_terminal=True) as progress:
         progress(0, 3, 0)
         progress(1, 3, 1)
         assert progress._bar is not None

@@ -1,22 +1,77 @@
-"""How far `snnmm prepare` is, by a bar or a line now and then, and what it notes."""
+"""What commands share that go through many clips: options, how far they are, what they note."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snn_mm.analysis.report.wording import duration
+from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from datamodules.store.processing import ProcessingOptions
+
 PAUSE = 10.0
 """Seconds between two lines."""
+
+
+def new_parser(command: str, usage: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, without any option."""
+    layout = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(
+        f"snnmm {command}", usage, description, epilog, formatter_class=layout
+    )
+
+
+def add_processing_options(
+    parser: argparse.ArgumentParser, clips: str, workers: str, made: str
+) -> None:
+    """Add the options of how clips are gone through.
+
+    Args:
+        parser: of the command.
+        clips: what the command calls them.
+        workers: what works at the same time.
+        made: what becomes of a clip, in a word.
+    """
+    add, cores = parser.add_argument, os.cpu_count() or 1
+    add("--workers", type=int, default=cores, metavar="N", help=f"{workers}; default: {cores}")
+    text = f"the largest share of {clips} to leave out; default: 0.02"
+    add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
+    text = f"compare the contents of {clips} that were {made}, too, not only size and time"
+    add("--verify", action="store_true", help=text)
+
+
+def check_processing(options: argparse.Namespace) -> None:
+    """Refuse numbers out of range."""
+    if options.workers < 1:
+        raise UserError(f"--workers {options.workers}: accepted are 1 and more")
+    if not 0 <= options.max_unreadable < 1:
+        raise UserError(f"--max_unreadable {options.max_unreadable}: accepted are 0 to below 1")
+
+
+def processing_options(options: argparse.Namespace) -> ProcessingOptions:
+    """Return what was typed of how clips are gone through."""
+    from datamodules.store.processing import ProcessingOptions  # needs NumPy
+
+    return ProcessingOptions(options.workers, options.max_unreadable, options.verify)
+
+
+def check_directories(options: argparse.Namespace, *flags: str) -> None:
+    """Refuse directories that are given and not there."""
+    for flag in flags:
+        folder: Path | None = getattr(options, flag)
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"--{flag} {folder}: no such directory")
 
 
 @contextmanager
@@ -49,7 +104,7 @@ def _examples(names: Sequence[str]) -> str:
     return f": {len(names)} files ({', '.join(sorted(names)[:3])}{more})" if names else ""
 
 
-class PrepareProgress:
+class ClipProgress:
     """Is called with the counts after each clip.
 
     Args:
@@ -62,7 +117,7 @@ class PrepareProgress:
         self._begin = self._printed = time.monotonic()
         self._done_before: int | None = None
 
-    def __enter__(self) -> PrepareProgress:
+    def __enter__(self) -> ClipProgress:
         if self._is_terminal:
             # Imported here: a log file needs no bar.
             from rich.progress import MofNCompleteColumn
@@ -73,12 +128,7 @@ class PrepareProgress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 

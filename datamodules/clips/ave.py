@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from datamodules.base import DEFAULT_LOADER, LoaderOptions, SplitName
-from datamodules.clips.module import ClipDataModule, NoiseIn, Select
-from datamodules.clips.protocols import (
-    NO_OVERRIDE,
-    PMR,
-    Protocol,
-    ProtocolFields,
-    ProtocolName,
-)
-from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
+from datamodules.base import SplitName
+from datamodules.clips.module import ClipDataModule
+from datamodules.clips.protocols import PMR
+from datamodules.clips.split import ClipSplit
 from datamodules.pairing import Rows
 from datamodules.store.datasets import ave
 from snn_mm.errors import check_choice
-
-PROTOCOLS: dict[ProtocolName, Protocol] = {"pmr": replace(PMR, seconds=10.0)}
 
 Repeats = Literal["first", "last", "all"]
 ClassOrder = Literal["listed", "alphabetical"]
@@ -41,62 +33,35 @@ class AVE(ClipDataModule):
     adds it to either modality in evaluation alone (`noise_in: evaluation`).
 
     Args:
-        root: directory that holds `prepared/ave`.
-        protocol: whose way from a clip to the inputs is followed.
-        override: fields of the protocol to set otherwise, such as `{frames: 1}`.
         split: `listed`, the official three parts; `random`, class by class, where the events of one
             video stay together.
         repeats: which event of a video counts if a part has several: the `first` (PMR's code), the
             `last` (OGM-GE's code) or `all`.
         class_order: indices of the classes: `listed`, as the test list names them first (PMR's
             code), or `alphabetical` (OGM-GE's).
-        test_fraction: part of the clips that tests, unless the split is `listed`.
-        val_fraction: part of the training clips that validates, unless the split is `listed`.
-        select: what chooses the best epoch: `val`, or `test` as in the published code.
-        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
-        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
-        seed: decides the splits, the training order, what training draws and the noise.
-        loader: how batches are loaded.
     """
 
     data_set = "ave"
-    protocols = PROTOCOLS
+    class_names = ave.CLASS_NAMES
+    protocols = {"pmr": replace(PMR, seconds=10.0)}
+    splits = ("listed", "random")
 
     def __init__(
         self,
         root: str = "data",
+        *,
         protocol: Literal["pmr"] = "pmr",
-        override: ProtocolFields = NO_OVERRIDE,
         split: Literal["listed", "random"] = "listed",
         repeats: Repeats = "first",
         class_order: ClassOrder = "listed",
-        test_fraction: float = 0.1,
-        val_fraction: float = 0.1,
-        select: Select = "val",
-        snr_db: ClipSNR = CLEAN,
-        noise_in: NoiseIn = "all",
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        check_choice("split", split, ("listed", "random"))
+        super().__init__(root, protocol=protocol, split=split, **options)
         check_choice("repeats", repeats, ("first", "last", "all"))
         check_choice("class_order", class_order, ("listed", "alphabetical"))
-        super().__init__(
-            root,
-            protocol,
-            override,
-            split,
-            test_fraction,
-            val_fraction,
-            select,
-            snr_db,
-            noise_in,
-            seed,
-            loader,
-        )
         self.repeats, self.class_order = repeats, class_order
-        names = ave.CLASS_NAMES
-        self.class_names = names if class_order == "listed" else tuple(sorted(names))
+        if class_order == "alphabetical":
+            self.class_names = tuple(sorted(ave.CLASS_NAMES))
 
     def group(self, clip: str) -> str:
         """Return the video, which an id names before its last word."""

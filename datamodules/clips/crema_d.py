@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
-from datamodules.base import DEFAULT_LOADER, LoaderOptions
-from datamodules.clips.module import ClipDataModule, NoiseIn, Select
-from datamodules.clips.protocols import (
-    IEMF,
-    NO_OVERRIDE,
-    PMR,
-    Protocol,
-    ProtocolFields,
-    ProtocolName,
-)
-from datamodules.clips.split import CLEAN, ClipSNR
+from datamodules.clips.module import ClipDataModule
+from datamodules.clips.protocols import IEMF, PMR
 from datamodules.store.datasets import crema_d
-from snn_mm.errors import check_choice
-
-PROTOCOLS: dict[ProtocolName, Protocol] = {
-    "iemf": IEMF,
-    "ogm_ge": replace(IEMF, frame_draw="once"),
-    "pmr": PMR,
-}
 
 
 class CremaD(ClipDataModule):
@@ -40,53 +24,28 @@ class CremaD(ClipDataModule):
     own power, and one noise for all time steps.
 
     Args:
-        root: directory that holds `prepared/crema_d`.
-        protocol: whose way from a clip to the inputs is followed.
-        override: fields of the protocol to set otherwise, such as `{frames: 3}`.
         split: `random`, class by class, 9 to 1 as in IEMF's text; `listed`, the 744 test clips of
             OGM-GE's lists (both leave actors of the test set in the training set); `actors`, where
             no actor is in two parts.
-        test_fraction: part of the clips that tests, unless the split is `listed`.
-        val_fraction: part of the training clips that validates.
-        select: what chooses the best epoch: `val`, or `test` as in the published code.
-        snr_db: signal-to-noise ratio of each modality in dB, such as `{visual: 0.0}`.
-        noise_in: which parts have the noise: `all`, `training` or `evaluation`.
-        seed: decides the splits, the training order, what training draws and the noise.
-        loader: how batches are loaded.
     """
 
     data_set = "crema_d"
     class_names = crema_d.CLASS_NAMES
-    protocols = PROTOCOLS
+    protocols = {
+        "iemf": IEMF,
+        "ogm_ge": replace(IEMF, frame_draw="once"),
+        "pmr": PMR,
+    }
+    splits = ("random", "listed", "actors")
 
     def __init__(
         self,
         root: str = "data",
-        protocol: ProtocolName = "iemf",
-        override: ProtocolFields = NO_OVERRIDE,
+        *,
         split: Literal["random", "listed", "actors"] = "random",
-        test_fraction: float = 0.1,
-        val_fraction: float = 0.1,
-        select: Select = "val",
-        snr_db: ClipSNR = CLEAN,
-        noise_in: NoiseIn = "all",
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        check_choice("split", split, ("random", "listed", "actors"))
-        super().__init__(
-            root,
-            protocol,
-            override,
-            split,
-            test_fraction,
-            val_fraction,
-            select,
-            snr_db,
-            noise_in,
-            seed,
-            loader,
-        )
+        super().__init__(root, split=split, **options)
 
     def group(self, clip: str) -> str:
         """Return the actor, the first word of the id, where actors stay together."""

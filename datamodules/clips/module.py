@@ -11,8 +11,8 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 
-from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
-from datamodules.clips.protocols import Protocol, ProtocolFields, ProtocolName
+from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.clips.protocols import NO_OVERRIDE, Protocol, ProtocolFields, ProtocolName
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions, stream
@@ -31,40 +31,44 @@ class ClipDataModule(MultimodalDataModule):
         protocol: whose way from a clip to the inputs is followed.
         override: fields of the protocol to set otherwise, such as `{frames: 3}`.
         split: how test clips are chosen; the subclasses say which ways they know.
-        test_fraction: part of the clips that tests, unless the split is listed.
+        test_fraction: part of the clips that tests, unless the split is `listed`.
         val_fraction: part of the training clips that validates, class by class, unless the list has
             a part for that.
         select: what chooses the best epoch: validation clips (`val`), or the test clips as in the
             published code (`test`), whose accuracy is then no estimate for new data.
-        snr_db: white noise on the inputs, by modality: x + n sqrt(mean(x²) / 10^(SNR / 10)).
+        snr_db: white noise on the inputs, by modality in dB, such as `{visual: 0.0}`:
+            x + n sqrt(mean(x²) / 10^(SNR / 10)).
         noise_in: which parts have the noise: `all`, `training` or `evaluation` (validation and
             test).
-        seed: decides the splits, the training order and what training draws.
+        seed: decides the splits, the training order, what training draws and the noise.
         loader: how batches are loaded.
     """
 
     modalities = ("audio", "visual")
+    channels = {"audio": 1, "visual": 3}
     data_set: ClassVar[str]
     protocols: ClassVar[Mapping[ProtocolName, Protocol]]
+    splits: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
-        root: str,
-        protocol: ProtocolName,
-        override: ProtocolFields,
-        split: str,
-        test_fraction: float,
-        val_fraction: float,
-        select: Select,
-        snr_db: ClipSNR,
-        noise_in: NoiseIn,
-        seed: int,
-        loader: LoaderOptions,
+        root: str = "data",
+        protocol: ProtocolName = "iemf",
+        override: ProtocolFields = NO_OVERRIDE,
+        split: str = "random",
+        test_fraction: float = 0.1,
+        val_fraction: float = 0.1,
+        select: Select = "val",
+        snr_db: ClipSNR = CLEAN,
+        noise_in: NoiseIn = "all",
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
     ) -> None:
         super().__init__(root, seed, loader)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
         check_choice("protocol", protocol, tuple(self.protocols))
+        check_choice("split", split, self.splits)
         check_choice("select", select, ("val", "test"))
         check_choice("noise_in", noise_in, get_args(NoiseIn))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)

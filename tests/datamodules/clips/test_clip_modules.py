@@ -94,7 +94,7 @@ def train(
 def test_a_batch_has_the_shapes_of_the_protocol(
     prepared_root: str, data: type, protocol: str, audio: Any, visual: Any
 ) -> None:
-    dm = data(prepared_root, protocol, loader=LoaderOptions(batch_size=2))
+    dm = data(prepared_root, protocol=protocol, loader=LoaderOptions(batch_size=2))
     for loader in (dm.train_dataloader(), dm.test_dataloader()):
         batch = next(iter(loader))
         assert batch["inputs"]["audio"].shape == (2, *audio)
@@ -153,8 +153,8 @@ def test_selecting_on_the_test_set_trains_on_all_other_clips_and_says_so(
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_give_the_batches_of_none(prepared_root: str, workers: int) -> None:
     options = {"num_workers": workers, "persistent_workers": True}
-    dm = CremaD(prepared_root, "pmr", loader=LoaderOptions(batch_size=4, **options))
-    alone = CremaD(prepared_root, "pmr", loader=LoaderOptions(batch_size=4))
+    dm = CremaD(prepared_root, protocol="pmr", loader=LoaderOptions(batch_size=4, **options))
+    alone = CremaD(prepared_root, protocol="pmr", loader=LoaderOptions(batch_size=4))
     loader = dm.train_dataloader()
     for epoch in (0, 1):  # the workers of epoch 0 go on in epoch 1
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
@@ -202,18 +202,20 @@ def test_evaluation_is_the_same_in_every_epoch(prepared_root: str) -> None:
 
 
 def test_frames_drawn_once_are_those_of_every_epoch(prepared_root: str) -> None:
-    once = CremaD(prepared_root, "ogm_ge").split("train")
-    anew = CremaD(prepared_root, "iemf").split("train")
+    once = CremaD(prepared_root, protocol="ogm_ge").split("train")
+    anew = CremaD(prepared_root, protocol="iemf").split("train")
     drawn = [{tuple(split._frames(3, epoch)) for epoch in range(12)} for split in (once, anew)]
     assert [len(frames) for frames in drawn] == [1, 3]
 
 
 def test_fields_of_a_protocol_can_be_overridden(prepared_root: str) -> None:
-    dm = CremaD(prepared_root, "pmr", override={"frames": 2, "seconds": 1.0, "image_size": 32})
+    dm = CremaD(
+        prepared_root, protocol="pmr", override={"frames": 2, "seconds": 1.0, "image_size": 32}
+    )
     sample = dm.split("train")[0]
     assert sample.inputs["visual"].shape == (2, 3, 32, 32)
     assert sample.inputs["audio"].shape == (1, 257, 1 + (16000 - 512) // 159)
-    assert dm.fingerprint() != CremaD(prepared_root, "pmr").fingerprint()
+    assert dm.fingerprint() != CremaD(prepared_root, protocol="pmr").fingerprint()
 
 
 def added(data: type, root: str, name: SplitName, draw: Draw, **options: Any) -> dict[str, Tensor]:
@@ -348,7 +350,7 @@ def test_real_clips_go_through_each_protocol(real_clips: Path, tmp_path: Path) -
     directory = tmp_path / "prepared" / "kinetics_sounds"
     prepare(PrepareRequest(clips, kinetics_sounds.CLASS_NAMES, directory), lambda *_: None)
     for protocol in ("iemf", "ogm_ge", "pmr"):
-        dm = KineticsSounds(str(tmp_path), protocol, val_fraction=0.2)
+        dm = KineticsSounds(str(tmp_path), protocol=protocol, val_fraction=0.2)
         assert [len(dm.split(name)) for name in SPLITS] == [8, 2, 6]
         (batch,) = dm.test_dataloader()
         assert all(x.std() > 0.1 for x in batch["inputs"]["audio"])

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datamodules.clips.kinetics_sounds import KineticsSounds
     from datamodules.clips.urbansound8k_av import UrbanSound8KAV
     from datamodules.digits.digits_av import DigitsAV
-    from datamodules.digits.incremental_digits import IncrementalDigits, IncrementalDigitsAV
     from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
+    from datamodules.incremental.scenario import IncrementalScenario
     from datamodules.music_avqa.module import MusicAVQA
     from datamodules.sentiment.ch_sims import CHSims, CHSimsV2
     from datamodules.sentiment.extracted import ExtractedFeatures
@@ -33,8 +33,7 @@ __all__ = [
     "CremaD",
     "DigitsAV",
     "ExtractedFeatures",
-    "IncrementalDigits",
-    "IncrementalDigitsAV",
+    "IncrementalScenario",
     "KineticsSounds",
     "LoaderOptions",
     "Mosei",
@@ -54,8 +53,7 @@ _HOMES = {
     "CremaD": "clips.crema_d",
     "DigitsAV": "digits.digits_av",
     "ExtractedFeatures": "sentiment.extracted",
-    "IncrementalDigits": "digits.incremental_digits",
-    "IncrementalDigitsAV": "digits.incremental_digits",
+    "IncrementalScenario": "incremental.scenario",
     "KineticsSounds": "clips.kinetics_sounds",
     "LoaderOptions": "base",
     "Mosei": "sentiment.mosei",

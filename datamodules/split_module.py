@@ -73,8 +73,8 @@ class SplitDataModule(LightningDataModule, ABC):
     It also works without a trainer: `dm.setup("fit"); next(iter(dm.train_dataloader()))`.
 
     Args:
-        root: directory of the data and of what is prepared from them.
-        seed: decides splits, pairs and the training order.
+        root: directory of the data, unless given elsewhere, and of what is prepared from them.
+        seed: decides the training order and whatever else is drawn: splits, pairs, noise.
         loader: how batches are loaded.
     """
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 from datamodules.av_cil.features import FeatureFile, H5Features, PickledFeatures
 from datamodules.av_cil.lists import Lists, read_lists
 from datamodules.av_cil.split import FeatureSplit, collate
-from datamodules.base import DEFAULT_LOADER, LoaderOptions, SplitName
-from datamodules.incremental import IncrementalDataModule, Protocol
+from datamodules.base import SplitName
+from datamodules.incremental import IncrementalDataModule, TaskProtocol
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_choice
 
@@ -58,22 +58,15 @@ class ClassIncremental(IncrementalDataModule):
     `1 + W prefetch_factor` times `batch_size + exemplar_batch` times 4.8 MB.
 
     Args:
-        root: directory of the data sets unless given below.
         dataset: which of the three.
         data_dir: folder of the dictionaries; None is AVE, kinetics-sounds or VGGSound_100 in
             `root`.
         features_dir: folder of the features; None is `data_dir`.
         classes_per_task: how many classes each task adds; None is 7, 6 or 10.
-        epochs_per_task: how many epochs each task lasts; 100 in IEMF, 200 in AV-CIL.
         memory: how many exemplars are kept in all; None is 340, 500 or 1500, or 0 if the protocol
             is `joint`. Methods without replay need 0.
-        exemplar_batch: how many of them are in each training batch, on each rank.
-        protocol: what a task trains on: its own classes (`incremental`) or all classes seen so far
-            (`joint`, the upper bound).
         audio_dim: D of the audio features, for those of another network.
         visual_shape: L and D of the visual features, for those of another network.
-        seed: decides the exemplars and the training order.
-        loader: how batches are loaded.
     """
 
     modalities = ("audio", "visual")
@@ -85,14 +78,11 @@ class ClassIncremental(IncrementalDataModule):
         data_dir: str | None = None,
         features_dir: str | None = None,
         classes_per_task: int | None = None,
-        epochs_per_task: int = 100,
         memory: int | None = None,
-        exemplar_batch: int = 128,
-        protocol: Protocol = "incremental",
+        protocol: TaskProtocol = "incremental",
         audio_dim: int = 768,
         visual_shape: tuple[int, int] = (1568, 768),
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
         check_choice("dataset", dataset, tuple(BENCHMARKS))
         benchmark = BENCHMARKS[dataset]
@@ -100,9 +90,7 @@ class ClassIncremental(IncrementalDataModule):
             memory = benchmark.memory if protocol == "incremental" else 0
         if classes_per_task is None:
             classes_per_task = benchmark.classes_per_task
-        super().__init__(
-            root, classes_per_task, epochs_per_task, memory, exemplar_batch, protocol, seed, loader
-        )
+        super().__init__(root, classes_per_task, memory=memory, protocol=protocol, **options)
         self.data_dir = Path(data_dir or Path(root) / benchmark.folder)
         self.features_dir = Path(features_dir or self.data_dir)
         self.audio_dim, self.visual_shape = audio_dim, visual_shape

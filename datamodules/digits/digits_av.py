@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import DEFAULT_LOADER, SPLITS, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.base import SPLITS, MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
 from datamodules.digits import speech
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel, centre
 from datamodules.signal.noise import Levels, noise
 from datamodules.split import Split
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel()
 
@@ -46,31 +46,27 @@ class DigitsAV(MultimodalDataModule):
     several splits. Needs the packages of the extra `demo`.
 
     Args:
-        root: directory of the prepared arrays.
-        seed: decides splits, pairs, noise and the training order.
         pairs_per_image: how many different utterances each image is paired with.
         val_fraction: part of the images and of the voices that validate.
         test_fraction: part of the images and of the voices that test.
         snr_db: signal-to-noise ratio of each modality.
-        loader: how batches are loaded.
     """
 
     modalities = ("audio", "visual")
     class_names = speech.WORDS
+    channels = {"audio": 1, "visual": 1}
 
     def __init__(
         self,
         root: str = "data",
-        seed: int = 0,
         pairs_per_image: int = 3,
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         snr_db: SNR = DEFAULT_SNR,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
-        if pairs_per_image < 1:
-            raise UserError(f"pairs_per_image is {pairs_per_image}; accepted are 1 and more.")
+        super().__init__(root, **options)
+        check_range("pairs_per_image", pairs_per_image, 1)
         check_fractions(val_fraction=val_fraction, test_fraction=test_fraction)
         self.pairs_per_image = pairs_per_image
         self.fractions = (val_fraction, test_fraction)

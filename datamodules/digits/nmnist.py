@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules.pairing import stream
 from datamodules.store.folders import by_name, find_files
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 SIZE = 34
 POLARITIES = 2
@@ -48,8 +48,7 @@ class EventOptions:
     value: Literal["count", "log1p", "binary"] = "log1p"
 
     def __post_init__(self) -> None:
-        if self.time_steps < 1:
-            raise UserError(f"events.time_steps is {self.time_steps}; accepted are 1 and more.")
+        check_range("events.time_steps", self.time_steps, 1)
 
     def transform(self, counts: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn counts of events `[T, 2, 34, 34]` into the values of the same shape."""

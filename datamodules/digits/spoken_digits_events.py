@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
 from datamodules.digits import fsdd, nmnist
 from datamodules.digits.nmnist import EventOptions
@@ -20,7 +20,7 @@ from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified
 from datamodules.signal.audio import LogMel
 from datamodules.signal.noise import Levels
 from datamodules.split import Split
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel(hop=128, frames=48)
 DEFAULT_EVENTS = EventOptions()
@@ -61,7 +61,6 @@ class SpokenDigitsEvents(MultimodalDataModule):
     serves several pairs, always of the same split.
 
     Args:
-        root: directory of the prepared arrays, and of the data unless given below.
         nmnist_dir: directory of N-MNIST; None is `root/nmnist`.
         fsdd_dir: directory of FSDD; None is `root/fsdd`.
         split: FSDD's own test set (`standard`, index below 5) or all of one speaker (`speaker`).
@@ -71,12 +70,11 @@ class SpokenDigitsEvents(MultimodalDataModule):
         events: how events become frames.
         snr_db: signal-to-noise ratio of each modality: white noise on the wave, background activity
             of the camera. The noise of a recording is the same in every epoch.
-        seed: decides the validation part, the pairs, the noise and the training order.
-        loader: how batches are loaded.
     """
 
     modalities = ("audio", "events")
     class_names = tuple("0123456789")
+    channels = {"audio": 1, "events": 2}
 
     def __init__(
         self,
@@ -89,14 +87,10 @@ class SpokenDigitsEvents(MultimodalDataModule):
         pairs_per_utterance: int = 1,
         events: EventOptions = DEFAULT_EVENTS,
         snr_db: EventSNR = AS_RECORDED,
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
-        if pairs_per_utterance < 1:
-            raise UserError(
-                f"pairs_per_utterance is {pairs_per_utterance}; accepted are 1 and more."
-            )
+        super().__init__(root, **options)
+        check_range("pairs_per_utterance", pairs_per_utterance, 1)
         check_fractions(val_fraction=val_fraction)
         self.fsdd_dir = Path(fsdd_dir or Path(root) / "fsdd")
         self.nmnist_dir = Path(nmnist_dir or Path(root) / "nmnist")

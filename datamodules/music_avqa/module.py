@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.grounding import GroundingSource
 from datamodules.music_avqa.questions import Question, read_questions
@@ -82,7 +82,6 @@ class MusicAVQA(MultimodalDataModule):
     questions, not videos: 2,296 videos are asked about in both validation and test.
 
     Args:
-        root: directory of the data unless given below.
         avqa_dir: directory of the questions and features; None is `root/music_avqa`.
         release: folder of the question files below it: `json`, the first release, which repeats
             some questions, or `json_update`.
@@ -98,8 +97,6 @@ class MusicAVQA(MultimodalDataModule):
         expected_words: words of the training questions and `<pad>`; null accepts any number.
         expected_answers: answers of the training questions; null accepts any number.
         features: where the features lie and what they look like.
-        seed: decides the training order and the negatives.
-        loader: how batches are loaded.
     """
 
     modalities = ("audio", "visual")
@@ -117,10 +114,9 @@ class MusicAVQA(MultimodalDataModule):
         expected_words: int | None = NUM_WORDS,
         expected_answers: int | None = NUM_ANSWERS,
         features: FeatureLayout = OFFICIAL_FEATURES,
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, **options)
         check_choice("videos", videos, get_args(Videos))
         self.avqa_dir = Path(avqa_dir or Path(root) / "music_avqa")
         self.release, self.videos, self.features = release, videos, features

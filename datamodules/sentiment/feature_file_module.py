@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from datamodules.feature_files.convert import prepare
 from datamodules.feature_files.store import FeatureStore
 from datamodules.sequences import Array, SequenceDataModule, SequenceSplit
-from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
+from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
 
 
@@ -80,15 +80,12 @@ class FeatureFileModule(SequenceDataModule):
     which modalities have labels of their own are those of the file.
 
     Args:
-        root: directory of the file and of what is prepared from it.
-        seed: decides the training order.
         file: path of the pickle in `root`; None is the distributed one.
         standardise: shift and scale each feature by mean and deviation of the training steps.
         clip_lengths: whether lengths beyond an array count as its length; otherwise they are
             refused.
         verify: take the SHA-256 of the file at each start, and insist on the published one where
             there is one.
-        loader: how batches are loaded.
     """
 
     modalities = ("text", "audio", "visual")
@@ -98,14 +95,13 @@ class FeatureFileModule(SequenceDataModule):
     def __init__(
         self,
         root: str = "data",
-        seed: int = 0,
         file: str | None = None,
         standardise: bool = False,
         clip_lengths: bool = False,
         verify: bool = False,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, **options)
         self.file, self.standardise = file, standardise
         self.clip_lengths, self.verify = clip_lengths, verify
 

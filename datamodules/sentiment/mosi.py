@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from datamodules.sentiment.feature_file_module import Distributed, FeatureFileModule
-from datamodules.split_module import DEFAULT_LOADER, LoaderOptions
 from snn_mm.errors import check_choice
 
 Alignment = Literal["aligned", "unaligned"]
@@ -15,30 +14,15 @@ class AlignedFileModule(FeatureFileModule):
     """Base of data sets that are distributed with steps aligned to words, and without.
 
     Args:
-        root: directory of the file and of what is prepared from it.
-        seed: decides the training order.
         alignment: which of the two files; `file` overrides it.
-        file: path of the pickle in `root`; None is the distributed one.
-        standardise: shift and scale each feature by mean and deviation of the training steps.
-        clip_lengths: whether lengths beyond an array count as its length.
-        verify: take the SHA-256 of the file at each start, and insist on the published one.
-        loader: how batches are loaded.
     """
 
     files: ClassVar[dict[str, Distributed]]
 
     def __init__(
-        self,
-        root: str = "data",
-        seed: int = 0,
-        alignment: Alignment = "aligned",
-        file: str | None = None,
-        standardise: bool = False,
-        clip_lengths: bool = False,
-        verify: bool = False,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        self, root: str = "data", alignment: Alignment = "aligned", **options: Any
     ) -> None:
-        super().__init__(root, seed, file, standardise, clip_lengths, verify, loader)
+        super().__init__(root, **options)
         check_choice("alignment", alignment, tuple(self.files))
         self.alignment = alignment
 

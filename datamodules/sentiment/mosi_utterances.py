@@ -16,7 +16,7 @@ from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.sentiment.feature_scale import FeatureScale
 from datamodules.sentiment.mosi_files import Utterances, read_utterances
 from datamodules.sequences import SequenceDataModule, SequenceSplit
-from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
+from datamodules.split_module import SplitName
 from snn_mm.errors import UserError, check_choice
 
 Context = Literal["none", "past", "all"]
@@ -60,7 +60,6 @@ class MosiUtterances(SequenceDataModule):
     a third of the labels disagree and 36 videos are in both. The other files keep that order.
 
     Args:
-        root: directory of the data unless given below.
         mosi_dir: directory of the files; None is `root/mosi`.
         context: what is a sequence: the utterance alone (`none`, one step), the video's utterances
             up to it (`past`), or all of the video (`all`: the others in their order, then itself).
@@ -69,8 +68,6 @@ class MosiUtterances(SequenceDataModule):
         val_from: which set the validation part is cut off; see above.
         val_fraction: part of that set that validates.
         standardise: shift and scale each feature to the mean and deviation of the training part.
-        seed: decides the validation part and the training order.
-        loader: how batches are loaded.
     """
 
     modalities = ("text", "audio", "visual")
@@ -84,10 +81,9 @@ class MosiUtterances(SequenceDataModule):
         val_from: ValFrom = "train",
         val_fraction: float = 0.15,
         standardise: bool = True,
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, **options)
         check_choice("context", context, get_args(Context))
         check_choice("val_from", val_from, get_args(ValFrom))
         check_fractions(val_fraction=val_fraction)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datamodules.sentiment.feature_scale import FeatureScale
 from datamodules.sequences import SequenceDataModule, SequenceSplit
-from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
+from datamodules.split_module import SplitName
 from snn_mm.errors import UserError, check_choice
 
 STEPS = 20
@@ -58,12 +58,9 @@ class POM(SequenceDataModule):
     relaxed).
 
     Args:
-        root: directory of the data unless given below.
         pom_dir: directory of the files; None is `root/pom`.
         label: what to predict, minus the middle of its scale: sentiment is in [-3, 3].
         standardise: shift and scale each feature to the mean and deviation of the training part.
-        seed: decides the training order.
-        loader: how batches are loaded.
     """
 
     modalities = ("audio", "visual")
@@ -74,10 +71,9 @@ class POM(SequenceDataModule):
         pom_dir: str | None = None,
         label: str = "sentiment",
         standardise: bool = True,
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        **options: Any,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, **options)
         check_choice("label", label, tuple(LABEL_CENTRES))
         self.pom_dir = Path(pom_dir or Path(root) / "pom")
         self.label, self.standardise = label, standardise

@@ -64,7 +64,9 @@ def restore(
     directory, path = find_checkpoint(run)
     config = read_config(directory)
     if data_root is not None:
-        config["data"].setdefault("init_args", {})["root"] = data_root
+        arguments = config["data"].setdefault("init_args", {})
+        held = arguments.get("data")  # of IncrementalScenario
+        (held["init_args"] if held else arguments)["root"] = data_root
     built = build(config, directory)
     module, data = built["model"], built["data"]
     check_checkpoint(path, module)

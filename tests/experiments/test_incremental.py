@@ -108,8 +108,9 @@ def test_digits_are_learned_in_tasks_by_every_method(
 ) -> None:
     files = ["incremental_digits", f"_base/continual/{method}", f"_base/continual/{update}"]
     configs = [f"--config={FOLDER / file}.yaml" for file in files]
-    data = [f"--data.root={fsdd_dir.parent}", f"--data.nmnist_dir={nmnist_dir}"]
-    data += ["--data.val_fraction=0.25", "--data.epochs_per_task=1", "--data.loader.batch_size=4"]
+    data = [f"--data.data.root={fsdd_dir.parent}", f"--data.data.nmnist_dir={nmnist_dir}"]
+    data += ["--data.data.val_fraction=0.25", "--data.data.loader.batch_size=4"]
+    data += ["--data.epochs_per_task=1"]
     data += ["--data.memory=16", "--data.exemplar_batch=4"] if method in REPLAYS else []
     place = [f"--run.root={tmp_path}", "--run.name=run", "--run.id=one"]
     short = ["--trainer.max_epochs=5", "--trainer.accelerator=cpu"]

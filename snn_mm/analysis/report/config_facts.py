@@ -52,10 +52,12 @@ def flatten(config: Mapping[str, Any]) -> Facts:
 def _add(facts: Facts, key: str, value: Any) -> None:
     if isinstance(value, Mapping):
         if "class_path" in value:
-            facts[key] = short_class(value["class_path"])
+            own = short_class(value["class_path"])
+            facts[key] = f"{facts[key]} of {own}" if key in facts else own
             value = value.get("init_args") or {}
         for name, child in value.items():
-            _add(facts, f"{key}.{name}", child)
+            # The data set that comes in tasks has its keys where it has them alone.
+            _add(facts, key if (key, name) == ("data", "data") else f"{key}.{name}", child)
     elif isinstance(value, Sequence) and any(isinstance(item, Mapping) for item in value):
         for position, item in enumerate(value):
             named = isinstance(item, Mapping) and "class_path" in item

@@ -39,7 +39,11 @@ def make_task_run(make_run: MakeRun) -> MakeTaskRun:
     ) -> Path:
         own = {key: changes.pop(key) for key in ("memory", "protocol") if key in changes}
         learned = {"memory": 0, "exemplar_batch": 32, "protocol": "incremental", **own}
-        data = {"class_path": "datamodules.IncrementalDigits", "init_args": learned}
+        digits = {"class_path": "datamodules.SpokenDigitsEvents", "init_args": {"root": name}}
+        data = {
+            "class_path": "datamodules.IncrementalScenario",
+            "init_args": {"data": digits, **learned},
+        }
         method_config = {
             "class_path": f"snn_mm.modules.continual.methods.{method}",
             "init_args": {},
@@ -78,7 +82,7 @@ def test_tasks_have_a_folded_table_in_the_order_of_their_numbers(
 ) -> None:
     table = tables(gather(make_task_run("a/0", tasks=12)))["tasks"]
     assert list(table.columns) == ["Method", "Data set", *(f"task {task}" for task in range(12))]
-    assert texts(table)[0][:3] == ["IncrementalDigits", "0.00 (1)", "1.00 (1)"]
+    assert texts(table)[0][:3] == ["IncrementalScenario of SpokenDigitsEvents", "0.00 (1)", "1.00 (1)"]
     assert texts(table)[0][11] == "10.00 (1)"
     assert table.folded
 
@@ -109,7 +113,7 @@ def test_rows_are_methods_with_and_without_iemf_in_one_column(make_task_run: Mak
         make_task_run("c/0", method="SSIL", memory=80),
         make_task_run("d/0", method="Joint", protocol="joint"),
     )
-    assert comparison.datasets == ["IncrementalDigits"]
+    assert comparison.datasets == ["IncrementalScenario of SpokenDigitsEvents"]
     assert comparison.methods == [
         "IEMFModule · Finetune · Concat · SNN T=4",
         "IEMFModule · Joint · Concat · SNN T=4",

@@ -1,4 +1,4 @@
-"""Digits in tasks: the samples of the data sets they wrap."""
+"""A data set in tasks: its own samples."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from datamodules.base import SPLITS, LoaderOptions
-from datamodules.digits.incremental_digits import IncrementalDigits, IncrementalDigitsAV
+from datamodules.digits.digits_av import DigitsAV
 from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
+from datamodules.incremental.scenario import IncrementalScenario
 
 
 @pytest.fixture
-def digits(tmp_path: Path, fsdd_dir: Path, nmnist_dir: Path) -> IncrementalDigits:
+def digits(tmp_path: Path, fsdd_dir: Path, nmnist_dir: Path) -> IncrementalScenario:
     """Tiny FSDD and N-MNIST in tasks."""
-    options = {"val_fraction": 0.25, "loader": LoaderOptions(7), "memory": 16}
-    return IncrementalDigits(str(tmp_path), exemplar_batch=3, **options)  # type: ignore[arg-type]
+    data = SpokenDigitsEvents(str(tmp_path), val_fraction=0.25, loader=LoaderOptions(7))
+    return IncrementalScenario(data, classes_per_task=2, memory=16, exemplar_batch=3)
 
 
 def test_samples_and_splits_are_those_of_the_data_set(
-    digits: IncrementalDigits, tmp_path: Path
+    digits: IncrementalScenario, tmp_path: Path
 ) -> None:
     plain = SpokenDigitsEvents(str(tmp_path), val_fraction=0.25)
     for name in SPLITS:
@@ -29,7 +30,7 @@ def test_samples_and_splits_are_those_of_the_data_set(
     assert digits.fingerprint() != plain.fingerprint()
 
 
-def test_a_task_adds_two_digits_and_replays_the_earlier_ones(digits: IncrementalDigits) -> None:
+def test_a_task_adds_two_digits_and_replays_the_earlier_ones(digits: IncrementalScenario) -> None:
     digits.task = 3
     for batch in digits.train_dataloader():
         target = batch["target"].tolist()
@@ -39,9 +40,10 @@ def test_a_task_adds_two_digits_and_replays_the_earlier_ones(digits: Incremental
     assert {k for b in digits.test_dataloader() for k in b["target"].tolist()} == set(range(8))
 
 
-def test_options_reach_the_data_set(tmp_path: Path) -> None:
-    digits = IncrementalDigitsAV(str(tmp_path), classes_per_task=5, seed=3, test_fraction=0.3)
+def test_root_seed_and_options_are_those_of_the_data_set(tmp_path: Path) -> None:
+    data = DigitsAV(str(tmp_path), seed=3, test_fraction=0.3)
+    digits = IncrementalScenario(data, classes_per_task=5)
     assert digits.num_tasks == 2
-    assert (digits.data.seed, digits.data.root) == (3, str(tmp_path))
+    assert (digits.seed, digits.root) == (3, str(tmp_path))
     assert digits.content_options()["fractions"] == (0.1, 0.3)
     assert digits.content_options()["classes_per_task"] == 5

@@ -1,0 +1,38 @@
+"""Any classification data set as a sequence of tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.incremental.module import IncrementalDataModule
+from datamodules.split import SampleSource
+
+
+class IncrementalScenario(IncrementalDataModule):
+    """A data set whose classes arrive in tasks; splits and samples stay what they are.
+
+    What is learnt from all training samples, such as the scale of `SpokenDigitsEvents`' audio,
+    knows the samples of all tasks. Batches are made by `datamodules.split.collate`.
+
+    Args:
+        data: the data set; its root, seed and loader count here too.
+    """
+
+    def __init__(self, data: MultimodalDataModule, **tasks: Any) -> None:
+        super().__init__(data.root, seed=data.seed, loader=data.loader, **tasks)
+        self.data = data
+        self.modalities, self.class_names = data.modalities, data.class_names
+        self.channels = data.channels
+
+    def prepare_data(self) -> None:
+        """Prepare the data set."""
+        self.data.prepare_data()
+
+    def load_split(self, name: SplitName) -> SampleSource:
+        """Open one split of the data set."""
+        return self.data.load_split(name)
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples and the tasks."""
+        return {**self.data.content_options(), **super().content_options()}

@@ -66,11 +66,14 @@ _HOMES = {
     "UrbanSound8KAV": "clips.urbansound8k_av",
 }
 
+_FORMER = dict.fromkeys(("IncrementalDigits", "IncrementalDigitsAV"), "incremental.former")
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = (_HOMES | _FORMER).get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
 
 def import_all() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from datamodules.split import SampleSource, Source, check_split, collate, warn_of_lacking
@@ -20,15 +20,9 @@ __all__ = ["DEFAULT_LOADER", "SPLITS", "LoaderOptions", "MultimodalDataModule", 
 
 
 class MultimodalDataModule(SplitDataModule):
-    """Base of every classification data set: name the modalities and classes, and load a split.
-
-    Attributes:
-        class_names: K names.
-        channels: C by modality, for pictures, spectrograms and events.
-    """
+    """Base of every classification data set: name the modalities and classes, and load a split."""
 
     class_names: Sequence[str]
-    channels: Mapping[str, int] = {}
 
     @property
     def num_classes(self) -> int:

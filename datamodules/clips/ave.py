@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -42,8 +42,8 @@ class AVE(ClipDataModule):
     """
 
     data_set = "ave"
-    class_names = ave.CLASS_NAMES
-    protocols = {"pmr": replace(PMR, seconds=10.0)}
+    class_names: tuple[str, ...] = ave.CLASS_NAMES
+    protocols: ClassVar = {"pmr": replace(PMR, seconds=10.0)}
     splits = ("listed", "random")
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.protocols import IEMF, PMR
@@ -31,7 +31,7 @@ class CremaD(ClipDataModule):
 
     data_set = "crema_d"
     class_names = crema_d.CLASS_NAMES
-    protocols = {
+    protocols: ClassVar = {
         "iemf": IEMF,
         "ogm_ge": replace(IEMF, frame_draw="once"),
         "pmr": PMR,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.protocols import IEMF, PMR
@@ -28,7 +28,7 @@ class KineticsSounds(ClipDataModule):
 
     data_set = "kinetics_sounds"
     class_names = kinetics_sounds.CLASS_NAMES
-    protocols = {
+    protocols: ClassVar = {
         "iemf": replace(IEMF, frames=3),
         "ogm_ge": replace(
             IEMF, sample_rate=16000, seconds=None, spectrogram="fbank", n_mels=128, frames=3

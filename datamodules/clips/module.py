@@ -45,7 +45,6 @@ class ClipDataModule(MultimodalDataModule):
     """
 
     modalities = ("audio", "visual")
-    channels = {"audio": 1, "visual": 3}
     data_set: ClassVar[str]
     protocols: ClassVar[Mapping[ProtocolName, Protocol]]
     splits: ClassVar[tuple[str, ...]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.protocols import IEMF, PMR
@@ -27,7 +27,7 @@ class UrbanSound8KAV(ClipDataModule):
 
     data_set = "urbansound8k_av"
     class_names = urbansound8k_av.CLASS_NAMES
-    protocols = {
+    protocols: ClassVar = {
         "iemf": replace(IEMF, seconds=None, audio_size=128, image_size=128, resize=256),
         "ogm_ge": IEMF,
         "pmr": replace(PMR, frames=1),

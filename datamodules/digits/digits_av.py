@@ -54,7 +54,6 @@ class DigitsAV(MultimodalDataModule):
 
     modalities = ("audio", "visual")
     class_names = speech.WORDS
-    channels = {"audio": 1, "visual": 1}
 
     def __init__(
         self,

@@ -74,7 +74,6 @@ class SpokenDigitsEvents(MultimodalDataModule):
 
     modalities = ("audio", "events")
     class_names = tuple("0123456789")
-    channels = {"audio": 1, "events": 2}
 
     def __init__(
         self,

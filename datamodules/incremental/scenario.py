@@ -19,11 +19,10 @@ class IncrementalScenario(IncrementalDataModule):
         data: the data set; its root, seed and loader count here too.
     """
 
-    def __init__(self, data: MultimodalDataModule, **tasks: Any) -> None:
-        super().__init__(data.root, seed=data.seed, loader=data.loader, **tasks)
+    def __init__(self, data: MultimodalDataModule, *tasks: Any, **options: Any) -> None:
+        super().__init__(data.root, *tasks, seed=data.seed, loader=data.loader, **options)
         self.data = data
         self.modalities, self.class_names = data.modalities, data.class_names
-        self.channels = data.channels
 
     def prepare_data(self) -> None:
         """Prepare the data set."""

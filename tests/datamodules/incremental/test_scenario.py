@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lightning import LightningDataModule
+from lightning.pytorch.cli import LightningArgumentParser
 
 from datamodules.base import SPLITS, LoaderOptions
 from datamodules.digits.digits_av import DigitsAV
@@ -47,3 +49,16 @@ def test_root_seed_and_options_are_those_of_the_data_set(tmp_path: Path) -> None
     assert (digits.seed, digits.root) == (3, str(tmp_path))
     assert digits.content_options()["fractions"] == (0.1, 0.3)
     assert digits.content_options()["classes_per_task"] == 5
+
+
+def test_a_config_of_an_earlier_run_makes_the_same_tasks(
+    digits: IncrementalScenario, tmp_path: Path
+) -> None:
+    own = {"root": str(tmp_path), "val_fraction": 0.25, "loader": {"batch_size": 7}}
+    tasks = {"memory": 16, "exemplar_batch": 3, "epochs_per_task": 100}
+    former = {"class_path": "datamodules.IncrementalDigits", "init_args": {**own, **tasks}}
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
+    made = parser.instantiate_classes(parser.parse_object({"data": former})).data
+    assert made.fingerprint() == digits.fingerprint()
+    assert type(made).__qualname__ == "IncrementalDigits"  # what checkpoints hold its state under

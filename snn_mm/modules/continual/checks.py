@@ -81,7 +81,7 @@ def check_tasks(method: Method, classes_per_task: int, data: object) -> None:
     if not isinstance(data, Tasks):
         raise UserError(
             f"data: {name} does not come in tasks\n"
-            "accepted: ClassIncremental, IncrementalScenario, or an IncrementalDataModule of your own"
+            "accepted: ClassIncremental, IncrementalScenario or an IncrementalDataModule of yours"
         )
     if data.classes_per_task != classes_per_task:
         raise UserError(

@@ -82,7 +82,8 @@ def test_tasks_have_a_folded_table_in_the_order_of_their_numbers(
 ) -> None:
     table = tables(gather(make_task_run("a/0", tasks=12)))["tasks"]
     assert list(table.columns) == ["Method", "Data set", *(f"task {task}" for task in range(12))]
-    assert texts(table)[0][:3] == ["IncrementalScenario of SpokenDigitsEvents", "0.00 (1)", "1.00 (1)"]
+    digits = "IncrementalScenario of SpokenDigitsEvents"
+    assert texts(table)[0][:3] == [digits, "0.00 (1)", "1.00 (1)"]
     assert texts(table)[0][11] == "10.00 (1)"
     assert table.folded
 

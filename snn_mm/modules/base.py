@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from functools import reduce
 from itertools import chain
-from operator import add
 from typing import Any, TypedDict
 
 import torch
@@ -29,7 +27,6 @@ from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.spiking import frozen_statistics
 from snn_mm.modules.data_check import check_against_data, choose_modalities
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 
 
@@ -51,14 +48,9 @@ class MultimodalModule(TaskModule):
         encoders: one backbone per modality, by name.
         fusion: makes the fusion from the feature widths and the number of classes.
         num_classes: K.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`, such as
-            `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
         modalities: which of the encoders to use, in this order; all if left out. Encoder and
             parameter group of a modality that is left out are gone.
+        options: those of `TaskModule`.
     """
 
     def __init__(
@@ -66,16 +58,10 @@ class MultimodalModule(TaskModule):
         encoders: dict[str, Encoder],
         fusion: FusionFactory,
         num_classes: int,
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
         modalities: list[str] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
-        )
+        super().__init__(**options)
         check_range("model.num_classes", num_classes, 2)
         self.num_classes = num_classes
         self.step: StepOutput | None = None
@@ -182,15 +168,28 @@ class MultimodalModule(TaskModule):
         output = self.fuse(self.encode(batch["inputs"]))
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
-        step = StepOutput(output, logits, target)
+        return self.finish_step(terms, StepOutput(output, logits, target), stage)
+
+    def finish_step(
+        self, terms: LossTerms, step: StepOutput, stage: Stage, rated: StepOutput | None = None
+    ) -> Tensor:
+        """Loss of a step: its summands, in training as modulations weigh them, added and logged.
+
+        Args:
+            terms: the summands.
+            step: what modulations see, and what is left for callbacks.
+            stage: of the step.
+            rated: what accuracies are made of, where it is more than `step`.
+        """
+        rated = rated or step
+        samples = len(rated.target)
         if stage == "train":
-            self.log_terms(terms, len(target))
+            self.log_terms(terms, samples)
             for modulation in self.loss_modulations:
                 terms = modulation.modulate_loss(terms, step)
         self.step = step.detached()
-        loss = reduce(add, terms.values())
-        self._log_step(loss, logits, target, stage)
-        return loss * self.share_of_union(len(target)) if stage == "train" else loss
+        self.log_accuracies(rated.logits, rated.target, stage)
+        return self.total_loss(terms, samples, stage)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Class probabilities of one batch."""
@@ -218,14 +217,12 @@ class MultimodalModule(TaskModule):
         parameters: Iterator[nn.Parameter] = self.fusion.fusion_parameters(scope)
         return parameters
 
-    def _log_step(
-        self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage
-    ) -> None:
+    def log_accuracies(self, logits: dict[str, Tensor], target: Tensor, stage: Stage) -> None:
+        """Rate predictions `[N, K]` of classes `[N]`, by modality and fused."""
         metrics: MetricCollection = getattr(self, f"{stage}_metrics")
         for name, value in logits.items():
             metrics[name].update(value.detach().float(), target)
         options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(target)}
         for name in logits:
-            shown = (stage, name) == ("val", FUSED)
-            self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=shown, **options)
-        self.log_mean(f"{stage}/loss", loss, len(target))
+            in_bar = (stage, name) == ("val", FUSED)
+            self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=in_bar, **options)

@@ -6,6 +6,8 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import add
 from typing import Any, Literal, Self
 
 import torch
@@ -48,8 +50,9 @@ class TaskModule(LightningModule, ABC):
         lr_scheduler: makes the learning-rate schedule; none if left out.
         lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
         lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`, such as
-            `{audio: {lr: 0.01}}`; whatever is not named keeps the optimizer's own options.
+        parameter_groups: optimizer options by role (a modality, `fusion`, and `question` where
+            questions are asked), such as `{audio: {lr: 0.01}}`; whatever is not named keeps the
+            optimizer's own options.
     """
 
     def __init__(
@@ -120,9 +123,19 @@ class TaskModule(LightningModule, ABC):
         if isinstance(strategy, DDPStrategy) and self.skips_parameters():
             strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What `parameter_groups` may name: the modalities and `fusion`."""
+        return (*self.modalities, "fusion")
+
+    def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
+        """Parameters of one role; those of all roles are all there are."""
+        fusion = role == "fusion"
+        return self.fusion_parameters("module") if fusion else self.modality_parameters(role)
+
     def check_parameter_groups(self) -> None:
         """Refuse optimizer options of a role that the module does not have."""
-        check_groups(self.parameter_groups, (*self.modalities, "fusion"))
+        check_groups(self.parameter_groups, self.roles)
 
     def share_of_union(self, samples: int) -> float:
         """What this rank's mean loss counts for, so that DDP's mean is that of the union batch.
@@ -196,9 +209,14 @@ class TaskModule(LightningModule, ABC):
     def _optimizer_input(self) -> list[Any]:
         if not self.parameter_groups:
             return list(self.parameters())
-        members = {name: self.modality_parameters(name) for name in self.modalities}
-        members["fusion"] = self.fusion_parameters("module")
+        members = {role: self.role_parameters(role) for role in self.roles}
         return group_parameters(members, self.parameter_groups)
+
+    def total_loss(self, terms: LossTerms, samples: int, stage: Stage) -> Tensor:
+        """The sum of the summands, logged; in training what it counts for on this rank."""
+        loss = reduce(add, terms.values())
+        self.log_mean(f"{stage}/loss", loss, samples)
+        return loss * self.share_of_union(samples) if stage == "train" else loss
 
     def log_terms(self, terms: LossTerms, samples: int) -> None:
         """Log the summands as they are before modulations weigh them."""

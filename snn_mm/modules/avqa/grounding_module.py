@@ -22,7 +22,6 @@ from snn_mm.modules.avqa.grounding import MATCHED, MISMATCHED, match_loss
 from snn_mm.modules.avqa.inputs import AUDIO, NEGATIVE, VISUAL, check_task
 from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_against_data
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 
 CLASSES = 2
@@ -35,25 +34,11 @@ class GroundingModule(TaskModule):
 
     Args:
         encoders: `audio`, and `visual` with `GroundedFrames`, as those of the model that follows.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name.
+        options: those of `TaskModule`.
     """
 
-    def __init__(
-        self,
-        encoders: dict[str, Encoder],
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(
-            optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
-        )
+    def __init__(self, encoders: dict[str, Encoder], **options: Any) -> None:
+        super().__init__(**options)
         if set(encoders) != {AUDIO, VISUAL} or not isinstance(encoders[VISUAL], GroundedFrames):
             found = ", ".join(f"{name}: {type(part).__name__}" for name, part in encoders.items())
             raise UserError(
@@ -97,8 +82,7 @@ class GroundingModule(TaskModule):
             flat = logits.detach().reshape(-1, CLASSES)  # [L, N, 2] -> [L * N, 2]
             accuracy.update(flat, torch.full((len(flat),), truth, device=flat.device))
         self.log(f"{stage}/accuracy/{FUSED}", accuracy, prog_bar=stage == "val", **options)
-        self.log_mean(f"{stage}/loss", loss, size)
-        return loss * self.share_of_union(size) if stage == "train" else loss
+        return self.total_loss({"match": loss}, size, stage)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Probabilities of other and own video, `[N, 2]`, the mean over the seconds."""

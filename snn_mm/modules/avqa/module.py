@@ -7,20 +7,17 @@ the callback `snn_mm.callbacks.IEMF`, as in classification.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import reduce
-from operator import add
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, StepOutput
+from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
 from snn_mm.encoders.base import Encoder
 from snn_mm.encoders.inputs import check_inputs, mark_broken
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
-from snn_mm.losses import joint_cross_entropy
 from snn_mm.metrics.avqa import ACCURACIES, OVERALL, AnswerAccuracy
 from snn_mm.modules.avqa.encoders import GroundedFrames
 from snn_mm.modules.avqa.fusion import QUESTION, QuestionFusion
@@ -34,19 +31,11 @@ from snn_mm.modules.avqa.inputs import (
     question_kinds,
 )
 from snn_mm.modules.avqa.question import QuestionEncoder
-from snn_mm.modules.base import MultimodalModule
-from snn_mm.modules.optimizers import (
-    Interval,
-    OptimizerFactory,
-    SchedulerFactory,
-    check_groups,
-    group_parameters,
-    paper_sgd,
-)
+from snn_mm.modules.iemf.module import IEMFModule
 from snn_mm.modules.task import STAGES, Stage
 
 
-class AVQAModule(MultimodalModule):
+class AVQAModule(IEMFModule):
     """Questions about videos: L = CE(o_f) + w_u Σ_m CE(o_m) + w_match L_match.
 
     With `GroundedFrames` and `temporal_mean` of the fusion it is ST-AVQA, with `PooledFrames` and
@@ -62,15 +51,8 @@ class AVQAModule(MultimodalModule):
         fusion: a `QuestionFusion`.
         num_classes: K, the number of answers.
         vocabulary: number of words, the padding included.
-        joint_weight: w_u, weight of each unimodal cross-entropy, from the first epoch on.
         match_weight: w_match, weight of the match loss of `GroundedFrames`; others have none.
-        label_smoothing: share of the target spread over all answers.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name, `fusion` or `question`.
-        modalities: which of the encoders to use, in this order; all if left out.
+        options: those of `IEMFModule`; `joint_weight` is w_u.
     """
 
     fusion: QuestionFusion
@@ -81,38 +63,18 @@ class AVQAModule(MultimodalModule):
         fusion: FusionFactory = QuestionFusion,
         num_classes: int = 42,
         vocabulary: int = 93,
-        joint_weight: float = 1.0,
         match_weight: float = 0.5,
-        label_smoothing: float = 0.0,
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
-        modalities: list[str] | None = None,
+        **options: Any,
     ) -> None:
         check_encoders(encoders)
-        check_range("model.joint_weight", joint_weight, 0)
         check_range("model.match_weight", match_weight, 0)
-        check_range("model.label_smoothing", label_smoothing, 0, 1)
-        super().__init__(
-            encoders,
-            fusion,
-            num_classes,
-            optimizer,
-            lr_scheduler,
-            lr_scheduler_interval,
-            lr_scheduler_monitor,
-            parameter_groups,
-            modalities,
-        )
+        super().__init__(encoders, fusion, num_classes, **options)
         if not isinstance(self.fusion, QuestionFusion):
             raise UserError(
                 f"model.fusion: {type(self.fusion).__name__} knows no question; "
                 "accepted: QuestionFusion"
             )
-        self.joint_weight, self.match_weight = joint_weight, match_weight
-        self.label_smoothing = label_smoothing
+        self.match_weight = match_weight
         self.question = QuestionEncoder(vocabulary, self.fusion.width)
         self.asked: Tensor | None = None
         for stage in STAGES[1:]:
@@ -129,19 +91,9 @@ class AVQAModule(MultimodalModule):
         features[QUESTION] = self.question(inputs[QUESTION]).unsqueeze(0)  # [1, N, D]
         return mark_broken(features, inputs)
 
-    def loss_terms(
-        self, output: FusionOutput, logits: dict[str, Tensor], target: Tensor
-    ) -> LossTerms:
-        """Joint cross-entropy of the time-averaged logits, without the match loss."""
-        unimodal = {name: logits[name] for name in self.modalities}
-        return joint_cross_entropy(
-            logits[FUSED], unimodal, target, self.joint_weight, self.label_smoothing
-        )
-
     def skips_parameters(self) -> bool:
         """Whether heads or the match head may be out of the loss."""
-        silent = not self.joint_weight and bool(self.fusion.heads)
-        return silent or not self.match_weight or super().skips_parameters()
+        return not self.match_weight or super().skips_parameters()
 
     def match_terms(
         self, inputs: dict[str, Tensor], features: dict[str, Tensor], stage: Stage
@@ -170,21 +122,15 @@ class AVQAModule(MultimodalModule):
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target, inputs = batch["target"], batch["inputs"]
         features = self.encode(inputs)
-        output: FusionOutput = self.fusion(features)
+        output = self.fuse(features)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         terms |= self.match_terms(inputs, features, stage)
-        step = StepOutput(output, logits, target)
-        if stage == "train":
-            self.log_terms(terms, len(target))
-            for modulation in self.loss_modulations:
-                terms = modulation.modulate_loss(terms, step)
-        self.step, self.asked = step.detached(), features[QUESTION].detach()
-        loss = reduce(add, terms.values())
-        self._log_step(loss, logits, target, stage)
+        loss = self.finish_step(terms, StepOutput(output, logits, target), stage)
+        self.asked = features[QUESTION].detach()
         if stage != "train":
             self.answers(stage).update(logits[FUSED].detach(), target, question_kinds(batch))
-        return loss * self.share_of_union(len(target)) if stage == "train" else loss
+        return loss
 
     def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """What fusion and question say of each modality's features alone, `[N, K]`."""
@@ -226,16 +172,15 @@ class AVQAModule(MultimodalModule):
                 f"but {type(data).__name__} has {words} words"
             )
 
-    def check_parameter_groups(self) -> None:
-        """Refuse optimizer options of a role that the module does not have."""
-        check_groups(self.parameter_groups, (*self.modalities, "fusion", QUESTION))
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What `parameter_groups` may name: the modalities, `fusion` and `question`."""
+        return (*super().roles, QUESTION)
 
-    def _optimizer_input(self) -> list[Any]:
-        groups = super()._optimizer_input()
-        if not self.parameter_groups:
-            return groups
-        asking = {QUESTION: self.question.parameters()}
-        return [*groups, *group_parameters(asking, self.parameter_groups)]
+    def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
+        """Parameters of one role."""
+        own = role == QUESTION
+        return self.question.parameters() if own else super().role_parameters(role)
 
     def _log_answers(self, stage: Stage) -> None:
         """Log what was asked: a small split may lack a kind, and the base logs the overall one."""

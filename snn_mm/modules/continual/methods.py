@@ -55,7 +55,7 @@ class Method(ABC):
     def terms(self, step: TaskStep) -> LossTerms:
         """The summands of the loss, scalars in nats, by name."""
 
-    def shown(self, step: TaskStep) -> StepOutput:
+    def modulated(self, step: TaskStep) -> StepOutput:
         """What modulations see of a step: the current task alone, as in the released IEMF."""
         return step.current()
 
@@ -96,9 +96,9 @@ class Joint(Method):
         """Cross-entropy of the fusion and of every head."""
         return classification(step, plain)
 
-    def shown(self, step: TaskStep) -> StepOutput:
+    def modulated(self, step: TaskStep) -> StepOutput:
         """All of it: no task is the current one where all are trained alike."""
-        return StepOutput(step.output, step.logits, step.target)
+        return step.whole()
 
 
 class LwF(Method):

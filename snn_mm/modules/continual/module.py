@@ -7,8 +7,6 @@ callback `IEMF`, whose window counts the epochs of each task.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import reduce
-from operator import add
 from typing import Any, Literal
 
 import torch
@@ -31,7 +29,6 @@ from snn_mm.modules.continual.methods import Finetune, Method
 from snn_mm.modules.continual.step import TaskStep
 from snn_mm.modules.continual.task_sequence import TaskSequenceModule
 from snn_mm.modules.continual.teacher import look
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.task import Stage
 
 
@@ -62,12 +59,7 @@ class ContinualModule(TaskSequenceModule):
             distillation): 1 with IEMF and 0 without, as released.
         joint_start_epoch: first epoch of these terms within each task, counted from 0.
         joint_end_epoch: last epoch, included; without it there is no end.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule of a task; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`.
-        modalities: which of the encoders to use, in this order; all if left out.
+        options: those of `MultimodalModule`.
     """
 
     def __init__(
@@ -82,26 +74,13 @@ class ContinualModule(TaskSequenceModule):
         joint_weight: float = 0.0,
         joint_start_epoch: int = 0,
         joint_end_epoch: int | None = None,
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
         modalities: list[str] | None = None,
+        **options: Any,
     ) -> None:
         check_options(num_classes, classes_per_task, select)
         check_joint(joint_weight, joint_start_epoch, joint_end_epoch)
-        super().__init__(
-            branches(encoders, trunk, modalities),
-            fusion,
-            num_classes,
-            optimizer,
-            lr_scheduler,
-            lr_scheduler_interval,
-            lr_scheduler_monitor,
-            parameter_groups,
-            modalities,
-        )
+        parts = branches(encoders, trunk, modalities)
+        super().__init__(parts, fusion, num_classes, modalities, **options)
         self.trunk = trunk
         self.method: Method = method or Finetune()
         self.has_teacher = self.method.has_teacher
@@ -131,14 +110,8 @@ class ContinualModule(TaskSequenceModule):
         if stage != "train":
             return super().shared_step(batch, stage)
         step = self.task_step(batch)
-        terms, shown = self.method.terms(step), self.method.shown(step)
-        self.log_terms(terms, len(step.target))
-        for modulation in self.loss_modulations:
-            terms = modulation.modulate_loss(terms, shown)
-        self.step = shown.detached()
-        loss = reduce(add, terms.values())
-        self._log_step(loss, step.logits, step.target, stage)
-        return loss * self.share_of_union(len(step.target))
+        terms, seen = self.method.terms(step), self.method.modulated(step)
+        return self.finish_step(terms, seen, stage, rated=step.whole())
 
     def task_step(self, batch: Batch) -> TaskStep:
         """What network and teacher make of a batch."""

@@ -57,6 +57,10 @@ class TaskStep(NamedTuple):
         """Features `[N, D]` by modality, the mean over time."""
         return {name: value.mean(dim=0) for name, value in self.output.features.items()}  # [N, D]
 
+    def whole(self) -> StepOutput:
+        """All samples, and logits of all classes seen."""
+        return StepOutput(self.output, self.logits, self.target)
+
     def current(self) -> StepOutput:
         """The current task alone: its samples, the block of logits of its classes, targets from 0.
 

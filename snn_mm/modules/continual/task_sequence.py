@@ -199,12 +199,11 @@ class TaskSequenceModule(MultimodalModule):
                 if self.task > 0 or "forgetting" not in name:
                     self.log(f"test/{name}", float(score), sync_dist=True)
 
-    def _log_step(
-        self, loss: Tensor, logits: dict[str, Tensor], target: Tensor, stage: Stage
-    ) -> None:
+    def log_accuracies(self, logits: dict[str, Tensor], target: Tensor, stage: Stage) -> None:
+        """Rate predictions `[N, K]` of classes `[N]`, by modality and fused."""
         unseen = self.total_classes - self.num_classes
         padded = {name: pad(value, (0, unseen), value=-torch.inf) for name, value in logits.items()}
-        super()._log_step(loss, padded, target, stage)  # metrics know all classes from the start
+        super().log_accuracies(padded, target, stage)  # metrics know all classes from the start
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the task, the teacher, the task's best and the initial weights, and the matrix."""

@@ -17,7 +17,6 @@ from snn_mm.errors import check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.losses import joint_cross_entropy
 from snn_mm.modules.base import MultimodalModule
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 
 
 class IEMFModule(MultimodalModule):
@@ -27,17 +26,9 @@ class IEMFModule(MultimodalModule):
     well it is the vanilla method.
 
     Args:
-        encoders: one backbone per modality, by name.
-        fusion: makes the fusion from the feature widths and the number of classes.
-        num_classes: K.
         joint_weight: weight of each unimodal cross-entropy, from the first epoch on.
         label_smoothing: 0 in the paper, 0.1 in its released code.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`.
-        modalities: which of the encoders to use, in this order; all if left out.
+        options: those of `MultimodalModule`.
     """
 
     def __init__(
@@ -47,24 +38,9 @@ class IEMFModule(MultimodalModule):
         num_classes: int,
         joint_weight: float = 1.0,
         label_smoothing: float = 0.0,
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
-        modalities: list[str] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            encoders,
-            fusion,
-            num_classes,
-            optimizer,
-            lr_scheduler,
-            lr_scheduler_interval,
-            lr_scheduler_monitor,
-            parameter_groups,
-            modalities,
-        )
+        super().__init__(encoders, fusion, num_classes, **options)
         check_range("model.joint_weight", joint_weight, 0)
         check_range("model.label_smoothing", label_smoothing, 0, 1)
         self.joint_weight = joint_weight

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
-from operator import add
 from typing import Any, Literal, TypedDict, get_args
 
 from torch import Tensor, nn
@@ -16,7 +14,7 @@ from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_absolute_errors
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.data_check import check_sequences, choose_modalities
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory
+from snn_mm.modules.optimizers import OptimizerFactory
 from snn_mm.modules.sentiment.network import NetworkFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 
@@ -46,13 +44,9 @@ class SentimentModule(TaskModule):
             modality that is left out are gone.
         loss_weights: weight of the absolute error by head; 1 each if left out.
         labels: what the head of a modality learns: its `own` label, as CH-SIMS has them, or the
-            `multimodal` one.
+            `multimodal` one; SGMT does not say what MOSEI's heads learn.
         protocol: how scores are rated: as on `sims` (scores in [-1, 1]) or `mosei` ([-3, 3]).
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`.
+        options: those of `TaskModule`.
     """
 
     def __init__(
@@ -65,14 +59,10 @@ class SentimentModule(TaskModule):
         labels: Labels = "own",
         protocol: Protocol = "sims",
         optimizer: OptimizerFactory = adam,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
         lr_scheduler_monitor: str = "val/mae/fused",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            optimizer, lr_scheduler, lr_scheduler_interval, lr_scheduler_monitor, parameter_groups
-        )
+        super().__init__(optimizer=optimizer, lr_scheduler_monitor=lr_scheduler_monitor, **options)
         check_choice("model.labels", labels, get_args(Labels))
         check_choice("model.protocol", protocol, get_args(Protocol))
         known = [name for name in feature_dims if name in max_lengths]
@@ -152,9 +142,7 @@ class SentimentModule(TaskModule):
             self.log_terms(terms, size)
         for head, metric in self.metrics(stage).items():
             metric.update(scores[head].detach().float(), targets[head])
-        loss = reduce(add, terms.values())
-        self.log_mean(f"{stage}/loss", loss, size)
-        return loss * self.share_of_union(size) if stage == "train" else loss
+        return self.total_loss(terms, size, stage)
 
     def on_train_epoch_end(self) -> None:
         """Rate the scores of the training."""

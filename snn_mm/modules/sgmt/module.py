@@ -11,9 +11,7 @@ from functools import partial
 from typing import Any
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
-from snn_mm.metrics.sentiment import Protocol
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory
-from snn_mm.modules.sentiment.module import Labels, SentimentModule, adam
+from snn_mm.modules.sentiment.module import SentimentModule
 from snn_mm.modules.sgmt import SGMT, Merge
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions
 from snn_mm.modules.sgmt.network import Pooling
@@ -29,14 +27,9 @@ class SGMTModule(SentimentModule):
     attention.
 
     Args:
-        feature_dims: D by modality: what the feature file has.
-        max_lengths: the longest sequence by modality: what the feature file has.
         modalities: two or three of them, in this order (Table 3); all if left out.
         loss_weights: λ by head; the paper's are 1 for each modality, 3 for `fusion_only` (O_tav)
             and 6 for `fused` (O_m).
-        labels: what the head of a modality learns: its `own` label, as CH-SIMS has them, or the
-            `multimodal` one; the paper does not say what MOSEI's heads learn.
-        protocol: how scores are rated: as on `sims` or `mosei`.
         scale_1: factor of every normalised current (Eq. 3); 0.5 is the best of Table 4.
         strength: of the fixed random connection ω of LIF'; 0.01 is the best of Table 4.
         width: d_m; not printed.
@@ -54,11 +47,7 @@ class SGMTModule(SentimentModule):
         connection_seed: of ω, which is drawn once and never trained.
         connection_normalised: whether ω is divided by the root of its width, as in the paper's
             source for it, Nicola & Clopath; SGMT prints no such factor.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`.
+        options: those of `SentimentModule`.
     """
 
     def __init__(
@@ -67,8 +56,6 @@ class SGMTModule(SentimentModule):
         max_lengths: dict[str, int],
         modalities: list[str] | None = None,
         loss_weights: dict[str, float] | None = None,
-        labels: Labels = "own",
-        protocol: Protocol = "sims",
         scale_1: float = 0.5,
         strength: float = 0.01,
         width: int = 128,
@@ -83,11 +70,7 @@ class SGMTModule(SentimentModule):
         merge: Merge = "features",
         connection_seed: int = 0,
         connection_normalised: bool = False,
-        optimizer: OptimizerFactory = adam,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/mae/fused",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
+        **options: Any,
     ) -> None:
         network = partial(
             SGMT,
@@ -108,13 +91,7 @@ class SGMTModule(SentimentModule):
             max_lengths,
             modalities,
             loss_weights or paper_weights(modalities or list(feature_dims)),
-            labels,
-            protocol,
-            optimizer,
-            lr_scheduler,
-            lr_scheduler_interval,
-            lr_scheduler_monitor,
-            parameter_groups,
+            **options,
         )
 
 

@@ -21,7 +21,6 @@ from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
-from snn_mm.modules.optimizers import Interval, OptimizerFactory, SchedulerFactory, paper_sgd
 from snn_mm.modules.taaf.alignment import AlignedEncoder, Kernel
 from snn_mm.modules.taaf.attention import TemporalAttention, attention_entropy
 from snn_mm.neurons import TAAFLIF, NeuronFactory
@@ -44,7 +43,6 @@ class TAAFModule(MultimodalModule):
 
     Args:
         encoders: one backbone per modality, by name; their time steps may differ.
-        num_classes: K.
         fusion: the paper shares one classifier: Concat or Sum with `unimodal: shared`.
         width: features a modality; the paper's classifier takes 128 of each. None: the backbone's.
         time_steps: T after time alignment; None is the ablation without it.
@@ -64,12 +62,7 @@ class TAAFModule(MultimodalModule):
         beta: β of Eq. 10, weight of the unimodal losses; not printed.
         phi: Φ of the regulariser; not printed, TET's firing threshold.
         lam: λ of Eq. 9; not printed, TET's 1e-3.
-        optimizer: makes the optimizer from parameters or parameter groups.
-        lr_scheduler: makes the learning-rate schedule; none if left out.
-        lr_scheduler_interval: whether the schedule advances each `epoch` or each optimizer `step`.
-        lr_scheduler_monitor: the metric that ReduceLROnPlateau watches.
-        parameter_groups: optimizer options by modality name or `fusion`.
-        modalities: which of the encoders to use, in this order; all if left out.
+        options: those of `MultimodalModule`.
     """
 
     def __init__(
@@ -88,12 +81,7 @@ class TAAFModule(MultimodalModule):
         beta: float = 1.0,
         phi: float = 1.0,
         lam: float = 1e-3,
-        optimizer: OptimizerFactory = paper_sgd,
-        lr_scheduler: SchedulerFactory | None = None,
-        lr_scheduler_interval: Interval = "epoch",
-        lr_scheduler_monitor: str = "val/loss",
-        parameter_groups: dict[str, dict[str, Any]] | None = None,
-        modalities: list[str] | None = None,
+        **options: Any,
     ) -> None:
         if beta < 0 or not 0 <= lam <= 1:
             raise UserError(f"model: 0 <= beta and 0 <= lam <= 1; got beta={beta}, lam={lam}")
@@ -101,17 +89,7 @@ class TAAFModule(MultimodalModule):
             name: AlignedEncoder(encoder, width, time_steps, neuron, kernel)
             for name, encoder in encoders.items()
         }
-        super().__init__(
-            aligned,
-            fusion,
-            num_classes,
-            optimizer,
-            lr_scheduler,
-            lr_scheduler_interval,
-            lr_scheduler_monitor,
-            parameter_groups,
-            modalities,
-        )
+        super().__init__(aligned, fusion, num_classes, **options)
         check_choice("model.attention_on", attention_on, get_args(AttentionOn))
         self.attended, self.detach_attention = attention, detach_attention
         self.attention_on = attention_on

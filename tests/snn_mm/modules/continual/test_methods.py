@@ -112,9 +112,9 @@ def test_every_term_of_avcil_can_be_switched_off() -> None:
 
 def test_joint_training_shows_modulations_everything() -> None:
     step = make_step()
-    assert Joint().shown(step).logits[FUSED].shape == (4, 4)
-    assert SSIL().shown(step).logits[FUSED].shape == (2, 2)
-    assert SSIL().shown(step).target.tolist() == [1, 0]
+    assert Joint().modulated(step).logits[FUSED].shape == (4, 4)
+    assert SSIL().modulated(step).logits[FUSED].shape == (2, 2)
+    assert SSIL().modulated(step).target.tolist() == [1, 0]
 
 
 def test_wrong_options_are_named() -> None:

@@ -15,6 +15,7 @@ from datamodules.split_module import (
     SplitName,
 )
 from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
 
 __all__ = ["DEFAULT_LOADER", "SPLITS", "LoaderOptions", "MultimodalDataModule", "SplitName"]
 
@@ -38,6 +39,10 @@ class MultimodalDataModule(SplitDataModule):
 
         Warns of classes that it lacks.
         """
+        for name_of in ("modalities", "class_names"):
+            if not hasattr(self, name_of):
+                who = type(self).__name__
+                raise UserError(f"{who}: no {name_of}; accepted: {name_of} = (...) in the class")
         samples = cast("SampleSource", split)
         check_split(name, samples, self.modalities, self.num_classes)
         warn_of_lacking(name, samples, self.class_names)

@@ -86,6 +86,12 @@ class SplitDataModule(LightningDataModule, ABC):
         super().__init__()
         if seed < 0:
             raise UserError(f"seed is {seed}; accepted are integers from 0.")
+        if not isinstance(loader, LoaderOptions):  # of a class of one's own
+            raise UserError(
+                f"{type(self).__name__}: loader is {loader}; accepted: LoaderOptions, as the "
+                "parameter's annotation and its default say\n"
+                "a class that hands *args and **kwargs on need not name it"
+            )
         self.root, self.seed, self.loader = root, seed, loader
         self._splits: dict[SplitName, Source] = {}
 

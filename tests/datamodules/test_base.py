@@ -269,3 +269,14 @@ def test_a_negative_seed_is_refused(toy: ToyFactory) -> None:
 def test_lightnings_own_loading_does_not_make_data_with_the_defaults(toy: ToyFactory) -> None:
     with pytest.raises(UserError, match=r"Toy\.load_from_checkpoint: .*\nsnn_mm\.load_run\(path\)"):
         type(toy()).load_from_checkpoint("last.ckpt")
+
+
+def test_what_a_class_of_ones_own_forgets_is_named(toy: ToyFactory, tmp_path: Path) -> None:
+    class Nameless(MultimodalDataModule):
+        modalities = ("audio", "visual")
+        load_split = type(toy()).load_split
+
+    with pytest.raises(UserError, match=r"^Nameless: no class_names; accepted: class_names = "):
+        Nameless(str(tmp_path)).setup("test")
+    with pytest.raises(UserError, match=r"^Nameless: loader is None; accepted: LoaderOptions"):
+        Nameless(loader=None)  # type: ignore[arg-type]

@@ -47,6 +47,11 @@ class Modulation(Callback, ABC):
 
     def __post_init__(self) -> None:
         """Refuse options that are none."""
+        if not hasattr(self, "name"):
+            raise UserError(
+                f'{type(self).__name__}: no name; accepted: name = "..." in the class, the prefix '
+                "of what it logs"
+            )
         if self.start_epoch < 0 or (
             self.end_epoch is not None and self.end_epoch < self.start_epoch
         ):

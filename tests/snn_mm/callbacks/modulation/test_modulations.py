@@ -222,3 +222,8 @@ def expected_factors(
             if parameter.dim() > 1 or not matrices_alone:
                 factors[id(parameter)] = modulation.factors[f"{prefix}_{name}"]
     return {key: factors[id(parameter)] for key, parameter in module.named_parameters()}
+
+
+def test_a_class_without_a_name_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^Unnamed: no name; accepted: name = "):
+        type("Unnamed", (Modulation,), {"setup": None})()

@@ -105,7 +105,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=int, default=4)
     module, samples = network(), list(single_samples(random_batch(parser.parse_args().samples)))
-    ours = count_operations(module, samples, lambda sample: module(sample["inputs"]))
+    counters = count_operations(module, samples, lambda sample: module(sample["inputs"]))
+    ours = counters.by_layer()
     try:
         theirs = count_with_neurobench(module, samples)
     except ImportError as error:

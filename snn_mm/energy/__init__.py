@@ -10,17 +10,17 @@ from snn_mm.energy.cost import (
     purity,
 )
 from snn_mm.energy.counting import count_operations
-from snn_mm.energy.counts import Counts, Layer
 from snn_mm.energy.estimate import estimate_energy, single_samples
-from snn_mm.energy.report import EnergyReport, Summary
+from snn_mm.energy.layers import Counts, Layer
+from snn_mm.energy.report import EnergyReport, EnergySummary
 
 __all__ = [
     "CostModel",
     "Counts",
     "EnergyReport",
+    "EnergySummary",
     "Layer",
     "Preset",
-    "Summary",
     "count_operations",
     "energy_compute_pj",
     "energy_memory_pj",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import TypeVar
 
@@ -12,11 +9,9 @@ import torch
 from torch import nn
 
 from snn_mm.encoders.base import Encoder
-from snn_mm.neurons import LIF, fires, is_spiking, reset_neurons
+from snn_mm.neurons import LIF, fires, is_spiking, reset_neurons, unused
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-_STATE = {"_memories"}
 
 
 def copy_for_counting(module: ModuleT) -> ModuleT:
@@ -26,7 +21,7 @@ def copy_for_counting(module: ModuleT) -> ModuleT:
     are kernels that no counter knows. So counts depend on neither device nor precision.
     """
     with torch.inference_mode(False), torch.no_grad():
-        with _unused(module):
+        with unused(module):
             copy = _copied(module).cpu().float().eval()
         _unshare(copy, set())
     for part in copy.modules():
@@ -59,27 +54,6 @@ def _copied(module: ModuleT) -> ModuleT:
     layers = {key: module.__dict__[key] for key in ("_modules", "_parameters", "_buffers")}
     twin.__dict__.update({**module.__dict__, "_trainer": None, **deepcopy(layers)})
     return twin
-
-
-@contextmanager
-def _unused(module: nn.Module) -> Iterator[None]:
-    """Show a module without hooks and at rest for a while.
-
-    A copy with hooks would report to the monitors of the original, and membranes of a training step
-    are part of its graph and can't be copied.
-    """
-    parts = list(module.modules())
-    kept = [(part, key, part.__dict__[key]) for part in parts for key in _HOOKS]
-    kept += [
-        (part, key, part.__dict__[key]) for part in parts for key in _STATE & set(part.__dict__)
-    ]
-    for part, key, value in kept:
-        part.__dict__[key] = OrderedDict() if key in _HOOKS else dict.fromkeys(value)
-    try:
-        yield
-    finally:
-        for part, key, value in kept:
-            part.__dict__[key] = value
 
 
 def _unshare(parent: nn.Module, seen: set[nn.Module]) -> None:

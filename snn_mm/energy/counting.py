@@ -18,7 +18,7 @@ from spikingjelly.activation_based.op_counter.base import BaseCounter, ModuleCou
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from snn_mm.energy.counts import Counts
+from snn_mm.energy.layers import Counts
 from snn_mm.energy.rules import PRODUCTS, UnpricedCounter, extended_counters, operation_name
 from snn_mm.energy.tracker import TOTAL, LayerTracker, outer_modules, scope
 from snn_mm.energy.weight_reads import WeightReads
@@ -105,13 +105,6 @@ class OperationCounters:
 
 
 def count_operations(
-    model: nn.Module, samples: Iterable[Any], forward: Callable[[Any], Any] | None = None
-) -> dict[str, Counts]:
-    """Counts by module name, in the order in which modules began to run; see `run_counters`."""
-    return run_counters(model, samples, forward).by_layer()
-
-
-def run_counters(
     model: nn.Module, samples: Iterable[Any], forward: Callable[[Any], Any] | None = None
 ) -> OperationCounters:
     """Count the operations of a network, summed over samples.

@@ -13,9 +13,8 @@ from torch import Tensor
 from snn_mm.contracts import Batch
 from snn_mm.energy.copies import ann_twin, copy_for_counting
 from snn_mm.energy.cost import CostModel
-from snn_mm.energy.counting import OperationCounters, run_counters
-from snn_mm.energy.counts import Layer
-from snn_mm.energy.parts import label_layers
+from snn_mm.energy.counting import OperationCounters, count_operations
+from snn_mm.energy.layers import Layer, label_layers
 from snn_mm.energy.report import EnergyReport
 from snn_mm.neurons import is_spiking
 
@@ -75,7 +74,7 @@ def _pick(tensors: dict[str, Tensor], i: int) -> dict[str, Tensor]:
 
 
 def _count(module: LightningModule, samples: Sequence[Batch]) -> OperationCounters:
-    return run_counters(module, samples, lambda sample: module.predict_step(sample, 0))
+    return count_operations(module, samples, lambda sample: module.predict_step(sample, 0))
 
 
 def _count_twin(copy: LightningModule, samples: Sequence[Batch]) -> list[Layer] | None:

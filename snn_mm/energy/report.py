@@ -13,13 +13,13 @@ from snn_mm.energy.cost import (
     formula_energy_pj,
     purity,
 )
-from snn_mm.energy.counts import Layer, total
+from snn_mm.energy.layers import Layer, total
 
 PJ_PER_UJ = 1e6
 
 
 @dataclass(frozen=True)
-class Summary:
+class EnergySummary:
     """Operations and energy of some layers, per sample.
 
     Attributes:
@@ -40,17 +40,14 @@ class Summary:
     purity: float | None
 
 
-def summarise(layers: Sequence[Layer], cost: CostModel, samples: int) -> Summary:
+def summarise(layers: Sequence[Layer], cost: CostModel, samples: int) -> EnergySummary:
     """Operations and energy of layers, per sample."""
     counts = total(layers)
+    operations = ("mac", "ac", "synops", "neuron_updates", "memory_bytes")
     first_mac = sum(layer.counts.mac_sites for layer in layers if layer.is_first)
     behind = total(layer for layer in layers if not layer.is_first)
-    return Summary(
-        mac=counts.mac / samples,
-        ac=counts.ac / samples,
-        synops=counts.synops / samples,
-        neuron_updates=counts.neuron_updates / samples,
-        memory_bytes=counts.memory_bytes / samples,
+    return EnergySummary(
+        **{name: getattr(counts, name) / samples for name in operations},
         compute_pj=energy_compute_pj(counts.mac, counts.ac, cost) / samples,
         memory_pj=energy_memory_pj(counts.memory_bytes, cost) / samples,
         formula_pj=formula_energy_pj(first_mac, counts.synops, cost) / samples,
@@ -70,7 +67,7 @@ class AnnTwin:
         ratio_formula: the formula, ANN over SNN.
     """
 
-    total: Summary
+    total: EnergySummary
     ratio_compute: float | None
     ratio_memory: float | None
     ratio_formula: float | None
@@ -96,22 +93,17 @@ class EnergyReport:
     without_rule: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def total(self) -> Summary:
+    def total(self) -> EnergySummary:
         """The whole network."""
         return summarise(self.layers, self.cost_model, self.samples)
 
     @property
-    def parts(self) -> dict[str, Summary]:
+    def parts(self) -> dict[str, EnergySummary]:
         """Each modality with its own classifier, and the fusion."""
-        names = dict.fromkeys(layer.part for layer in self.layers)
-        return {
-            name: summarise(
-                [layer for layer in self.layers if layer.part == name],
-                self.cost_model,
-                self.samples,
-            )
-            for name in names
-        }
+        parts: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            parts.setdefault(layer.part, []).append(layer)
+        return {name: summarise(own, self.cost_model, self.samples) for name, own in parts.items()}
 
     @property
     def ann_twin(self) -> AnnTwin | None:
@@ -171,7 +163,7 @@ class EnergyReport:
         return {"name": layer.name, "part": layer.part, **numbers}
 
 
-def _summarise_ann(layers: Sequence[Layer], cost: CostModel) -> Summary:
+def _summarise_ann(layers: Sequence[Layer], cost: CostModel) -> EnergySummary:
     """Every synaptic operation is a MAC, those of all layers enter the formula; no purity."""
     dense = [Layer(layer.name, layer.part, True, layer.counts.as_ann()) for layer in layers]
     return summarise(dense, cost, samples=1)
@@ -181,7 +173,7 @@ def _ratio(ann: float, snn: float) -> float | None:
     return ann / snn if snn > 0 else None
 
 
-def _row(name: str, part: Summary) -> tuple[str, ...]:
+def _row(name: str, part: EnergySummary) -> tuple[str, ...]:
     counts = (f"{value:,.0f}" for value in (part.mac, part.synops))
     energies = (part.compute_pj, part.memory_pj, part.formula_pj)
     share = "-" if part.purity is None else f"{part.purity:.3f}"

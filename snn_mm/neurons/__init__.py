@@ -12,6 +12,7 @@ from snn_mm.neurons.spiking import (
     reset_neurons,
     response,
     spiking_layers,
+    unused,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "reset_neurons",
     "response",
     "spiking_layers",
+    "unused",
 ]

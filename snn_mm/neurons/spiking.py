@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -19,6 +20,10 @@ PROBE = torch.logspace(-2, 3, 64)
 
 LEVELS = 16
 """A layer whose output has at most so many different values fires; an activation has more."""
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+MEMBRANES = "_memories"
+"""Where torch and spikingjelly keep what a copy must not have."""
 
 
 class StartsAtRest(nn.Module):
@@ -56,6 +61,27 @@ def detached_after(module: nn.Module) -> Iterator[None]:
                 for name, state in part._memories.items():
                     if isinstance(state, Tensor) and state.requires_grad:
                         part._memories[name] = state.detach()
+
+
+@contextmanager
+def unused(module: nn.Module) -> Iterator[None]:
+    """Show a module without hooks and at rest for a while.
+
+    A copy with hooks would report to the monitors of the original, and membranes of a training step
+    are part of its graph and can't be copied.
+    """
+    kept = [
+        (part, key, part.__dict__[key])
+        for part in module.modules()
+        for key in (*HOOKS, *({MEMBRANES} & set(part.__dict__)))
+    ]
+    for part, key, value in kept:
+        part.__dict__[key] = OrderedDict() if key in HOOKS else dict.fromkeys(value)
+    try:
+        yield
+    finally:
+        for part, key, value in kept:
+            part.__dict__[key] = value
 
 
 def is_spiking(module: nn.Module) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -15,9 +12,7 @@ from snn_mm.encoders.inputs import check_inputs, encode, mark_broken
 from snn_mm.fusion import Fusion
 from snn_mm.modules.continual.distillation import AttentionMaps
 from snn_mm.modules.continual.dual_attention import TrunkOutput
-from snn_mm.neurons import reset_neurons
-
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+from snn_mm.neurons import reset_neurons, unused
 
 
 class Teacher(nn.Module):
@@ -37,7 +32,10 @@ class Teacher(nn.Module):
         original = nn.ModuleDict({"encoders": encoders, "fusion": fusion})
         if trunk is not None:
             original["trunk"] = trunk
-        copied: Any = copy_at_rest(original)  # torch types what a ModuleDict holds as plain modules
+        reset_neurons(original)
+        with unused(original):
+            copied: Any = deepcopy(original)  # torch types what a ModuleDict holds as plain modules
+        reset_neurons(copied)
         self.encoders: nn.ModuleDict = copied["encoders"]
         self.fusion: Fusion = copied["fusion"]
         self.trunk = copied["trunk"] if trunk is not None else None
@@ -79,27 +77,3 @@ def look(
     check_inputs(inputs, encoders)
     seen: TrunkOutput = trunk(inputs, keep_attention)
     return seen._replace(features=mark_broken(seen.features, inputs))
-
-
-def copy_at_rest(module: nn.ModuleDict) -> nn.ModuleDict:
-    """A copy without hooks and membranes.
-
-    A copy with hooks would report to the monitors of the original, and membranes of a training step
-    are part of its graph and can't be copied.
-    """
-    reset_neurons(module)
-    with without_hooks(module):
-        return deepcopy(module)
-
-
-@contextmanager
-def without_hooks(module: nn.Module) -> Iterator[None]:
-    """Take the forward hooks off a module and its parts for a while."""
-    kept = [(part, key, part.__dict__[key]) for part in module.modules() for key in _HOOKS]
-    for part, key, _ in kept:
-        part.__dict__[key] = OrderedDict()
-    try:
-        yield
-    finally:
-        for part, key, hooks in kept:
-            part.__dict__[key] = hooks

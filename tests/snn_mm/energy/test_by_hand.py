@@ -25,7 +25,7 @@ from snn_mm.callbacks import EnergyEstimator
 from snn_mm.contracts import Batch
 from snn_mm.encoders import ConvNet, Encoder
 from snn_mm.energy import Counts, EnergyReport
-from snn_mm.energy.counts import total
+from snn_mm.energy.layers import total
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
 from snn_mm.neurons import TAAFLIF, reset_neurons

@@ -11,8 +11,7 @@ from torch.nn.functional import avg_pool2d, scaled_dot_product_attention
 
 from snn_mm.energy import Counts, count_operations
 from snn_mm.energy.cost import CostModel
-from snn_mm.energy.counts import total
-from snn_mm.energy.parts import label_layers
+from snn_mm.energy.layers import label_layers, total
 from snn_mm.energy.report import summarise
 from snn_mm.neurons import LIF
 
@@ -37,7 +36,7 @@ class Behind(nn.Module):
 
 
 def run(model: nn.Module, *samples: Tensor) -> dict[str, Counts]:
-    return count_operations(model, samples)
+    return count_operations(model, samples).by_layer()
 
 
 def pooled(spikes: Tensor) -> Tensor:
@@ -78,7 +77,7 @@ def test_a_layer_called_twice_counts_twice_and_the_total_once_for_each_call() ->
 def test_a_neuron_with_two_parents_is_counted_once_for_each_call() -> None:
     neuron = LIF(implementation="reference")
     model = nn.Sequential(nn.Linear(4, 4), neuron, nn.Sequential(neuron))
-    counts = count_operations(model, [torch.randn(2, 1, 4)])
+    counts = count_operations(model, [torch.randn(2, 1, 4)]).by_layer()
     assert sum(part.neuron_updates for part in counts.values()) == 2 * 8
 
 
@@ -91,10 +90,10 @@ def test_neurons_without_a_membrane_are_updated_too(neuron: Callable[[], nn.Modu
 
 def test_work_outside_of_any_layer_belongs_to_the_network_itself() -> None:
     model = nn.Linear(4, 4, bias=False)
-    counts = count_operations(
+    counters = count_operations(
         model, [torch.full((1, 4), 0.5)], lambda x: model(x) @ torch.randn(4, 2)
     )
-    assert counts[""].mac == 16 + 8
+    assert counters.by_layer()[""].mac == 16 + 8
 
 
 def test_neurons_are_left_at_rest_and_hooks_removed() -> None:
@@ -151,6 +150,6 @@ def test_autocast_around_the_count_does_not_reach_the_network() -> None:
 
 def test_an_lstm_costs_what_its_matrix_products_do() -> None:
     lstm, steps = nn.LSTM(3, 5, batch_first=True), 4
-    counts = count_operations(lstm, [torch.randn(1, steps, 3)])
+    counts = count_operations(lstm, [torch.randn(1, steps, 3)]).by_layer()
     assert sum(c.sites for c in counts.values()) == steps * 4 * 5 * (3 + 5)
     assert torch.backends.mkldnn.enabled

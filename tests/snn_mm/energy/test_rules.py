@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_mm.energy import Counts
-from snn_mm.energy.counting import run_counters
+from snn_mm.energy.counting import count_operations
 
 BYTES = 4  # of a float32
 STEPS, IN, OUT = 4, 3, 5
@@ -153,7 +153,7 @@ BASES = {"RNNBase", "RNNCellBase", "ParameterList", "ParameterDict", "CrossMapLR
 
 def counted(layer: Any, *inputs: Tensor) -> tuple[Counts, dict[str, int]]:
     model = layer.eval() if isinstance(layer, nn.Module) else nn.Identity()
-    counters = run_counters(model, [inputs], lambda given: layer(*given))
+    counters = count_operations(model, [inputs], lambda given: layer(*given))
     return sum(counters.by_layer().values(), Counts()), counters.without_rule()
 
 

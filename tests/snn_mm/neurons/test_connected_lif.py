@@ -165,7 +165,7 @@ def test_monitors_see_the_spikes_once() -> None:
 def test_spikes_between_neurons_are_counted_as_accumulates() -> None:
     network, x = Network(), current(torch.float32).detach()[:, :1]
     spikes = network.neurons(x)
-    counts = count_operations(copy_for_counting(network), [x])["neurons"]
+    counts = count_operations(copy_for_counting(network), [x]).by_layer()["neurons"]
     assert spikes[:-1].sum() > 0
     assert (counts.synops, counts.mac) == (int(spikes[:-1].sum()) * WIDTH, 0)
 

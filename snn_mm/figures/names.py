@@ -15,7 +15,7 @@ NAMES = {
 """How papers write what is logged under another name."""
 
 
-class Place(NamedTuple):
+class FactorPlace(NamedTuple):
     """Where a factor is drawn: in the panel of its prefix and symbol, under its label."""
 
     prefix: str
@@ -23,18 +23,18 @@ class Place(NamedTuple):
     label: str
 
 
-def place_of(name: str) -> Place:
+def place_of(name: str) -> FactorPlace:
     """Where a factor of this name is drawn.
 
     Example:
         >>> place_of("loss_adjustment/rho_audio")
-        Place(prefix='loss_adjustment', symbol='ρ', label='audio')
+        FactorPlace(prefix='loss_adjustment', symbol='ρ', label='audio')
     """
     prefix, _, last = name.rpartition("/")
     symbol, _, modality = last.partition("_")
     if symbol in SYMBOLS and modality:
-        return Place(prefix or last, SYMBOLS[symbol], modality)
-    return Place(prefix or last, "", last)
+        return FactorPlace(prefix or last, SYMBOLS[symbol], modality)
+    return FactorPlace(prefix or last, "", last)
 
 
 def spoken(name: str) -> str:

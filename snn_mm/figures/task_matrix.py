@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -13,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snn_mm.figures.style import COLOURS, STYLE, WIDTH, save_figure
-from snn_mm.metrics.continual_scores import Best, average_accuracy, continual_scores
+from snn_mm.figures.style import COLOURS, STYLE, WIDTH
+from snn_mm.metrics.continual_scores import average_accuracy, continual_scores
 
 Matrix = NDArray[np.float64]
 
@@ -22,40 +20,22 @@ _DARK = 0.45
 """Accuracies below it have a dark colour and a white number."""
 
 
-def draw_task_matrix(
-    matrix: Tensor,
-    path: Path,
-    names: Sequence[str] | None = None,
-    best: Best = "released",
-    title: str = "",
-) -> None:
-    """Write the matrix and the curve of AA_k as a PNG file.
+@mpl.rc_context(STYLE)
+def draw_task_matrix(matrix: Tensor) -> Figure:
+    """The matrix on the left, AA_k over tasks on the right.
 
     Args:
         matrix: accuracies a in [0, 1], `[k, K]`, a row for each task learned so far; what is above
-            the diagonal is not drawn.
-        path: of the file, which is replaced.
-        names: of the tasks; their numbers from 0, as in `matrix.csv` and `task_<j>`, if left out.
-        best: the reading of forgetting, see `snn_mm.metrics.continual_scores.Best`.
-        title: above the matrix, such as the method.
+            the diagonal is not drawn. Tasks are called as in `matrix.csv`, by their numbers from 0.
     """
-    save_figure(task_matrix_figure(matrix, names, best, title), path)
-
-
-@mpl.rc_context(STYLE)
-def task_matrix_figure(
-    matrix: Tensor, names: Sequence[str] | None = None, best: Best = "released", title: str = ""
-) -> Figure:
-    """The matrix on the left, AA_k over tasks on the right; arguments as of `draw_task_matrix`."""
     tasks = matrix.shape[1]
-    names = [str(task) for task in range(tasks)] if names is None else names
     figure = Figure(figsize=(WIDTH, 1.4 + 0.3 * max(tasks, 5)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
-    _draw_cells(left, _drawn(matrix), names)
-    left.set_title(f"{title}: accuracy, %" if title else "Accuracy, %", loc="left")
+    _draw_cells(left, _drawn(matrix))
+    left.set_title("Accuracy, %", loc="left")
     learned = finished_part(matrix)
     if len(learned):
-        _draw_averages(right, learned, best)
+        _draw_averages(right, learned)
         figure.legend(loc="outside lower right", ncols=2)  # accuracies reach every corner inside
     right.set(
         xlabel="number of tasks learned",
@@ -83,33 +63,33 @@ def _drawn(matrix: Tensor) -> Matrix:
     return np.where(below, values, np.nan)
 
 
-def _draw_cells(panel: Axes, values: Matrix, names: Sequence[str]) -> None:
+def _draw_cells(panel: Axes, values: Matrix) -> None:
     """A heat map with its numbers; the scale is 0 to 1 in every figure."""
     colours = mpl.colormaps["viridis"].with_extremes(bad="white")
     panel.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
-    size = 7 if len(names) <= 10 else 5
+    tasks = range(len(values))
+    size = 7 if len(values) <= 10 else 5
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             colour = "white" if value < _DARK else "black"
             text = f"{100 * value:.1f}"
             panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
-    turned = 45 if max(map(len, names)) > 4 else 0
-    panel.set_xticks(range(len(names)), names, rotation=turned)
-    panel.set_yticks(range(len(names)), names)
+    panel.set_xticks(tasks, map(str, tasks))
+    panel.set_yticks(tasks, map(str, tasks))
     panel.tick_params(length=0)
     panel.set(xlabel="tested on task", ylabel="after task")
     for spine in panel.spines.values():
         spine.set_visible(False)
 
 
-def _draw_averages(panel: Axes, matrix: Tensor, best: Best) -> None:
+def _draw_averages(panel: Axes, matrix: Tensor) -> None:
     """AA_k, and the accuracy on each task when it was just learned."""
     places = range(1, len(matrix) + 1)
     averages = 100 * average_accuracy(matrix).cpu()
     fresh = 100 * matrix.diagonal().cpu()
     panel.plot(places, averages, "o-", ms=3.5, color=COLOURS[0], label="$AA_k$, all tasks so far")
     panel.plot(places, fresh, "s--", ms=3, color=COLOURS[1], label="the task just learned")
-    scores = {name: 100 * float(value) for name, value in continual_scores(matrix, best).items()}
+    scores = {name: 100 * float(value) for name, value in continual_scores(matrix).items()}
     panel.set_title(_headline(scores), loc="left")
 
 

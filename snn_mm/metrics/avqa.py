@@ -6,7 +6,8 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from snn_mm.metrics.by_group import GroupCounts
 
 QUESTION_KINDS = (
     ("Audio", "Counting"),
@@ -72,20 +73,11 @@ def accuracies_by_kind(right: Tensor, asked: Tensor) -> dict[str, Tensor]:
     }
 
 
-class AnswerAccuracy(Metric):
+class AnswerAccuracy(GroupCounts):
     """Accuracy by kind of question, by group and over all, over batches and ranks."""
 
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-    right: Tensor
-    asked: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        for name in ("right", "asked"):
-            zeros = torch.zeros(len(QUESTION_KINDS), dtype=torch.int64)
-            self.add_state(name, default=zeros, dist_reduce_fx="sum")
+        super().__init__(len(QUESTION_KINDS))
 
     def update(self, logits: Tensor, target: Tensor, kind: Tensor) -> None:
         """Count one batch.
@@ -103,11 +95,8 @@ class AnswerAccuracy(Metric):
                 f"logits {tuple(logits.shape)}, targets {tuple(target.shape)}, kinds "
                 f"{tuple(kind.shape)}; accepted are [N, K], [N] and [N]"
             )
-        is_right = (logits.argmax(dim=-1) == target).long()
-        # index_add, not bincount: it is deterministic on GPUs for integers, and needs no sync.
-        self.right.index_add_(0, kind, is_right)
-        self.asked.index_add_(0, kind, torch.ones_like(is_right))
+        self.count(logits.argmax(dim=-1) == target, kind)
 
     def compute(self) -> dict[str, Tensor]:
         """Shares by name; NaN for kinds that were not asked."""
-        return accuracies_by_kind(self.right.cpu(), self.asked.cpu())
+        return accuracies_by_kind(self.right.cpu(), self.total.cpu())

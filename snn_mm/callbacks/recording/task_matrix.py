@@ -10,6 +10,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
+from snn_mm.figures.style import save_figure
 from snn_mm.figures.task_matrix import draw_task_matrix
 from snn_mm.run.directory import write_text
 
@@ -46,7 +47,8 @@ class MatrixRecord(Callback):
         run.path.mkdir(parents=True, exist_ok=True)
         write_text(run.path / "matrix.csv", to_csv(matrix))
         learned = len(matrix)
-        draw_task_matrix(torch.tensor(matrix)[:, :learned], run.figures / "matrix.png")
+        figure = draw_task_matrix(torch.tensor(matrix)[:, :learned])
+        save_figure(figure, run.figures / "matrix.png")
 
 
 def to_csv(matrix: Matrix) -> str:

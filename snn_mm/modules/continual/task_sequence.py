@@ -16,7 +16,8 @@ from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.recording.task_matrix import MatrixRecord
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
-from snn_mm.metrics.continual import TaskAccuracies, continual_scores
+from snn_mm.metrics.continual import TaskAccuracies
+from snn_mm.metrics.continual_scores import continual_scores
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.continual.checks import check_epochs, check_selection, check_stopping
 from snn_mm.modules.continual.growth import resize, row_generator

@@ -15,7 +15,6 @@ from snn_mm.metrics.sentiment_scores import (
     Protocol,
     correlation,
     interval_classes,
-    majority_scores,
     mosei_scores,
     rate,
     rounded_classes,
@@ -157,18 +156,3 @@ def test_a_target_that_is_no_number_is_refused_by_name() -> None:
 def test_an_unknown_protocol_is_refused_with_those_accepted() -> None:
     with pytest.raises(UserError, match="accepted: sims, mosei"):
         rate(torch.zeros(1), torch.zeros(1), "pom")  # type: ignore[arg-type]
-
-
-def test_majority_takes_the_constant_that_is_best_by_each_score_in_training() -> None:
-    train = torch.tensor([-1.0, -1.0, -1.0, 0.4, 0.6, 0.8, 1.0])
-    test = torch.tensor([-1.0, 0.5, 1.0])
-    scores = numbers(majority_scores(train, test, "sims"))
-    assert scores["mae"] == pytest.approx((1.4 + 0.1 + 0.6) / 3)  # the median of training is 0.4
-    assert scores["accuracy_2"] == pytest.approx(2 / 3)  # most are positive
-    assert scores["accuracy_5"] == pytest.approx(1 / 3)  # yet no class is larger than -1's
-    assert math.isnan(scores["corr"])
-
-
-def test_the_majority_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match="no training targets"):
-        majority_scores(torch.empty(0), torch.zeros(1), "sims")

@@ -141,7 +141,7 @@ def _has_model(file: Path) -> bool:
 def components() -> list[Entry]:
     """Return the classes of `snn_mm` and `datamodules` that a config can build."""
     return [
-        Entry(**{**item, "parameters": _parameters(item["parameters"])})
+        Entry(**{**item, "parameters": to_parameters(item["parameters"])})
         for item in _manifest()["classes"]
     ]
 
@@ -152,9 +152,10 @@ def _manifest() -> dict[str, Any]:
     return content
 
 
-def _parameters(items: list[dict[str, Any]]) -> tuple[Parameter, ...]:
+def to_parameters(items: list[dict[str, Any]]) -> tuple[Parameter, ...]:
+    """Return parameters of what the manifest holds of them."""
     return tuple(
-        Parameter(**{**item, "fields": _parameters(item.get("fields", []))}) for item in items
+        Parameter(**{**item, "fields": to_parameters(item.get("fields", []))}) for item in items
     )
 
 
@@ -173,7 +174,7 @@ def accepted_by(name: str) -> dict[str, Parameter] | None:
     for path in (name, *(f"{module}.{name}" for names in FOREIGN.values() for module in names)):
         package = path.partition(".")[0]
         if path in others and (package not in FOREIGN or _is_same_version(package)):
-            return {key: Parameter(key) for key in others[path]}
+            return {key: Parameter(key, default=text) for key, text in others[path].items()}
     return None
 
 

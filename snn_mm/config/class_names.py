@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
+import sys
 import typing
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
+from jsonargparse._parameter_resolvers import get_signature_parameters
 from lightning import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loggers.logger import Logger
 from torch import nn
@@ -70,15 +71,12 @@ def is_own(kind: type) -> bool:
 
 
 def find_class(name: str) -> Any:
-    """What an import path or a short class name stands for, None if it is nothing."""
+    """What an import path or a short name stands for among all that is imported, else None."""
     module, _, attribute = name.rpartition(".")
     if not module:
         kinds = (kind for kind in subclasses(BASES) if kind.__name__ == name)
         return next(iter(sorted(kinds, key=lambda kind: not is_own(kind))), None)
-    try:
-        return getattr(import_module(module), attribute, None)
-    except (ImportError, ValueError):
-        return None
+    return getattr(sys.modules.get(module), attribute, None)
 
 
 def import_failure(name: str) -> str | None:
@@ -94,33 +92,10 @@ def import_failure(name: str) -> str | None:
     return None
 
 
-def parameters(kind: Any) -> dict[str, inspect.Parameter]:
-    """Parameters of a class, those of its parents included while `**kwargs` passes them on."""
-    found: dict[str, inspect.Parameter] = {}
-    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
-        function = vars(parent).get("__init__") if inspect.isclass(parent) else parent
-        if function is None or parent is object:
-            continue
-        own = list(inspect.signature(function).parameters.values())[inspect.isclass(parent) :]
-        passes_on = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own)
-        variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        found = {p.name: p for p in own if p.kind not in variadic} | found
-        if not passes_on:
-            break
-    return found
-
-
 def parameter_bases(kind: Any, parameter: str) -> list[type]:
     """The classes that the annotation of a parameter mentions; of a factory, what it makes."""
-    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
-        function = getattr(parent, "__init__", parent)
-        try:
-            hints = typing.get_type_hints(function)
-        except (NameError, TypeError):
-            continue
-        if parameter in hints:
-            return list(classes_in(hints[parameter]))
-    return []
+    hints = {p.name: p.annotation for p in get_signature_parameters(kind, logger=False)}
+    return list(classes_in(hints.get(parameter)))
 
 
 def classes_in(hint: Any) -> Iterator[type]:
@@ -132,18 +107,3 @@ def classes_in(hint: Any) -> Iterator[type]:
     for argument in typing.get_args(hint):
         for part in argument if isinstance(argument, list) else [argument]:
             yield from classes_in(part)
-
-
-def mapping_keys(kind: Any, parameter: str) -> list[str]:
-    """The keys of a parameter annotated with a TypedDict or a dataclass; none for any other."""
-    for parent in inspect.getmro(kind) if inspect.isclass(kind) else (kind,):
-        try:
-            hints = typing.get_type_hints(getattr(parent, "__init__", parent))
-        except (NameError, TypeError):
-            continue
-        for hint in (hints.get(parameter), *typing.get_args(hints.get(parameter))):
-            if typing.is_typeddict(hint):
-                return list(hint.__annotations__)
-            if inspect.isclass(hint) and dataclasses.is_dataclass(hint):
-                return [field.name for field in dataclasses.fields(hint)]
-    return []

@@ -39,7 +39,7 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
 def what_was_said(cause: BaseException, command: Command | None) -> str | None:
     """What a library says that has a word for a user's mistake; None of any other error."""
     if isinstance(cause, ParserError) and command is not None:
-        return explain(str(cause), cause.keys, command.configs, command.arguments)
+        return explain(str(cause), command.configs, command.arguments)
     if isinstance(cause, MisconfigurationException):
         return str(cause)
     if isinstance(cause, RuntimeError):

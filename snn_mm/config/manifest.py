@@ -79,7 +79,10 @@ def manifest() -> JSON:
     return {
         "versions": {package: version(package) for package in FOREIGN},
         "classes": [describe(group, kind) for group, kind in components()],
-        "others": {path: [p.name for p in parameters(kind)] for path, kind in others()},
+        "others": {
+            path: {p.name: default_text(p.default) for p in parameters(kind, method)}
+            for path, kind, method in others()
+        },
     }
 
 
@@ -110,26 +113,23 @@ def room(module: str) -> str:
     return f"{module}.".split(".")[1]
 
 
-def others() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What a config names beside: sections, what the trainer's methods take, other packages'."""
-    yield "snn_mm.config.options.RunOptions", RunOptions
-    yield "lightning.pytorch.trainer.trainer.Trainer", Trainer
-    for stage in STAGES:
-        yield f"lightning.pytorch.trainer.trainer.Trainer.{stage}", getattr(Trainer, stage)
+def others() -> Iterator[tuple[str, type, str | None]]:
+    """What a config names beside, by path, class and method: sections, and other packages'."""
+    yield "snn_mm.config.options.RunOptions", RunOptions, None
+    trainer = "lightning.pytorch.trainer.trainer.Trainer"
+    yield trainer, Trainer, None
+    yield from ((f"{trainer}.{stage}", Trainer, stage) for stage in STAGES)
     for module in (name for names in FOREIGN.values() for name in names):
         for name, kind in sorted(vars(import_module(module)).items()):
             bases = (Optimizer, LRScheduler, Callback)
             if inspect.isclass(kind) and issubclass(kind, bases) and not name.startswith("_"):
-                yield f"{module}.{name}", kind
+                yield f"{module}.{name}", kind, None
 
 
-def parameters(kind: Callable[..., Any]) -> list[ParamData]:
+def parameters(kind: Callable[..., Any], method: str | None = None) -> list[ParamData]:
     """What the parser accepts for a class, that which its `**kwargs` hand on included."""
-    if not inspect.isclass(kind):
-        names = list(inspect.signature(kind).parameters)[1:]
-        return [ParamData(name=name, annotation=NO_VALUE) for name in names]
     given = GIVEN if kind.__module__.startswith("torch.optim.") else ()
-    return [p for p in get_signature_parameters(kind, logger=False) if p.name not in given]
+    return [p for p in get_signature_parameters(kind, method, logger=False) if p.name not in given]
 
 
 def describe(group: str, kind: type) -> JSON:
@@ -145,10 +145,10 @@ def describe(group: str, kind: type) -> JSON:
     }
 
 
-def described(kind: type) -> list[JSON]:
+def described(kind: Callable[..., Any]) -> list[JSON]:
     """Each parameter of a class with type, default and what the docstrings say of it."""
     texts: dict[str, str] = {}
-    for parent in reversed(inspect.getmro(kind)):
+    for parent in reversed(inspect.getmro(kind) if inspect.isclass(kind) else [kind]):
         for owner in (parent, vars(parent).get("__init__")):
             said = docstring_parser.parse(getattr(owner, "__doc__", None) or "")
             texts |= {p.arg_name: " ".join((p.description or "").split()) for p in said.params}
@@ -156,7 +156,7 @@ def described(kind: type) -> list[JSON]:
         {
             "name": p.name,
             "type": type_text(p.annotation),
-            "default": None if p.default is NO_VALUE else default_text(p.default),
+            "default": default_text(p.default),
             "description": texts.get(p.name, ""),
             **({"fields": below} if (below := fields(p.annotation)) else {}),
             **({"is_class_dict": True} if is_class_dict(p.annotation) else {}),
@@ -196,8 +196,10 @@ def type_text(hint: Any) -> str:
     return re.sub(r"\b(?:\w+\.)+(?=[A-Za-z_])", "", text).replace("NoneType", "None")
 
 
-def default_text(value: Any) -> str:
-    """A default as one writes it; of one with many arguments its class."""
+def default_text(value: Any) -> str | None:
+    """A default as one writes it; of one with many arguments its class; None if there is none."""
+    if value is NO_VALUE:
+        return None
     if inspect.isclass(value) or inspect.isfunction(value):
         return value.__name__
     is_long = isinstance(value, nn.Module) or len(repr(value)) > LONGEST

@@ -18,16 +18,7 @@ _TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
 
 
 class ParserError(Exception):
-    """What jsonargparse found wrong with the configs or flags, in its own words.
-
-    Args:
-        message: its message.
-        keys: every key that the parser accepts, with dots.
-    """
-
-    def __init__(self, message: str, keys: list[str]) -> None:
-        super().__init__(message)
-        self.keys = keys
+    """What jsonargparse found wrong with the configs or flags, in its own words."""
 
 
 class Parser(LightningArgumentParser):
@@ -76,10 +67,7 @@ class Parser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message."""
-        subcommands = getattr(self, "_subcommands_action", None)
-        parsers = [self] if subcommands is None else list(subcommands.choices.values())
-        keys = {action.dest for parser in parsers for action in parser._actions}
-        raise ParserError(message, sorted(keys)) from ex
+        raise ParserError(message) from ex
 
 
 def as_typed(argument: str, typed: Sequence[Entry]) -> str:

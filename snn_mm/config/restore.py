@@ -149,7 +149,7 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
         mistake = next((e for e in error_chain(error) if isinstance(e, UserError)), None)
         if mistake is not None:
             raise mistake from None
-        reason = explain(str(error), [], [run.config], [])
+        reason = explain(str(error), [run.config], [])
         raise UserError(
             f"{shorten(reason)}\nThe versions that trained it stand in {run.environment}"
         ) from error

@@ -9,7 +9,7 @@ import yaml
 
 from snn_mm.config.catalogue import accepted_by
 from snn_mm.config.keys.hints import suggest
-from snn_mm.config.keys.layout import Layout, Unknown
+from snn_mm.config.keys.layout import Layout
 from snn_mm.config.keys.parts import check_parts
 from snn_mm.config.options import Command
 from snn_mm.config.tree import FAST_LOADER, MERGE, Entry, read_entries
@@ -32,23 +32,14 @@ def check_keys(command: Command) -> None:
     check_parts(command, layout)
     if has_free_keys(command, entries):
         return
-    if unknown := layout.unknown():
-        raise UserError(describe(unknown, layout))
+    if unknown := next(layout.unknown(), None):
+        raise UserError(layout.describe(*unknown))
     if nameless := layout.nameless():
         near = suggest(nameless.path[-1], layout.beside(nameless.path))
         raise UserError(
             f"{'.'.join(nameless.path)}: nothing says which class it is; a new one needs its "
             f"class_path\nin {nameless.entry.place}{near}"
         )
-
-
-def describe(unknown: Unknown, layout: Layout) -> str:
-    """Key, class, place and what was meant."""
-    entry, path = unknown
-    owner = layout.class_at(path[:-1])
-    of_class = f" of {owner}" if owner is not None else ""
-    hint = suggest(path[-1], layout.accepted(path[:-1]) or (), layout.keys())
-    return f"unknown key '{'.'.join(path)}'{of_class}\nin {entry.place}{hint}"
 
 
 def files_of(configs: list[Path], entries: list[Entry]) -> list[Path]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 from snn_mm.config.catalogue import Parameter, accepted_by
+from snn_mm.config.keys.hints import suggest
 from snn_mm.config.tree import Entry, KeyPath
 
 Parameters = dict[str, Parameter]
@@ -44,10 +45,16 @@ class Layout:
     Args:
         entries: what the command sets.
         stage: `fit`, `validate`, `test` or `predict`.
+        accepted_by: what a class accepts, None if that is not certain.
     """
 
-    def __init__(self, entries: Iterable[Entry], stage: str) -> None:
-        self.entries, self.stage = list(entries), stage
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        stage: str,
+        accepted_by: Callable[[str], Parameters | None] = accepted_by,
+    ) -> None:
+        self.entries, self.stage, self._accepted_by = list(entries), stage, accepted_by
         self._accepted: dict[KeyPath, Parameters | None] = {}
 
     @cached_property
@@ -74,20 +81,20 @@ class Layout:
         if not path:
             return self._top()
         if path in SECTION_CLASSES:
-            return accepted_by(SECTION_CLASSES[path])
+            return self._accepted_by(SECTION_CLASSES[path])
         if path in LISTS:
             return None
         found: Parameters = {}
         classes = self.named.get(path, [])
         for entry in classes:
-            own = accepted_by(entry.value or "")
+            own = self._accepted_by(entry.value or "")
             if own is None:
                 return None
             found |= own
         return found if classes else self._fields(path)
 
     def _top(self) -> Parameters | None:
-        of_method = accepted_by(f"{TRAINER}.{self.stage}")
+        of_method = self._accepted_by(f"{TRAINER}.{self.stage}")
         return None if of_method is None else {**of_method, **{key: Parameter(key) for key in TOP}}
 
     def _fields(self, path: KeyPath) -> Parameters | None:
@@ -100,19 +107,27 @@ class Layout:
         return (self.accepted(path[:-1]) or {}).get(path[-1])
 
     def class_at(self, path: KeyPath) -> str | None:
-        """The short name of the class that a key holds in the end."""
+        """The name or path of the class that a key holds in the end."""
         entries = self.named.get(path, [])
-        return (entries[-1].value or "").rpartition(".")[2] if entries else None
+        return entries[-1].value if entries else None
 
-    def unknown(self) -> Unknown | None:
-        """The first key that nothing accepts where it stands."""
+    def unknown(self) -> Iterator[Unknown]:
+        """The keys that nothing accepts where they stand."""
         for entry in self.entries:
             for length in range(1, len(entry.path) + 1):
                 accepted = self.accepted(entry.path[: length - 1])
                 word = entry.path[length - 1]
                 if accepted is not None and word not in accepted and word not in ("", "help"):
-                    return Unknown(entry, entry.path[:length])
-        return None
+                    yield Unknown(entry, entry.path[:length])
+                    break
+
+    def describe(self, entry: Entry | None, path: KeyPath) -> str:
+        """An unknown key with its class, its place, and what was meant."""
+        owner = self.class_at(path[:-1])
+        of_class = f" of {owner.rpartition('.')[2]}" if owner else ""
+        place = f"\nin {entry.place}" if entry else ""
+        hint = suggest(path[-1], self.accepted(path[:-1]) or (), self.keys())
+        return f"unknown key '{'.'.join(path)}'{of_class}{place}{hint}"
 
     def nameless(self) -> Unknown | None:
         """The first member of a dictionary of classes that is set and has no class."""

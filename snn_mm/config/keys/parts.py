@@ -81,7 +81,7 @@ def hosts(layout: Layout) -> Iterator[Path]:
         path = Path(experiment.location)
         whole = Layout([*read_file(path), *layout.entries], layout.stage)
         given = set(map(id, layout.entries))
-        unknown, nameless = whole.unknown(), whole.nameless()
+        unknown, nameless = next(whole.unknown(), None), whole.nameless()
         if not any(u is not None and id(u.entry) in given for u in (unknown, nameless)):
             yield path
 

@@ -6,13 +6,7 @@ from torch.optim import SGD
 
 import datamodules
 import snn_mm.callbacks  # noqa: F401 - makes its classes choices
-from snn_mm.config.class_names import (
-    class_choices,
-    find_class,
-    mapping_keys,
-    parameter_bases,
-    parameters,
-)
+from snn_mm.config.class_names import class_choices, find_class, parameter_bases
 from snn_mm.config.keys.hints import nearest
 from snn_mm.encoders.base import Encoder
 from snn_mm.modules import ContinualModule, IEMFModule
@@ -28,11 +22,6 @@ class Parent(nn.Module):
 class Child(Parent):
     def __init__(self, neuron: Callable[[], nn.ReLU], **options: int) -> None:
         super().__init__(**options)
-
-
-def test_parameters_follow_keyword_arguments_to_the_parent() -> None:
-    assert list(parameters(Child)) == ["width", "depth", "neuron"]
-    assert list(parameters(Parent)) == ["width", "depth"]
 
 
 def test_classes_are_found_by_short_name_and_by_path() -> None:
@@ -68,9 +57,3 @@ def test_methods_of_class_incremental_learning_are_choices() -> None:
 def test_a_base_of_this_project_is_a_choice_itself() -> None:
     assert class_choices([DualAttention]) == ["DualAttention"]
     assert "Module" not in class_choices([nn.Module])
-
-
-def test_a_parameter_of_fields_says_which() -> None:
-    assert "batch_size" in mapping_keys(datamodules.DigitsAV, "loader")
-    assert "frames" in mapping_keys(datamodules.CremaD, "override")
-    assert mapping_keys(datamodules.DigitsAV, "root") == []

@@ -62,7 +62,9 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if first not in COMMANDS:
         raise UserError(_unknown(first))
-    code: int = import_module(COMMANDS[first].module).run([first, *_with_files(argv[1:])])
+    code: int = import_module(f"snn_mm.commands.{COMMANDS[first].module}").run(
+        [first, *_with_files(argv[1:])]
+    )
     return code
 
 

@@ -5,33 +5,29 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Command(NamedTuple):
-    """One command: its line in the help, and the module whose `run(argv)` answers it."""
+class Subcommand(NamedTuple):
+    """One command: its line in the help, and the module here whose `run(argv)` answers it."""
 
     summary: str
     module: str
 
 
-_TRAIN = "snn_mm.commands.train"
-
 COMMANDS = {
-    "prepare": Command("make a data set ready for training", "snn_mm.commands.prepare"),
-    "extract": Command("make features of your own clips", "snn_mm.commands.extract"),
-    "features": Command("run a pre-trained network over your videos", "snn_mm.commands.features"),
-    "fit": Command("train, then test the best checkpoint", _TRAIN),
-    "validate": Command("measure a checkpoint on the validation set", _TRAIN),
-    "test": Command("measure a checkpoint on the test set", _TRAIN),
-    "predict": Command("write a checkpoint's predictions", _TRAIN),
-    "list": Command(
+    "prepare": Subcommand("make a data set ready for training", "prepare"),
+    "extract": Subcommand("make features of your own clips", "extract"),
+    "features": Subcommand("run a pre-trained network over your videos", "features"),
+    "fit": Subcommand("train, then test the best checkpoint", "train"),
+    "validate": Subcommand("measure a checkpoint on the validation set", "train"),
+    "test": Subcommand("measure a checkpoint on the test set", "train"),
+    "predict": Subcommand("write a checkpoint's predictions", "train"),
+    "list": Subcommand(
         "show experiments, models, neurons, data; or one KEY's parameters",
-        "snn_mm.commands.listing",
+        "listing",
     ),
-    "sweep": Command("train a grid of settings and seeds, then report", "snn_mm.commands.sweep"),
-    "report": Command("compare runs: tables, curves, energy", "snn_mm.commands.report"),
-    "analyse": Command(
-        "the papers' analyses: cost, coefficient, gain, ...", "snn_mm.commands.analyse"
-    ),
-    "doctor": Command("check versions, devices and data", "snn_mm.commands.doctor"),
+    "sweep": Subcommand("train a grid of settings and seeds, then report", "sweep"),
+    "report": Subcommand("compare runs: tables, curves, energy", "report"),
+    "analyse": Subcommand("the papers' analyses: cost, coefficient, gain, ...", "analyse"),
+    "doctor": Subcommand("check versions, devices and data", "doctor"),
 }
 
 _OVERVIEW = """\

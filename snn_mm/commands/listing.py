@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from snn_mm.config.catalogue import EXPERIMENTS, GROUPS, Entry, Parameter, catalogue, find
+from snn_mm.config.catalogue import EXPERIMENTS, GROUPS, CatalogueEntry, Parameter, catalogue, find
 
 Row = tuple[str, ...]
 
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def detail(entry: Entry) -> str:
+def detail(entry: CatalogueEntry) -> str:
     """Describe one entry in full: what it says of itself, where it is, how to use it."""
     blocks = [f"{entry.name}  ({entry.group})", entry.text]
     if entry.group == EXPERIMENTS:
@@ -48,7 +48,7 @@ def detail(entry: Entry) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _init_args(entry: Entry) -> list[str]:
+def _init_args(entry: CatalogueEntry) -> list[str]:
     """List the parameters, each with its type and default, its description below it."""
     if not entry.parameters:
         return ["init_args: none"]
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_overview(entries: Iterable[Entry]) -> None:
+def _print_overview(entries: Iterable[CatalogueEntry]) -> None:
     groups = {
         group: [(entry.name, entry.summary) for entry in members]
         for group, members in groupby(entries, key=lambda entry: entry.group)
@@ -134,7 +134,7 @@ def _print_tables(groups: dict[str, list[tuple[str, str]]]) -> None:
         console.print(table)
 
 
-def _as_json(entry: Entry) -> dict[str, object]:
+def _as_json(entry: CatalogueEntry) -> dict[str, object]:
     return {**asdict(entry), "summary": entry.summary}
 
 

@@ -18,7 +18,7 @@ from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
 from snn_mm.errors import UserError
 from snn_mm.sweep.attempt import is_busy
-from snn_mm.sweep.cells import Cell, Sweep, unfinished
+from snn_mm.sweep.cells import Sweep, SweepCell, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
 from snn_mm.sweep.grid import (
     Axis,
@@ -122,7 +122,7 @@ def check_flags(flags: Sequence[str], axes: Sequence[Axis]) -> None:
 
 
 def execute(
-    sweep: Sweep, cells: list[Cell], options: argparse.Namespace, fit: Sequence[str]
+    sweep: Sweep, cells: list[SweepCell], options: argparse.Namespace, fit: Sequence[str]
 ) -> int:
     """Run what is left, then compare what is there."""
     left = unfinished(cells)
@@ -156,7 +156,7 @@ def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
     return ForkStart(environment, import_module("snn_mm.cli").main, WARM)
 
 
-def script(kind: str, sweep: Sweep, cells: list[Cell]) -> str:
+def script(kind: str, sweep: Sweep, cells: list[SweepCell]) -> str:
     """The sweep as others run it."""
     if kind == "commands":
         return to_commands(cells)
@@ -166,7 +166,7 @@ def script(kind: str, sweep: Sweep, cells: list[Cell]) -> str:
     return to_wandb(sweep, next((file for file in files if file.is_file()), None))
 
 
-def state(cell: Cell) -> str:
+def state(cell: SweepCell) -> str:
     """How far a run is."""
     return "running" if is_busy(cell.run) else cell.state()
 

@@ -65,7 +65,7 @@ CONFIG_FILE = re.compile(r"(?<![\w./~-])[\w.-][\w./-]*\.yaml\b")
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One thing a config can name.
 
     Attributes:
@@ -92,7 +92,7 @@ class Entry:
         return re.split(r"(?<=[.!?]) (?=[A-Z`])", paragraph, maxsplit=1)[0]
 
 
-def catalogue() -> list[Entry]:
+def catalogue() -> list[CatalogueEntry]:
     """Return everything that can be named, in the order of the groups, then by name."""
     entries = [*experiments(), *components()]
     return sorted(entries, key=lambda entry: (GROUPS.index(entry.group), entry.name.casefold()))
@@ -120,14 +120,14 @@ def shipped(argument: str) -> str:
     return CONFIG_FILE.sub(found, argument)
 
 
-def experiments() -> list[Entry]:
+def experiments() -> list[CatalogueEntry]:
     """Return the experiments of the working directory and those shipped with the package."""
-    found: dict[str, Entry] = {}
+    found: dict[str, CatalogueEntry] = {}
     for folder in experiment_folders():
         for file in sorted(folder.glob("*.yaml")):
             if not _has_model(file):  # such as published.yaml, the papers' own numbers
                 continue
-            entry = Entry(EXPERIMENTS, file.stem, str(file), _leading_comment(file))
+            entry = CatalogueEntry(EXPERIMENTS, file.stem, str(file), _leading_comment(file))
             found.setdefault(file.stem, entry)
     return list(found.values())
 
@@ -138,10 +138,10 @@ def _has_model(file: Path) -> bool:
 
 
 @cache
-def components() -> list[Entry]:
+def components() -> list[CatalogueEntry]:
     """Return the classes of `snn_mm` and `datamodules` that a config can build."""
     return [
-        Entry(**{**item, "parameters": to_parameters(item["parameters"])})
+        CatalogueEntry(**{**item, "parameters": to_parameters(item["parameters"])})
         for item in _manifest()["classes"]
     ]
 
@@ -185,7 +185,7 @@ def _is_same_version(package: str) -> bool:
     return known
 
 
-def find(key: str, entries: list[Entry]) -> list[Entry]:
+def find(key: str, entries: list[CatalogueEntry]) -> list[CatalogueEntry]:
     """Return the entries that `key` names, in any case: one by name, or a whole group.
 
     Args:
@@ -207,7 +207,7 @@ def find(key: str, entries: list[Entry]) -> list[Entry]:
     raise UserError(f"nothing is called '{key}'; {hint}\n`snnmm list` shows every name.")
 
 
-def _keys(entry: Entry) -> set[str]:
+def _keys(entry: CatalogueEntry) -> set[str]:
     """Return what an entry answers to: its name, its class path or file, with `.yaml` or not."""
     keys = {entry.name, entry.location, entry.home or entry.location}
     if entry.group == EXPERIMENTS:

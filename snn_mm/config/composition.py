@@ -14,7 +14,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ActionConfigFile
 
-from snn_mm.config.tree import Entry, read_file
+from snn_mm.config.tree import Entry, parsed, read_file
 
 ENDS = ("T_max", "total_iters", "epochs")
 """Parameters of torch's schedules that say when they are over."""
@@ -85,7 +85,7 @@ def trainer_lists(path: Path) -> list[str]:
 def _mapping(path: Path) -> dict[str, Any]:
     """The content of a YAML file; empty where it has none, which is for others to say."""
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.SafeLoader("").construct_document(parsed(path).node)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}

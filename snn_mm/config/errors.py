@@ -29,8 +29,8 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
         built = _class_to_build(chain) if isinstance(chain[-1], ImportError) else ""
         return shorten(f"{built}{said[0]}")
     if command is not None and isinstance(error, OSError) and error.filename is not None:
-        return shorten(missing_path(error, command))
-    if command is not None and (refused := refused_value(chain[-1], command)):
+        return shorten(missing_path(error, command.entries))
+    if command is not None and (refused := refused_value(chain[-1], command.entries)):
         return shorten(refused)
     own = next(filter(None, map(own_failure, chain)), None)
     return None if own is None else shorten(f"{_class_to_build(chain)}{own}")
@@ -39,7 +39,7 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
 def what_was_said(cause: BaseException, command: Command | None) -> str | None:
     """What a library says that has a word for a user's mistake; None of any other error."""
     if isinstance(cause, ParserError) and command is not None:
-        return explain(str(cause), command.configs, command.arguments)
+        return explain(str(cause), command.entries)
     if isinstance(cause, MisconfigurationException):
         return str(cause)
     if isinstance(cause, RuntimeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml
 
@@ -17,23 +16,22 @@ from snn_mm.config.class_names import (
     parameter_bases,
 )
 from snn_mm.config.keys.hints import suggest
-from snn_mm.config.keys.layout import Layout
+from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.keys.parts import NOTHING_TO_RUN
 from snn_mm.config.manifest import described
-from snn_mm.config.tree import WRAPPERS, KeyPath, read_entries
+from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-def explain(message: str, configs: list[Path], arguments: list[str]) -> str:
+def explain(message: str, entries: list[Entry]) -> str:
     """Explain a message of jsonargparse.
 
     Args:
         message: what it said.
-        configs: config files of the command.
-        arguments: the command line.
+        entries: every key that was set.
     """
-    layout = Layout(read_entries(configs, arguments), "fit", accepted_by_imported)
+    layout = KeyLayout(entries, "fit", accepted_by_imported)
     for entry in layout.entries:
         name = entry.value or ""
         is_class = CLASS_PATH.fullmatch(name) and name in message
@@ -52,7 +50,7 @@ def accepted_by_imported(name: str) -> dict[str, Parameter] | None:
     return known if kind is None else {p.name: p for p in to_parameters(described(kind))}
 
 
-def unknown_key(found: re.Match[str], message: str, layout: Layout) -> str:
+def unknown_key(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     """A key that nothing accepts, such as one of a mapping whose keys are fixed."""
     value = re.search(GOT_VALUE, message)
     if value and f'Parser key "{found[1]}":\n' in message and found.re.groups == 1:
@@ -68,7 +66,7 @@ def ends_with(path: KeyPath, words: KeyPath) -> bool:
     return path[-len(words) :] == words[-len(path) :]
 
 
-def unknown_class(found: re.Match[str], message: str, layout: Layout) -> str:
+def unknown_class(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     """A class that does not exist or does not fit."""
     name = found[1]
     entry = next((entry for entry in layout.entries if entry.value == name), None)
@@ -83,7 +81,7 @@ def unknown_class(found: re.Match[str], message: str, layout: Layout) -> str:
     return f"{line}\nin {entry.place}" + suggest(name.rpartition(".")[2], class_choices(bases))
 
 
-def missing_value(found: re.Match[str], message: str, layout: Layout) -> str:
+def missing_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     """A parameter without a default that was not given."""
     names = [name.rpartition(".")[2] for name in found[1].split(", ")]
     if {"model", "data"} & set(names):
@@ -98,7 +96,7 @@ def missing_value(found: re.Match[str], message: str, layout: Layout) -> str:
     return f"missing: {', '.join(names)}"
 
 
-def wrong_value(found: re.Match[str], message: str, layout: Layout) -> str:
+def wrong_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     """A value of the wrong type."""
     value = found[1].strip().strip("'\"")
     wanted = key_of(message)
@@ -148,7 +146,7 @@ def innermost(message: str) -> str:
 
 
 GOT_VALUE = r"(?:Given|Got) value: (.*)"
-Answer = Callable[[re.Match[str], str, Layout], str]
+Answer = Callable[[re.Match[str], str, KeyLayout], str]
 ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"does not accept option '([^']+)'", unknown_key),
     (r"Option '([^']+)' is not accepted", unknown_key),

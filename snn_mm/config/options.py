@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from snn_mm.config.tree import check_configs, read_entries
+from snn_mm.config.tree import Entry, check_configs, read_entries
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import newest_unfinished
@@ -50,6 +51,11 @@ class Command:
     experiment: str = "run"
     resumed: RunDirectory | None = None
     checkpoint: Path | None = None
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every key that the config files and the flags set."""
+        return read_entries(self.configs, self.arguments)
 
 
 def read_command(argv: list[str]) -> Command:

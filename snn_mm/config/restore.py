@@ -19,6 +19,7 @@ import snn_mm.neurons  # noqa: F401
 from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.config.errors import error_chain, shorten
 from snn_mm.config.explain import explain
+from snn_mm.config.tree import read_entries
 from snn_mm.errors import UserError
 from snn_mm.run.class_folders import add_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
@@ -149,7 +150,7 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
         mistake = next((e for e in error_chain(error) if isinstance(e, UserError)), None)
         if mistake is not None:
             raise mistake from None
-        reason = explain(str(error), [run.config], [])
+        reason = explain(str(error), read_entries([run.config], []))
         raise UserError(
             f"{shorten(reason)}\nThe versions that trained it stand in {run.environment}"
         ) from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -16,7 +18,7 @@ WRAPPERS = ("init_args", "dict_kwargs")
 MERGE = "tag:yaml.org,2002:merge"
 """What `<<` is, which mixes the keys of another mapping in."""
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C parser where there is one; its messages are no better, so checks do without."""
+"""The C parser where there is one."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,31 @@ class Entry:
     def key(self) -> str:
         """The key with dots."""
         return ".".join(self.path)
+
+
+class ParsedFile(NamedTuple):
+    """A config file: its text, and its nodes, which know their lines."""
+
+    text: str
+    node: yaml.Node | None
+
+
+def parsed(path: Path) -> ParsedFile:
+    """A config file, read and parsed once for all who ask, until it is changed.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no text.
+        yaml.YAMLError: it is no YAML.
+    """
+    state = path.stat()
+    return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+@cache
+def _parsed(path: Path, state: tuple[int, ...]) -> ParsedFile:
+    text = path.read_text()
+    return ParsedFile(text, yaml.compose(text, FAST_LOADER))
 
 
 def read_entries(configs: list[Path], arguments: list[str]) -> list[Entry]:
@@ -69,7 +96,7 @@ def _alike(path: Path) -> str:
 def _checked(path: Path, parts: bool = True) -> yaml.Node | None:
     """The content of a config file, after a look at it and at the files of its sections."""
     try:
-        node: yaml.Node | None = yaml.compose(path.read_text())
+        node = parsed(path).node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark is not None else ""
@@ -117,7 +144,7 @@ def is_file_name(node: yaml.Node) -> bool:
 def read_file(path: Path, prefix: KeyPath = ()) -> Iterator[Entry]:
     """Keys of a config file; none if it can't be read."""
     try:
-        node = yaml.compose(path.read_text(), FAST_LOADER)
+        node = parsed(path).node
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return
     yield from _walk(node, prefix, path)

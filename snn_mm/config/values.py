@@ -13,8 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from snn_mm.config.class_names import OWN_PACKAGES
-from snn_mm.config.options import Command
-from snn_mm.config.tree import Entry, read_entries
+from snn_mm.config.tree import Entry
 
 REFUSALS = (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError)
 BUILDING = re.compile(r"__init__|__post_init__|configure_optimizers|\w+_dataloader|<\w+>")
@@ -22,19 +21,19 @@ BUILDING = re.compile(r"__init__|__post_init__|configure_optimizers|\w+_dataload
 LIBRARIES = ("jsonargparse", "lightning", "torch")
 
 
-def refused_value(error: BaseException, command: Command) -> str | None:
+def refused_value(error: BaseException, entries: list[Entry]) -> str | None:
     """What a library or a class of one's own has against a value; None if the error is a bug.
 
     Args:
         error: the innermost of a chain of errors.
-        command: the command line.
+        entries: every key that was set.
     """
     frames = list(frames_of(error))
     if not isinstance(error, REFUSALS) or not is_refusal(frames):
         return None
     what = str(error).strip() if isinstance(error, ValueError | RuntimeError) else ""
     what = (what or f"{type(error).__name__}: {error}").splitlines()[0]
-    entry = blamed_entry(frames, what, read_entries(command.configs, command.arguments))
+    entry = blamed_entry(frames, what, entries)
     if entry is None:
         file = Path(frames[-1].f_code.co_filename).name
         return f"{what}\nsaid by {file}:{frames[-1].f_lineno}, of a value in config or flags"
@@ -118,10 +117,9 @@ def named(entries: list[Entry], message: str, by_value: bool = True) -> Entry | 
     return None
 
 
-def missing_path(error: OSError, command: Command) -> str:
+def missing_path(error: OSError, entries: list[Entry]) -> str:
     """A file or directory that can't be read or written, and the key that leads there."""
     path = str(error.filename)
-    entries = read_entries(command.configs, command.arguments)
     roots = [e for e in entries if e.value and len(e.path) > 1 and path.startswith(e.value)]
     place = f"\n{roots[-1].key} in {roots[-1].place}" if roots else ""
     return f"{path}: {error.strerror}{place}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.lock import HeldFile, lock_file
-from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.cells import SweepCell
 from snn_mm.sweep.launch import Child, Launch
 
 LOG = "output.log"
@@ -30,7 +30,7 @@ class Attempt:
         environment: environment variables of the process.
     """
 
-    def __init__(self, cell: Cell, launch: Launch, environment: Mapping[str, str]) -> None:
+    def __init__(self, cell: SweepCell, launch: Launch, environment: Mapping[str, str]) -> None:
         self.cell = cell
         self.begin = time.monotonic()
         self.process: Child | None = None

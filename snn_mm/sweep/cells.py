@@ -19,7 +19,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+")
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepCell:
     """One run of a sweep.
 
     Attributes:
@@ -99,7 +99,7 @@ class Sweep:
         """The axes that run ids tell; a single experiment goes without saying."""
         return self.all_axes if len(self.experiments) > 1 else self.axes
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[SweepCell]:
         """Every run; the last axis, the seed, changes fastest."""
         choices = list(itertools.product(*(axis.values for axis in self.all_axes)))
         labels = [self._label(values) for values in choices]
@@ -113,7 +113,7 @@ class Sweep:
         pairs = list(zip(self.all_axes, values))[-len(self.shown_axes) :]
         return "+".join(f"{axis.label}={file_safe(axis.word(value))}" for axis, value in pairs)
 
-    def _cell(self, name: str, values: tuple[str, ...]) -> Cell:
+    def _cell(self, name: str, values: tuple[str, ...]) -> SweepCell:
         chosen = list(zip(self.all_axes, values))
         # A later word wins: flags over the files of an axis, an axis over flags.
         files = [f"--{CONFIG}={value}" for axis, value in chosen if axis.is_files]
@@ -121,7 +121,7 @@ class Sweep:
             f"--{key}={value}" for axis, value in chosen if not axis.is_files for key in axis.keys
         ]
         start = ("fit", *files, *self.common, f"--run.id={name}", *keys)
-        return Cell(RunDirectory(self.folder / name), start)
+        return SweepCell(RunDirectory(self.folder / name), start)
 
 
 def file_safe(value: str) -> str:
@@ -137,6 +137,6 @@ def make_id(label: str, values: tuple[str, ...], is_taken: bool) -> str:
     return f"{label[: MAX_ID - 9]}~{digest}"
 
 
-def unfinished(cells: Iterable[Cell]) -> list[Cell]:
+def unfinished(cells: Iterable[SweepCell]) -> list[SweepCell]:
     """The cells that are left to do."""
     return [cell for cell in cells if not cell.is_over]

@@ -10,7 +10,7 @@ from snn_mm.analysis.report.metric import main_metric
 from snn_mm.analysis.report.wording import duration
 from snn_mm.run.directory import read_json
 from snn_mm.sweep.attempt import LOG
-from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.cells import SweepCell
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -54,14 +54,14 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def started(self, cell: Cell, is_own: bool) -> None:
+    def started(self, cell: SweepCell, is_own: bool) -> None:
         """A run begins; only one that an earlier sweep left behind is worth a line."""
         if not is_own:
             self.note(f"{cell.run.run_id} still runs from an earlier sweep; waiting for it")
         if self._bar is not None:
             self._bar.update(self._task, description=cell.run.run_id)
 
-    def ended(self, cell: Cell, seconds: float | None) -> None:
+    def ended(self, cell: SweepCell, seconds: float | None) -> None:
         """A run has finished, or come to its end diverged.
 
         Args:
@@ -77,7 +77,7 @@ class Progress:
         parts += [] if seconds is None else [duration(seconds)]
         self._line([*parts, *self._remaining()])
 
-    def failed(self, cell: Cell, message: str) -> None:
+    def failed(self, cell: SweepCell, message: str) -> None:
         """A run has failed; the others go on."""
         self.failures += 1
         first = message.split("\n")[0]
@@ -105,7 +105,7 @@ class Progress:
         return [f"about {duration(mean * left / min(self.jobs, left))} left"]
 
 
-def describe_result(cell: Cell, metric: str | None) -> str:
+def describe_result(cell: SweepCell, metric: str | None) -> str:
     """The metric of a finished run; without a test, what its best checkpoint reached."""
     results = read_json(cell.run.results)
     tested = results.get("test", {})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from snn_mm.config.tree import check_configs
+from snn_mm.config.tree import check_configs, parsed
 from snn_mm.errors import UserError
 from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files
 
@@ -20,7 +20,7 @@ KEYS = ("name", EXPERIMENTS, "grid", "seeds", "seed_keys", "flags")
 
 
 @dataclass(frozen=True)
-class Request:
+class SweepRequest:
     """A sweep before its flags and config files are looked at.
 
     Attributes:
@@ -49,7 +49,7 @@ class Request:
         seeds: str | None,
         seed_keys: str | None,
         flags: tuple[str, ...],
-    ) -> Request:
+    ) -> SweepRequest:
         """The same with what the command line says instead; None says nothing.
 
         An axis takes the place of the axis with its name; flags come after those of the file, and
@@ -75,17 +75,17 @@ class Request:
         )
 
 
-def read_request(path: Path) -> Request:
+def read_request(path: Path) -> SweepRequest:
     """What a sweep file asks for; of an experiment, a sweep over this experiment.
 
     Raises:
         UserError: the file is missing, no YAML, or says something that no sweep understands.
     """
     check_configs([path])
-    node = yaml.compose(path.read_text())
+    node = parsed(path).node
     keys = {key.value: value for key, value in node.value} if node is not None else {}
     if EXPERIMENTS not in keys:
-        return Request(f"{path.stem}-sweep", (path,), from_experiment=True)
+        return SweepRequest(f"{path.stem}-sweep", (path,), from_experiment=True)
     unknown = [key for key in keys if key not in KEYS]
     if unknown:
         raise UserError(f"{path}: unknown key {unknown[0]}; accepted: {', '.join(KEYS)}")
@@ -106,14 +106,14 @@ class SweepFile:
     path: Path
     nodes: dict[str, yaml.Node]
 
-    def request(self) -> Request:
+    def request(self) -> SweepRequest:
         """What the file asks for."""
-        return Request(
+        return SweepRequest(
             name=self._text("name") or self.path.stem,
             experiments=tuple(Path(self._near(word)) for word in self._words(EXPERIMENTS)),
             grid={key: self._values(key, value) for key, value in self._items("grid")},
             seeds=",".join(self._words("seeds")) or None,
-            seed_keys=",".join(self._words("seed_keys")) or Request.seed_keys,
+            seed_keys=",".join(self._words("seed_keys")) or SweepRequest.seed_keys,
             flags=tuple(
                 flag for key, value in self._items("flags") for flag in self._flags(key, value)
             ),

@@ -13,7 +13,7 @@ from types import FrameType
 from snn_mm.errors import UserError
 from snn_mm.run.identity import DIRECTORY_VARIABLE
 from snn_mm.sweep.attempt import Attempt
-from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.cells import SweepCell
 from snn_mm.sweep.launch import Launch
 from snn_mm.sweep.progress import Progress
 
@@ -36,12 +36,12 @@ class Scheduler:
     """
 
     def __init__(
-        self, cells: Sequence[Cell], launch: Launch, jobs: int, progress: Progress
+        self, cells: Sequence[SweepCell], launch: Launch, jobs: int, progress: Progress
     ) -> None:
         self.launch = launch
         self.jobs = jobs
         self.progress = progress
-        self.failures: list[Cell] = []
+        self.failures: list[SweepCell] = []
         self.signals: list[int] = []
         self._waiting = deque(cells)
         self._active: dict[int, Attempt] = {}

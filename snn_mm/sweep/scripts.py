@@ -11,7 +11,7 @@ import yaml
 from snn_mm.config.tree import read_entries
 from snn_mm.errors import UserError
 from snn_mm.run.directory import OVER
-from snn_mm.sweep.cells import Cell, Sweep
+from snn_mm.sweep.cells import Sweep, SweepCell
 from snn_mm.sweep.definition import config_files
 
 SBATCH = """\
@@ -47,12 +47,12 @@ exec srun snnmm fit "${{start[@]}}"
 """
 
 
-def to_commands(cells: list[Cell]) -> str:
+def to_commands(cells: list[SweepCell]) -> str:
     """One command line per run, for a shell or a list of jobs."""
     return "".join(f"{shlex.join(['snnmm', *cell.start])}\n" for cell in cells)
 
 
-def to_sbatch(sweep: Sweep, cells: list[Cell]) -> str:
+def to_sbatch(sweep: Sweep, cells: list[SweepCell]) -> str:
     """A SLURM array script with one index per run, which may be requeued and submitted again."""
     cases = [
         f"  {index}) id={shlex.quote(cell.run.run_id)}; start=({shlex.join(cell.start[1:])}) ;;"

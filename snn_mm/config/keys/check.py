@@ -9,10 +9,10 @@ import yaml
 
 from snn_mm.config.catalogue import accepted_by
 from snn_mm.config.keys.hints import suggest
-from snn_mm.config.keys.layout import Layout
+from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.keys.parts import check_parts
 from snn_mm.config.options import Command
-from snn_mm.config.tree import FAST_LOADER, MERGE, Entry, read_entries
+from snn_mm.config.tree import MERGE, Entry, parsed
 from snn_mm.errors import UserError
 
 FREE = "dict_kwargs"
@@ -25,10 +25,10 @@ def check_keys(command: Command) -> None:
     Raises:
         UserError: names the key, its place and what is accepted.
     """
-    entries = read_entries(command.configs, command.arguments)
+    entries = command.entries
     for file in files_of(command.configs, entries):
         check_indents(file)
-    layout = Layout(entries, command.stage)
+    layout = KeyLayout(entries, command.stage)
     check_parts(command, layout)
     if has_free_keys(command, entries):
         return
@@ -51,7 +51,7 @@ def files_of(configs: list[Path], entries: list[Entry]) -> list[Path]:
 def has_free_keys(command: Command, entries: list[Entry]) -> bool:
     """Whether some keys are told by no signature."""
     files = files_of(command.configs, entries)
-    texts = (file.read_text(errors="replace") for file in files if file.is_file())
+    texts = (parsed(file).text for file in files if file.is_file())
     return any(FREE in text for text in (*texts, *command.arguments))
 
 
@@ -62,7 +62,7 @@ def check_indents(file: Path) -> None:
         UserError: names both, with the line.
     """
     try:
-        node = yaml.compose(file.read_text(), FAST_LOADER)
+        node = parsed(file).node
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return  # which is said elsewhere
     for name, key in beside_class(node):

@@ -39,7 +39,7 @@ class Unknown(NamedTuple):
     path: KeyPath
 
 
-class Layout:
+class KeyLayout:
     """The keys of one command.
 
     Args:

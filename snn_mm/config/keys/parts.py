@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snn_mm.config.catalogue import experiments
-from snn_mm.config.keys.layout import Layout, is_file
+from snn_mm.config.keys.layout import KeyLayout, is_file
 from snn_mm.config.options import Command
 from snn_mm.config.tree import Entry, read_file
 from snn_mm.errors import UserError
@@ -20,7 +20,7 @@ give an experiment: snnmm fit --config experiments/quickstart.yaml
 what there is: snnmm list experiments"""
 
 
-def check_parts(command: Command, layout: Layout) -> None:
+def check_parts(command: Command, layout: KeyLayout) -> None:
     """Refuse a part of an experiment that is given as if it were one.
 
     Raises:
@@ -75,11 +75,11 @@ def uses(file: Path) -> Iterator[tuple[Path, Entry]]:
                     yield user, entry
 
 
-def hosts(layout: Layout) -> Iterator[Path]:
+def hosts(layout: KeyLayout) -> Iterator[Path]:
     """The experiments whose classes accept every key that was given."""
     for experiment in experiments():
         path = Path(experiment.location)
-        whole = Layout([*read_file(path), *layout.entries], layout.stage)
+        whole = KeyLayout([*read_file(path), *layout.entries], layout.stage)
         given = set(map(id, layout.entries))
         unknown, nameless = next(whole.unknown(), None), whole.nameless()
         if not any(u is not None and id(u.entry) in given for u in (unknown, nameless)):

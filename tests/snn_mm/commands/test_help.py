@@ -17,7 +17,7 @@ def test_every_command_has_one_line_of_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_module(name: str) -> None:
-    assert find_spec(COMMANDS[name].module)
+    assert find_spec(f"snn_mm.commands.{COMMANDS[name].module}")
 
 
 def test_lines_fit_a_terminal_of_100_columns() -> None:

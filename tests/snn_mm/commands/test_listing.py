@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from snn_mm.commands import listing
-from snn_mm.config.catalogue import Entry, Parameter
+from snn_mm.config.catalogue import CatalogueEntry, Parameter
 
 ENTRIES = [
-    Entry("experiments", "quick", "experiments/quick.yaml", "Train.\n\nIn a minute."),
-    Entry(
+    CatalogueEntry("experiments", "quick", "experiments/quick.yaml", "Train.\n\nIn a minute."),
+    CatalogueEntry(
         "encoders",
         "ConvNet",
         "snn_mm.encoders.convnet.ConvNet",
@@ -84,7 +84,7 @@ def test_terminal_gets_tables_with_every_name(
 
 
 def test_class_without_parameters_says_so() -> None:
-    assert "init_args: none" in listing.detail(Entry("callbacks", "X", "a.X", "Does X."))
+    assert "init_args: none" in listing.detail(CatalogueEntry("callbacks", "X", "a.X", "Does X."))
 
 
 def test_an_empty_table_has_no_lines() -> None:

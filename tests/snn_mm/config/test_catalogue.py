@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 import snn_mm
-from snn_mm.config.catalogue import GROUPS, Entry, catalogue, components, experiments, find, shipped
+from snn_mm.config.catalogue import (
+    GROUPS,
+    CatalogueEntry,
+    catalogue,
+    components,
+    experiments,
+    find,
+    shipped,
+)
 from snn_mm.config.class_names import subclasses
 from snn_mm.config.manifest import BASES
 from snn_mm.errors import UserError
@@ -33,13 +41,13 @@ def test_a_file_without_a_model_is_no_experiment(own_experiment: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
-def test_every_class_and_parameter_is_described(entry: Entry) -> None:
+def test_every_class_and_parameter_is_described(entry: CatalogueEntry) -> None:
     assert entry.summary
     assert [p.name for p in entry.parameters if not (p.description and p.type)] == []
 
 
 @pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: entry.name)
-def test_what_is_listed_is_what_fit_finds_by_its_name_and_path(entry: Entry) -> None:
+def test_what_is_listed_is_what_fit_finds_by_its_name_and_path(entry: CatalogueEntry) -> None:
     module, name = entry.location.rsplit(".", 1)
     cls = getattr(import_module(module), name)
     kin = [kind for kind in subclasses([BASES[entry.group]]) if kind.__name__ == name]

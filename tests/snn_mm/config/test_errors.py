@@ -14,6 +14,7 @@ import datamodules
 import snn_mm.modules  # noqa: F401 - makes its classes choices
 from snn_mm.config.errors import bare_message, user_message
 from snn_mm.config.explain import explain
+from snn_mm.config.tree import read_flags
 from snn_mm.errors import UserError
 
 Fails = Callable[..., str]
@@ -131,7 +132,7 @@ def test_a_value_that_does_not_fit_is_told_of_the_flag_that_has_it(
 def explained(key: str, *entries: tuple[str, str]) -> str:
     """What is said of an unknown key, after flags that set other keys."""
     arguments = [f"--{name}={value}" for name, value in [*entries, (key, "1")]]
-    return explain(f"Option '{key}' is not accepted", [], arguments)
+    return explain(f"Option '{key}' is not accepted", list(read_flags(arguments)))
 
 
 def test_an_unknown_option_of_a_method_is_told_the_options_of_its_class() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonargparse import ArgumentParser
 
-from snn_mm.config.catalogue import MANIFEST, Entry, accepted_by, components
+from snn_mm.config.catalogue import MANIFEST, CatalogueEntry, accepted_by, components
 from snn_mm.config.class_names import classes_in, is_choice, is_own, subclasses
 from snn_mm.config.manifest import BASES, GIVEN, manifest, others, parameters
 
@@ -55,7 +55,7 @@ def written() -> Any:
     return json.loads(json.dumps(manifest()))
 
 
-def class_of(entry: Entry) -> type:
+def class_of(entry: CatalogueEntry) -> type:
     module, name = entry.location.rsplit(".", 1)
     found: type = getattr(import_module(module), name)
     return found
@@ -69,7 +69,7 @@ def test_the_manifest_is_that_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize("entry", components(), ids=lambda entry: entry.name)
-def test_every_listed_class_is_built_from_a_config(entry: Entry) -> None:
+def test_every_listed_class_is_built_from_a_config(entry: CatalogueEntry) -> None:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(BASES[entry.group], "x")
     needed = [p.name for p in entry.parameters if p.default is None]

@@ -1,7 +1,11 @@
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from snn_mm.cli import main
+from snn_mm.config import tree
 from snn_mm.config.tree import Entry, check_configs, read_entries, read_flags
 from snn_mm.errors import UserError
 
@@ -101,3 +105,27 @@ def test_a_missing_file_is_answered_with_the_nearest(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"no such file\nnearest: experiments/quickstart\.yaml"):
         check_configs([Path(typed)])
+
+
+def test_a_command_reads_each_of_its_config_files_once(
+    quickstart: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside jsonargparse, which reads them for itself, with a path class of its own."""
+    reads: Counter[str] = Counter()
+    read_text = Path.read_text
+
+    def counted(path: Path, *args: Any, **options: Any) -> str:
+        reads[path.name] += path.suffix == ".yaml"
+        return read_text(path, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    tree._parsed.cache_clear()
+    assert main(["fit", "--config", str(quickstart), "--print_config"]) == 0
+    assert reads["quickstart.yaml"] == reads["digits_av.yaml"] == 1
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for text, value in (("a: 1", "1"), ("a: 23", "23")):
+        path.write_text(text)
+        assert read_entries([path], [])[0].value == value

@@ -14,7 +14,7 @@ import pytest
 
 from snn_mm.run.directory import RunDirectory
 from snn_mm.sweep.attempt import Attempt, is_busy
-from snn_mm.sweep.cells import Cell
+from snn_mm.sweep.cells import SweepCell
 
 Child = subprocess.Popen[bytes]
 
@@ -33,7 +33,7 @@ def test_a_run_is_busy_until_its_process_ends(
 
     if not locks:
         monkeypatch.setattr(fcntl, "flock", refuse)
-    cell = Cell(RunDirectory(tmp_path / "run"), ("fit",))
+    cell = SweepCell(RunDirectory(tmp_path / "run"), ("fit",))
     attempt = Attempt(cell, launch, {})
     assert attempt.is_running()
     assert is_busy(cell.run)

@@ -10,7 +10,7 @@ import pytest
 from snn_mm.cli import main
 from snn_mm.commands import sweep
 from snn_mm.errors import UserError
-from snn_mm.sweep.request import Request, read_request
+from snn_mm.sweep.request import SweepRequest, read_request
 
 FILE = """\
 experiments: [../a.yaml, ../b.yaml]
@@ -53,7 +53,7 @@ def commands(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
 
 
 def test_a_sweep_file_is_read_with_its_paths_as_seen_from_here(write: Callable[..., Path]) -> None:
-    assert read_request(write(FILE)) == Request(
+    assert read_request(write(FILE)) == SweepRequest(
         name="table",
         experiments=(Path("a.yaml"), Path("b.yaml")),
         grid={

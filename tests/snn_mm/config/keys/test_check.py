@@ -13,7 +13,7 @@ import pytest
 from snn_mm.cli import main
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.config.keys.check import check_keys
-from snn_mm.config.keys.layout import Layout
+from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.options import STAGES, Command, read_command
 from snn_mm.config.parser import Parser, ParserError
 from snn_mm.errors import UserError
@@ -185,7 +185,7 @@ def test_no_key_of_the_parser_is_unknown(stage: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(ParserError):
         TrainCLI(Command(stage, [stage, "--trainer.max_epochs", "two"]))
     assert "trainer.max_epochs" in keys
-    layout = Layout([], stage)
+    layout = KeyLayout([], stage)
     for key in keys:
         words = key.split(".")
         assert words[0] in (layout.accepted(()) or {}), key

@@ -22,6 +22,10 @@ def weighted_terms(weights: Mapping[str, float], loss: Callable[[str], Tensor]) 
     Args:
         weights: by name.
         loss: the scalar of a name; not asked for what has no weight.
+
+    Example:
+        >>> weighted_terms({"audio": 2.0, "visual": 0.0}, lambda name: torch.tensor(3.0))
+        {'audio': tensor(6.)}
     """
     return {name: weight * loss(name) for name, weight in weights.items() if weight}
 
@@ -49,6 +53,11 @@ def joint_cross_entropy(
     Returns:
         The summands of L, scalars in nats and means over the batch, by modality and for `FUSED`;
         with w = 0 the fused one alone.
+
+    Example:
+        >>> even = torch.zeros(1, 2)  # log 2 each
+        >>> joint_cross_entropy(even, {"audio": even}, torch.tensor([0]), joint_weight=0.5)
+        {'fused': tensor(0.6931), 'audio': tensor(0.3466)}
     """
     logits = {FUSED: fused, **unimodal}
     weights = {FUSED: 1.0, **dict.fromkeys(unimodal, joint_weight)}
@@ -77,6 +86,11 @@ def temporal_cross_entropy(
 
     Returns:
         A scalar in nats.
+
+    Example:
+        >>> logits, scores = torch.zeros(2, 1, 4), torch.full((2, 1), 0.5)
+        >>> temporal_cross_entropy(logits, torch.tensor([0]), scores)  # log 4
+        tensor(1.3863)
     """
     scores = scores if factors is None else factors * scores
     log_probability = log_softmax(logits, dim=-1)
@@ -97,6 +111,10 @@ def output_regulariser(logits: Tensor, phi: float = 1.0, factors: Tensor | None 
 
     Returns:
         A scalar.
+
+    Example:
+        >>> output_regulariser(torch.full((2, 1, 4), 3.0))  # (3 - 1)²
+        tensor(4.)
     """
     distance = (logits - phi).square()  # [T, N, K]
     return distance.mean() if factors is None else (factors.unsqueeze(-1) * distance).mean()
@@ -122,6 +140,11 @@ def attention_guided_loss(
 
     Returns:
         A scalar.
+
+    Example:
+        >>> logits, scores = torch.zeros(2, 1, 4), torch.full((2, 1), 0.5)
+        >>> attention_guided_loss(logits, torch.tensor([0]), scores, lam=0.5)  # 0.5 log 4 + 0.5
+        tensor(1.1931)
     """
     summands = {
         "guided": lambda: temporal_cross_entropy(logits, target, scores, factors),
@@ -143,6 +166,11 @@ def weighted_absolute_errors(
 
     Returns:
         Weighted mean absolute error by head, scalars.
+
+    Example:
+        >>> score, target = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0])
+        >>> weighted_absolute_errors({"fused": score}, {"fused": target}, {"fused": 2.0})
+        {'fused': tensor(3.)}
     """
 
     def error(head: str) -> Tensor:

@@ -22,22 +22,41 @@ def valid_mask(lengths: Tensor, steps: int) -> Tensor:
     Args:
         lengths: `[N]`.
         steps: L.
+
+    Example:
+        >>> valid_mask(torch.tensor([1, 2]), 3).tolist()
+        [[True, False, False], [True, True, False]]
     """
     return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)  # [N, L]
 
 
 def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
-    """The sequence `[N, L, D]` with zeros beyond its length, also where there was NaN."""
+    """The sequence `[N, L, D]` with zeros beyond its length, also where there was NaN.
+
+    Example:
+        >>> zero_padding(torch.tensor([[[1.0], [3.0], [math.nan]]]), torch.tensor([2])).flatten()
+        tensor([1., 3., 0.])
+    """
     return x.masked_fill(~valid_mask(lengths, x.shape[1]).unsqueeze(-1), 0.0)
 
 
 def masked_mean(x: Tensor, lengths: Tensor) -> Tensor:
-    """Mean over the valid steps of `[N, L, D]`, `[N, D]`."""
+    """Mean over the valid steps of `[N, L, D]`, `[N, D]`.
+
+    Example:
+        >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))
+        tensor([[2.]])
+    """
     return zero_padding(x, lengths).sum(dim=1) / lengths.unsqueeze(1).to(x.dtype)  # [N, D]
 
 
 def last_valid(x: Tensor, lengths: Tensor) -> Tensor:
-    """The last valid step of `[N, L, D]`, `[N, D]`."""
+    """The last valid step of `[N, L, D]`, `[N, D]`.
+
+    Example:
+        >>> last_valid(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))
+        tensor([[3.]])
+    """
     rows = torch.arange(len(x), device=x.device)
     return x[rows, lengths.to(x.device) - 1]
 
@@ -52,6 +71,12 @@ def pool_masked(x: Tensor, lengths: Tensor, window: int) -> tuple[Tensor, Tensor
 
     Returns:
         `[N, ceil(L / window), D]`, zero where nothing is valid, and lengths `[N]`.
+
+    Example:
+        >>> x = torch.tensor([[[1.0], [3.0], [9.0]]])
+        >>> pooled, lengths = pool_masked(x, torch.tensor([3]), window=2)
+        >>> pooled.flatten(), lengths
+        (tensor([2., 9.]), tensor([2]))
     """
     if window == 1:
         return zero_padding(x, lengths), lengths
@@ -77,6 +102,10 @@ def pool_averaged(x: Tensor, max_length: int, steps: int) -> Tensor:
 
     Returns:
         `[N, steps, D]`.
+
+    Example:
+        >>> pool_averaged(torch.tensor([[[1.0], [3.0]]]), max_length=3, steps=2).flatten()
+        tensor([2., 0.])
     """
     whole = x.new_zeros(len(x), max_length, x.shape[2])
     whole[:, : x.shape[1]] = x
@@ -111,6 +140,11 @@ def align_steps(
 
     Raises:
         UserError: a sequence is longer than `max_lengths` says.
+
+    Example:
+        >>> inputs, lengths = {"audio": torch.ones(1, 5, 1)}, {"audio": torch.tensor([4])}
+        >>> align_steps(inputs, lengths, {"audio": 6}, steps=3)[1]  # windows of two
+        {'audio': tensor([2])}
     """
     for name, x in inputs.items():
         if x.shape[1] > max_lengths[name]:

@@ -46,20 +46,35 @@ def read_wav(path: Path, sample_rate: int) -> Wave:
 
 
 def trim(wave: Wave, below_db: float = 40.0) -> Wave:
-    """Cut from both ends of `[samples]` what stays `below_db` below the peak."""
+    """Cut from both ends of `[samples]` what stays `below_db` below the peak.
+
+    Example:
+        >>> trim(np.array([0.001, 1.0, 0.5, 0.0]))  # 40 dB below 1 is 0.01
+        array([1. , 0.5])
+    """
     level = np.abs(wave)
     loud = np.flatnonzero(level >= level.max() * 10 ** (-below_db / 20))
     return wave[loud[0] : loud[-1] + 1]
 
 
 def normalise(wave: Wave) -> Wave:
-    """Scale `[samples]` to a mean square of 1; digital silence stays silent."""
+    """Scale `[samples]` to a mean square of 1; digital silence stays silent.
+
+    Example:
+        >>> normalise(np.array([3.0, -3.0], np.float32)).tolist()
+        [1.0, -1.0]
+    """
     power = float(np.mean(np.square(wave, dtype=np.float64)))
     return wave / np.float32(np.sqrt(power)) if power > 0 else wave
 
 
 def centre(wave: Wave, samples: int) -> Wave:
-    """Put `[any]` into the middle of `[samples]`: zeros at both ends, or both ends cut."""
+    """Put `[any]` into the middle of `[samples]`: zeros at both ends, or both ends cut.
+
+    Example:
+        >>> centre(np.array([1.0, 2.0]), 4)
+        array([0., 1., 2., 0.])
+    """
     excess = len(wave) - samples
     if excess > 0:
         return wave[excess // 2 : excess // 2 + samples]

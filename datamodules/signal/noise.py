@@ -39,6 +39,10 @@ def noise(
 
     Returns:
         The noise, of the given shape.
+
+    Example:
+        >>> round(float(noise((10_000,), 4.0, 0.0, np.random.default_rng(0)).std()), 1)  # √4
+        2.0
     """
     if snr_db is None:
         return np.zeros(shape, np.float32)

@@ -25,6 +25,10 @@ class LogSTFT:
     Attributes:
         n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
         hop: samples from one frame to the next.
+
+    Example:
+        >>> LogSTFT()(torch.zeros(706)).shape  # 512 // 2 + 1, 1 + 706 // 353
+        torch.Size([257, 3])
     """
 
     n_fft: int = 512
@@ -48,6 +52,10 @@ class LogMelSTFT:
         n_fft: samples a Fourier transform sees.
         hop: samples from one frame to the next.
         n_mels: F, the number of mel bands.
+
+    Example:
+        >>> LogMelSTFT()(torch.zeros(706)).shape
+        torch.Size([64, 3])
     """
 
     sample_rate: int = 22050
@@ -74,6 +82,10 @@ class LogPower:
         sample_rate: in Hz.
         n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
         hop: samples from one frame to the next; scipy's `nperseg - noverlap`.
+
+    Example:
+        >>> LogPower()(torch.zeros(671)).shape  # 1 + (671 - 512) // 159
+        torch.Size([257, 2])
     """
 
     sample_rate: int = 16000
@@ -105,6 +117,10 @@ class KaldiFbank:
         n_mels: F, the number of mel bands.
         frames: L; longer waves are cut, and frames of zeros follow shorter ones. A wave shorter
             than one window is continued with zeros.
+
+    Example:
+        >>> KaldiFbank()(torch.zeros(16000)).shape
+        torch.Size([128, 1024])
     """
 
     sample_rate: int = 16000

@@ -48,6 +48,10 @@ def preset_cost_model(name: Preset) -> CostModel:
 
     Raises:
         UserError: no such preset.
+
+    Example:
+        >>> preset_cost_model("45nm-fp32").mac_pj, preset_cost_model("45nm-fp32").ac_pj
+        (4.6, 0.9)
     """
     if name not in get_args(Preset):
         raise UserError(
@@ -68,6 +72,10 @@ def energy_compute_pj(mac: float, ac: float, cost: CostModel) -> float:
 
     Returns:
         pJ for as many samples as the counts are of.
+
+    Example:
+        >>> energy_compute_pj(10, 100, preset_cost_model("45nm-fp32"))  # 46 + 90
+        136.0
     """
     return mac * cost.mac_pj + ac * cost.ac_pj
 
@@ -81,6 +89,10 @@ def energy_memory_pj(memory_bytes: float, cost: CostModel) -> float:
 
     Returns:
         pJ for as many samples as the count is of.
+
+    Example:
+        >>> energy_memory_pj(4, CostModel("mine", mac_pj=4.6, ac_pj=0.9, memory_pj_per_byte=2.0))
+        8.0
     """
     return memory_bytes * cost.memory_pj_per_byte
 
@@ -99,6 +111,10 @@ def formula_energy_pj(first_layer_mac: float, synops: float, cost: CostModel) ->
 
     Returns:
         pJ for as many samples as the counts are of.
+
+    Example:
+        >>> formula_energy_pj(10, 100, preset_cost_model("45nm-fp32"))
+        136.0
     """
     return first_layer_mac * cost.mac_pj + synops * cost.ac_pj
 
@@ -116,5 +132,9 @@ def purity(sites: int, mac_sites: int) -> float | None:
 
     Returns:
         A share in [0, 1]; None where there are no such sites.
+
+    Example:
+        >>> purity(sites=100, mac_sites=25)
+        0.75
     """
     return None if sites == 0 else (sites - mac_sites) / sites

@@ -21,6 +21,10 @@ def tasks_of(target: Tensor, sizes: Sequence[int]) -> Tensor:
 
     Raises:
         ValueError: a class is of no task.
+
+    Example:
+        >>> tasks_of(torch.tensor([0, 1, 2]), [2, 1])
+        tensor([0, 0, 1])
     """
     if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < sum(sizes):
         found = f"{int(target.min())} to {int(target.max())}"

@@ -38,6 +38,10 @@ def average_accuracy(matrix: Tensor) -> Tensor:
 
     Raises:
         ValueError: the matrix is not square, or a number on or below its diagonal is not finite.
+
+    Example:
+        >>> average_accuracy(torch.tensor([[1.0, 0.0], [0.5, 0.75]]))
+        tensor([1.0000, 0.6250])
     """
     learned = _learned(matrix)
     counts = torch.arange(1, len(matrix) + 1, device=matrix.device)
@@ -49,6 +53,10 @@ def average_incremental_accuracy(matrix: Tensor) -> Tensor:
 
     Args:
         matrix: a, `[K, K]`.
+
+    Example:
+        >>> average_incremental_accuracy(torch.tensor([[1.0, 0.0], [0.5, 0.75]]))
+        tensor(0.8125)
     """
     return average_accuracy(matrix).mean()
 
@@ -66,6 +74,10 @@ def forgetting(matrix: Tensor, best: Best = "released") -> Tensor:
     Raises:
         UserError: the reading is unknown.
         ValueError: as for `average_accuracy`.
+
+    Example:
+        >>> forgetting(torch.tensor([[1.0, 0.0], [0.5, 0.75]]))
+        tensor([0.5000])
     """
     check_choice("forgetting: best", best, get_args(Best))
     known = _learned(matrix)  # its zeros never are the highest: no accuracy is below 0
@@ -82,6 +94,10 @@ def average_forgetting(matrix: Tensor, best: Best = "released") -> Tensor:
     Args:
         matrix: a, `[K, K]`.
         best: see `forgetting`.
+
+    Example:
+        >>> average_forgetting(torch.tensor([[1.0, 0, 0], [0.5, 1, 0], [0.5, 0.75, 1]]))
+        tensor(0.4375)
     """
     return forgetting(matrix, best).mean()
 
@@ -95,6 +111,10 @@ def continual_scores(matrix: Tensor, best: Best = "released") -> dict[str, Tenso
     Args:
         matrix: a, `[K, K]`.
         best: see `forgetting`.
+
+    Example:
+        >>> continual_scores(torch.tensor([[1.0, 0.0], [0.5, 0.75]]))["average_accuracy"]
+        tensor(0.6250)
     """
     drops = forgetting(matrix, best)
     return {

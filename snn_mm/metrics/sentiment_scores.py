@@ -31,6 +31,10 @@ def interval_classes(score: Tensor, edges: tuple[float, ...]) -> Tensor:
     Args:
         score: `[N]`.
         edges: increasing; class k holds edges[k - 1] < score <= edges[k].
+
+    Example:
+        >>> interval_classes(torch.tensor([-0.5, 0.0, 0.1]), (-0.1, 0.1))
+        tensor([0, 1, 1])
     """
     score = score.float()
     return torch.bucketize(score, score.new_tensor(edges))
@@ -42,6 +46,10 @@ def rounded_classes(score: Tensor, limit: int) -> Tensor:
     Args:
         score: `[N]`.
         limit: 3 for seven classes, 2 for five.
+
+    Example:
+        >>> rounded_classes(torch.tensor([2.5, -4.0]), 3)
+        tensor([ 2., -3.])
     """
     return score.float().clamp(-limit, limit).round()
 
@@ -52,6 +60,10 @@ def agreement(predicted: Tensor, true: Tensor) -> Tensor:
     Args:
         predicted: classes `[N]`.
         true: classes `[N]`.
+
+    Example:
+        >>> agreement(torch.tensor([0, 1]), torch.tensor([1, 1]))
+        tensor(0.5000)
     """
     return (predicted == true).float().mean()
 
@@ -65,6 +77,10 @@ def weighted_f1(predicted: Tensor, true: Tensor) -> Tensor:
     Args:
         predicted: two classes `[N]`, bool or 0 and 1.
         true: the same.
+
+    Example:
+        >>> weighted_f1(torch.tensor([1, 1, 0]), torch.tensor([1, 0, 0]))  # both classes have 2/3
+        tensor(0.6667)
     """
     if not len(true):
         return torch.full((), torch.nan, device=true.device)
@@ -79,6 +95,10 @@ def correlation(score: Tensor, target: Tensor) -> Tensor:
     Args:
         score: `[N]`.
         target: `[N]`.
+
+    Example:
+        >>> correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([6.0, 4.0, 2.0]))
+        tensor(-1.)
     """
     # Asked of the values: with a mean that is off by a rounding error, as on GPUs, a constant has a
     # variance, and its correlation is any number.
@@ -98,6 +118,10 @@ def sims_scores(score: Tensor, target: Tensor) -> dict[str, Tensor]:
 
     Returns:
         Scalars in float32: `accuracy_2`, `accuracy_3`, `accuracy_5`, `f1`, `mae`, `corr`.
+
+    Example:
+        >>> sims_scores(torch.tensor([0.0, 0.5]), torch.tensor([0.1, 0.4]))["accuracy_2"]
+        tensor(0.5000)
     """
     score, target = score.float().clamp(-1, 1), target.float().clamp(-1, 1)
     classes = {
@@ -124,6 +148,10 @@ def mosei_scores(score: Tensor, target: Tensor) -> dict[str, Tensor]:
     Returns:
         Scalars in float32: `accuracy_2_has0`, `f1_has0`, `accuracy_2_non0`, `f1_non0`,
         `accuracy_5`, `accuracy_7`, `mae`, `corr`.
+
+    Example:
+        >>> mosei_scores(torch.tensor([0.5, 2.0]), torch.tensor([0.0, 1.0]))["accuracy_2_non0"]
+        tensor(1.)
     """
     score, target = score.float(), target.float()
     has0 = score >= 0, target >= 0
@@ -141,7 +169,12 @@ def mosei_scores(score: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 
 def distances(score: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Mean absolute error and correlation of scores `[N]` and targets `[N]`."""
+    """Mean absolute error and correlation of scores `[N]` and targets `[N]`.
+
+    Example:
+        >>> distances(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]))["mae"]
+        tensor(1.5000)
+    """
     error = (_exact(score) - _exact(target)).abs().mean().float()
     return {"mae": error, "corr": correlation(score, target)}
 

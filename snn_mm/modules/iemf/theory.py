@@ -4,7 +4,7 @@ He et al., "Incorporating brain-inspired mechanisms for multimodal learning in a
 intelligence", section 4. Δ = W − W* is the deviation from the minimiser, H the Hessian there with
 eigenvalues λ_i and eigenvectors e_i, α_i = e_iᵀΔ, η the learning rate.
 
-Three statements of the paper hold only in part; `tests/snn_mm/test_theory.py` shows where:
+Three statements of the paper hold only in part; `tests/snn_mm/modules/iemf/test_theory.py` shows:
 
 * The interval ξ < 2γ is loose: a ratio of strengths is not negative, so that with tanh
   ξ <= (1 + tanh 1) γ ≈ 1.762 γ (`coefficient_bound`).
@@ -32,6 +32,10 @@ def coefficient_bound(gamma: float = 1.0, kappa: Kappa = "tanh") -> float:
     """The largest ξ there is, γ(1 + κ(1)): unimodal strength 0 (from Eq. 10).
 
     With tanh 1.7616 γ, which is tighter than the 2γ below Eq. 10.
+
+    Example:
+        >>> round(coefficient_bound(), 4)  # 1 + tanh 1
+        1.7616
     """
     return iemf_coefficient([0.0], 1.0, gamma, kappa)
 
@@ -45,6 +49,10 @@ def largest_stable_rate(curvature: float, gamma: float = 1.0, kappa: Kappa = "ta
         curvature: the largest eigenvalue λ_max > 0.
         gamma: inverse gain coefficient.
         kappa: name of the gating function.
+
+    Example:
+        >>> round(largest_stable_rate(4.0), 4)  # 2 / (1.7616 * 4)
+        0.2838
     """
     return 2.0 / (coefficient_bound(gamma, kappa) * curvature)
 
@@ -56,6 +64,10 @@ def contraction(eigenvalues: Tensor, learning_rate: float, coefficient: float) -
         eigenvalues: λ `[D]`.
         learning_rate: η.
         coefficient: ξ of the step; 1 is the vanilla method.
+
+    Example:
+        >>> contraction(torch.tensor([1.0, 4.0]), 0.25, 2.0)
+        tensor([ 0.5000, -1.0000])
     """
     return 1.0 - learning_rate * coefficient * eigenvalues
 
@@ -70,6 +82,10 @@ def contracts_faster(eigenvalues: Tensor, learning_rate: float, coefficient: flo
         eigenvalues: λ > 0, `[D]`.
         learning_rate: η.
         coefficient: ξ of the step.
+
+    Example:
+        >>> contracts_faster(torch.tensor([1.0, 7.0]), 0.25, 0.5)  # ηλ(1 + ξ) = 0.375, 2.625
+        tensor([False,  True])
     """
     sum_of_steps = learning_rate * eigenvalues * (1.0 + coefficient)  # [D]
     return (coefficient - 1.0) * (2.0 - sum_of_steps) > 0
@@ -85,6 +101,10 @@ def predict_coordinates(
         start: α⁰ `[D]`.
         coefficients: ξ_t of S steps.
         learning_rate: η.
+
+    Example:
+        >>> predict_coordinates(torch.ones(1), torch.ones(1), [1.0, 2.0], 0.25).flatten()
+        tensor([1.0000, 0.7500, 0.3750])
     """
     path = [start]
     for coefficient in coefficients:
@@ -110,6 +130,10 @@ def simulate_coordinates(
 
     Returns:
         α_i^t `[S + 1, D]`, eigenvalues ascending.
+
+    Example:
+        >>> simulate_coordinates(torch.eye(1), torch.ones(1), [1.0, 2.0], 0.25).flatten()
+        tensor([1.0000, 0.7500, 0.3750])
     """
     vectors: Tensor = torch.linalg.eigh(hessian).eigenvectors  # [D, D]
     deviation, path = start, [start]
@@ -128,6 +152,10 @@ def remainder_bound(deviation: Tensor, lipschitz: float) -> Tensor:
     Args:
         deviation: Δ `[D]`.
         lipschitz: ρ of the Hessian.
+
+    Example:
+        >>> remainder_bound(torch.tensor([3.0, 4.0]), 2.0)
+        tensor(25.)
     """
     return 0.5 * lipschitz * deviation.square().sum()
 
@@ -145,6 +173,10 @@ def norm_contraction(
         coefficient: ξ of the step.
         lipschitz: ρ of the Hessian.
         radius: r, such that ‖Δ_t‖ <= r.
+
+    Example:
+        >>> norm_contraction(torch.ones(1), 0.25, 2.0, lipschitz=1.0, radius=0.5)  # 1/2 + 1/8
+        0.625
     """
     factors = contraction(eigenvalues, learning_rate, coefficient).abs()
     return float(factors.max()) + learning_rate * coefficient * lipschitz * radius / 2

@@ -50,6 +50,10 @@ def attention_scale(
 
     Returns:
         `[..., H]`, where `...` is the shape of the rates.
+
+    Example:
+        >>> attention_scale(torch.eye(2), torch.eye(2), torch.tensor(1.0), torch.tensor(1.0))
+        tensor([0.7071])
     """
     variances = _head_variances(query_weight, heads) * _head_variances(key_weight, heads)  # [H]
     head_width = len(query_weight) // heads
@@ -81,6 +85,10 @@ def spike_generated_attention(
     Returns:
         The output `[..., T, d']` and the attention `[..., T, S]`, whose rows sum to one; where no
         key is valid both are zero.
+
+    Example:
+        >>> spike_generated_attention(torch.zeros(1, 1), torch.ones(2, 1), torch.eye(2), 1.0)[0]
+        tensor([[0.5000, 0.5000]])
     """
     similarity = (query / scale) @ key.transpose(-2, -1)  # [..., T, S]
     if valid is None:
@@ -184,7 +192,11 @@ class SpikeGeneratedAttention(nn.Module):
         scale: Scale = "theorem",
     ) -> None:
         super().__init__()
-        _check(width, heads, rate_floor, scale)
+        check_choice("attention: scale", scale, get_args(Scale))
+        if heads < 1 or width % heads:
+            raise UserError(f"attention: {heads} heads do not divide a width of {width}")
+        if not rate_floor > 0.0:
+            raise UserError(f"attention: rate_floor must be above 0, not {rate_floor!r}")
         self.heads, self.rate_floor, self.scale = heads, rate_floor, scale
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(key_width or width, width, bias=False)
@@ -236,11 +248,3 @@ class SpikeGeneratedAttention(nn.Module):
             self.query.weight, self.key.weight, query_rate, key_rate, self.heads, self.rate_floor
         )
         return scale[..., None, None]  # [..., H] -> [..., H, 1, 1]
-
-
-def _check(width: int, heads: int, rate_floor: float, scale: str) -> None:
-    check_choice("attention: scale", scale, get_args(Scale))
-    if heads < 1 or width % heads:
-        raise UserError(f"attention: {heads} heads do not divide a width of {width}")
-    if not rate_floor > 0.0:
-        raise UserError(f"attention: rate_floor must be above 0, not {rate_floor!r}")

@@ -26,6 +26,11 @@ def temporal_attention_scores(x: Tensor, query: Tensor, key: Tensor) -> Tensor:
 
     Returns:
         Scores α `[T, N]`, non-negative, summing to one over time.
+
+    Example:
+        >>> x = torch.tensor([0.0, math.sqrt(math.log(3))]).reshape(2, 1, 1)
+        >>> temporal_attention_scores(x, torch.ones(1, 1), torch.ones(1, 1)).flatten()  # 3/8
+        tensor([0.3750, 0.6250])
     """
     sequence = x.transpose(0, 1).to(query.dtype)  # [N, T, D]; halves come from an autocast step
     similarity = (sequence @ query) @ (sequence @ key).transpose(1, 2)  # [N, T, T]
@@ -42,6 +47,10 @@ def attention_entropy(scores: Tensor) -> Tensor:
 
     Returns:
         `[N]`; 1 where T = 1.
+
+    Example:
+        >>> attention_entropy(torch.tensor([[0.5, 1.0], [0.5, 0.0]]))
+        tensor([1., 0.])
     """
     steps = scores.shape[0]
     if steps == 1:

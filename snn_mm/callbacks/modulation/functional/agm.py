@@ -37,13 +37,23 @@ def mono_modal_responses(fused: Tensor, alone: Mapping[str, Tensor]) -> dict[str
 
     Returns:
         Logits `[N, K]` by modality.
+
+    Example:
+        >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+        >>> mono_modal_responses(torch.tensor([[3.0, 1.0]]), {"a": a, "b": b})["a"]  # + (2, 0) / 2
+        tensor([[2., 0.]])
     """
     surplus = (fused - torch.stack(list(alone.values())).sum(dim=0)) / len(alone)  # [N, K]
     return {name: logits + surplus for name, logits in alone.items()}
 
 
 def coalitions(names: list[str]) -> Iterator[frozenset[str]]:
-    """Every non-empty subset of some modalities."""
+    """Every non-empty subset of some modalities.
+
+    Example:
+        >>> [sorted(chosen) for chosen in coalitions(["a", "b"])]
+        [['a'], ['b'], ['a', 'b']]
+    """
     for size in range(1, len(names) + 1):
         yield from map(frozenset, combinations(names, size))
 
@@ -62,6 +72,12 @@ def coalition_responses(logits: Mapping[frozenset[str], Tensor]) -> dict[str, Te
 
     Returns:
         Logits `[N, K]` by modality.
+
+    Example:
+        >>> logits = {"a": 1.0, "b": 2.0, "ab": 5.0}
+        >>> logits = {frozenset(names): torch.tensor([[o]]) for names, o in logits.items()}
+        >>> coalition_responses(logits)["a"]  # (5 - 2) / 2
+        tensor([[1.5000]])
     """
     names = sorted(frozenset().union(*logits))
     total = math.factorial(len(names))
@@ -88,6 +104,10 @@ def surprise(logits: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         -log max(p_y, 1e-8) in nats `[N]`, without gradient.
+
+    Example:
+        >>> surprise(torch.zeros(1, 2), torch.tensor([0]))  # log 2
+        tensor([0.6931])
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
     log_probability = logits.detach().log_softmax(dim=-1, dtype=dtype)
@@ -96,7 +116,12 @@ def surprise(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def running_mean(before: float, value: float, count: int) -> float:
-    """Mean of `count` values of which `before` is the mean of all but the last."""
+    """Mean of `count` values of which `before` is the mean of all but the last.
+
+    Example:
+        >>> running_mean(2.0, 5.0, 3)  # of 2, 2, 5
+        3.0
+    """
     return before + (value - before) / count
 
 
@@ -127,6 +152,11 @@ def agm_coefficients(
 
     Returns:
         κ > 0 by modality, without unit.
+
+    Example:
+        >>> found = agm_coefficients({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 1.0})
+        >>> round(found["a"], 4), round(found["b"], 4)  # exp(1 - e), exp(1 - 1 / e)
+        (0.1794, 1.8816)
     """
     sign = 1.0 if form == "released" else -1.0
 

@@ -40,6 +40,10 @@ def fitted_alpha(epoch: int) -> float:
 
     Returns:
         α1 in [0.2, 1], without unit.
+
+    Example:
+        >>> round(fitted_alpha(0), 4), round(fitted_alpha(100), 3)
+        (0.2046, 0.539)
     """
     held = min(epoch, LAST_EPOCH)
     return min(1.0, sum(coefficient * float(held) ** i for i, coefficient in enumerate(POLYNOMIAL)))
@@ -60,6 +64,10 @@ def divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tensor:
 
     Returns:
         Mean over the batch, a scalar in nats, in at least float32.
+
+    Example:
+        >>> divergence([torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]])])  # log 2
+        tensor(0.6931)
     """
     dtype = torch.promote_types(logits[0].dtype, torch.float32)
     logs = torch.stack([value.log_softmax(dim=-1, dtype=dtype) for value in logits])  # [M, N, K]
@@ -81,6 +89,11 @@ def pairwise_divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tens
 
     Returns:
         A scalar in nats.
+
+    Example:
+        >>> a, b = torch.tensor([[99.0, 0.0]]), torch.tensor([[0.0, 99.0]])
+        >>> pairwise_divergence([a, a, b])  # two pairs of three: 2 / 3 log 2
+        tensor(0.4621)
     """
     gaps = [divergence(pair, reverse) for pair in combinations(logits, 2)]
     return torch.stack(gaps).mean()
@@ -105,6 +118,11 @@ def hyper_gradient(
 
     Returns:
         The derivative, in nats.
+
+    Example:
+        >>> held_out, own, other = (torch.tensor(x) for x in ([1.0, 2.0], [1.0, 0.0], [3.0, 1.0]))
+        >>> hyper_gradient([held_out], [own], [other])  # -(1 * 2 + 2 * 1)
+        -4.0
     """
     products = [
         (held * (other - own)).sum(dtype=torch.float64)
@@ -114,6 +132,11 @@ def hyper_gradient(
 
 
 def learned_alpha(alpha2: float, derivative: float, rate: float) -> float:
-    """One step of α2 against its derivative, kept within [0.05, 0.95]."""
+    """One step of α2 against its derivative, kept within [0.05, 0.95].
+
+    Example:
+        >>> learned_alpha(0.5, 2.0, 0.125), learned_alpha(0.5, 2.0, 1.0)
+        (0.25, 0.05)
+    """
     low, high = BOUNDS
     return min(high, max(low, alpha2 - rate * derivative))

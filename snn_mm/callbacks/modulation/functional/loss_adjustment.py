@@ -20,6 +20,10 @@ def attention_factors(ratios: Tensor, scores: Tensor) -> Tensor:
 
     Returns:
         k `[T, N]` in [0, 1], without gradient.
+
+    Example:
+        >>> attention_factors(torch.tensor([2.0, 0.5]), torch.full((2, 1), 0.5)).flatten()  # tanh 1
+        tensor([0.2384, 1.0000])
     """
     ratios = ratios.to(scores).unsqueeze(-1)  # [T, 1]
     factors = 1.0 - torch.tanh(scores.detach() * ratios)

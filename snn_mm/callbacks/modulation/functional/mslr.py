@@ -20,6 +20,10 @@ def smooth_scale(scale: float, epoch: int, ramp_epochs: int) -> float:
 
     Returns:
         Factor of the common learning rate, without unit.
+
+    Example:
+        >>> smooth_scale(0.5, epoch=2, ramp_epochs=4)  # half of the way from 1 to 0.5
+        0.75
     """
     return 1.0 + (scale - 1.0) * min(1.0, epoch / ramp_epochs)
 
@@ -39,6 +43,10 @@ def accuracy_ratio(accuracies: Sequence[float], window: int = 5) -> float:
 
     Returns:
         r >= 0, without unit.
+
+    Example:
+        >>> accuracy_ratio([0.25, 0.25, 0.5], window=2)
+        2.0
     """
     if len(accuracies) <= window:
         return 1.0

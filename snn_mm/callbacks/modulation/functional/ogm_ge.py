@@ -27,6 +27,11 @@ def ogm_coefficients(ratios: Mapping[str, float], alpha: float = 0.8) -> dict[st
 
     Returns:
         k in [0, 1] by modality, without unit.
+
+    Example:
+        >>> found = ogm_coefficients({"audio": 2.0, "visual": 0.5})
+        >>> round(found["audio"], 4), found["visual"]  # 1 - tanh 1.6
+        (0.0783, 1.0)
     """
     return {
         name: 1.0 - math.tanh(alpha * ratio) if ratio > 1.0 else 1.0
@@ -48,6 +53,10 @@ def cosine_probability(logits: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         `[N]` in [0, 1], without gradient.
+
+    Example:
+        >>> cosine_probability(torch.tensor([[0.0, -math.pi]]), torch.tensor([0]))  # e² / (e² + 1)
+        tensor([0.8808])
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
     probability = true_class_probability(logits.to(dtype).cos(), target)  # [N]

@@ -34,6 +34,10 @@ def prototype_logits(features: Tensor, prototypes: Tensor) -> Tensor:
 
     Returns:
         Logits `[N, K]` in at least float32.
+
+    Example:
+        >>> prototype_logits(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2))
+        tensor([[-5.]])
     """
     dtype = torch.promote_types(features.dtype, torch.float32)
     # Exact distances: the shortcut by a matrix product loses all digits of nearby points.
@@ -52,6 +56,10 @@ def class_sums(features: Tensor, target: Tensor, num_classes: int) -> Tensor:
 
     Returns:
         `[K, D]` in float64, so that batches and ranks add up without loss; without gradient.
+
+    Example:
+        >>> class_sums(torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([0, 0, 1]), 2).tolist()
+        [[3.0], [5.0]]
     """
     sums = features.new_zeros(num_classes, features.shape[1], dtype=torch.float64)  # [K, D]
     return sums.index_add_(0, target, features.detach().to(torch.float64))
@@ -75,6 +83,11 @@ def updated_prototypes(
 
     Returns:
         Prototypes `[K, D]`.
+
+    Example:
+        >>> sums, counts, before = torch.tensor([[6.0]]), torch.tensor([2]), torch.tensor([[8.0]])
+        >>> updated_prototypes(sums, counts, before)  # 0.8 * 3 + 0.2 * 8
+        tensor([[4.]])
     """
     means = sums / counts.clamp_min(1).unsqueeze(1)  # [K, D]
     if before is None:
@@ -99,6 +112,10 @@ def pmr_weights(ratios: Mapping[str, float], form: PMRForm = "paper") -> PMRWeig
 
     Returns:
         Weights in [0, 1], without unit.
+
+    Example:
+        >>> pmr_weights({"audio": 2.0, "visual": 0.5})
+        PMRWeights(accelerate={'audio': 0.0, 'visual': 1.0}, entropy={'audio': 1.0, 'visual': 0.0})
     """
     if form == "released":
         lagging = {name: float(ratio < 1.0) for name, ratio in ratios.items()}
@@ -121,6 +138,10 @@ def mean_entropy(logits: Tensor) -> Tensor:
 
     Returns:
         A scalar in nats, at most log K.
+
+    Example:
+        >>> mean_entropy(torch.zeros(3, 4))  # log 4
+        tensor(1.3863)
     """
     logs = logits.log_softmax(dim=-1)  # [N, K]
     return -(logs.exp() * logs).sum(dim=-1).mean()  # [N, K] -> [N] -> scalar

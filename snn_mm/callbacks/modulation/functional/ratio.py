@@ -14,6 +14,10 @@ def mean_of_others(values: Mapping[str, float], name: str) -> float:
     Args:
         values: a number by modality, at least two.
         name: the modality to leave out.
+
+    Example:
+        >>> mean_of_others({"audio": 1.0, "visual": 2.0, "text": 4.0}, "audio")
+        3.0
     """
     others = [value for other, value in values.items() if other != name]
     return sum(others) / len(others)
@@ -32,6 +36,10 @@ def ratios_to_weakest(scores: Mapping[str, float]) -> dict[str, float]:
 
     Returns:
         ρ >= 1 by modality, without unit; very large where the weakest score vanishes.
+
+    Example:
+        >>> ratios_to_weakest({"audio": 0.5, "visual": 0.25})
+        {'audio': 2.0, 'visual': 1.0}
     """
     weakest = max(min(scores.values()), EPSILON)
     return {name: max(score, EPSILON) / weakest for name, score in scores.items()}
@@ -55,6 +63,10 @@ def discrepancy_ratios(scores: Mapping[str, float]) -> dict[str, float]:
 
     Raises:
         ValueError: fewer than two modalities, or a negative score.
+
+    Example:
+        >>> discrepancy_ratios({"audio": 0.5, "visual": 0.25})
+        {'audio': 2.0, 'visual': 0.5}
     """
     if len(scores) < 2 or min(scores.values()) < 0:
         raise ValueError(f"scores must be two or more non-negative numbers, got {dict(scores)}")

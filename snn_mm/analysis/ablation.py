@@ -13,13 +13,13 @@ from snn_mm.analysis.bars import KIND_COLOURS, draw_bars, zoom
 from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.metric import Metric
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.analysis.variants import IEMF, JOINT, VANILLA, Variant, vanilla_partner
 from snn_mm.errors import UserError
-from snn_mm.figures.style import STYLE, panels
+from snn_mm.figures.style import STYLE, panel_list
 
-Bars = dict[str, dict[str, Summary]]
+Bars = dict[str, dict[str, MeanDeviation]]
 """Summaries by group of bars and by name of the bar."""
 
 
@@ -84,18 +84,13 @@ def draw_ablation(variants: Sequence[Variant], metric: str, gamma: float) -> Fig
     series = gamma_series(variants)
     compared = at_gamma(variants, gamma)
     with_bars = len({variant.name for variant in compared}) > 1
-    count = len(series) + with_bars
-    columns = min(count, 2)
-    figure, grid = panels(-(-count // columns), columns, height=2.4 * -(-count // columns))
-    flat = [panel for line in grid for panel in line]
-    for panel, (family, found) in zip(flat, series.items()):
+    figure, drawn = panel_list(len(series) + with_bars, 2, 2.4)
+    for panel, (family, found) in zip(drawn, series.items()):
         _draw_gammas(panel, family, found, variants, metric)
     if with_bars:
-        _draw_variants(flat[count - 1], compared, metric)
-    for panel in flat[count:]:
-        panel.remove()
-    flat[0].set_ylabel(Metric(metric).axis)
-    _add_legend(figure, flat[:count])
+        _draw_variants(drawn[-1], compared, metric)
+    drawn[0].set_ylabel(Metric(metric).axis)
+    _add_legend(figure, drawn)
     return figure
 
 
@@ -134,13 +129,13 @@ def _add_legend(figure: Figure, drawn: Sequence[Axes]) -> None:
     figure.legend([keys[kind] for kind in shown], shown, loc="outside right center")
 
 
-def scaled(variant: Variant, metric: str) -> Summary:
+def scaled(variant: Variant, metric: str) -> MeanDeviation:
     """Mean and deviation of a variant, in percent for a share.
 
     Raises:
         UserError: none of its runs has the metric.
     """
-    summary, scale = variant.group.summary(metric), Metric(metric).scale
+    summary = variant.group.summary(metric)
     if summary is None:
-        raise UserError(f"{variant.group.counted[0].run.path}: results.json has no {metric}")
-    return Summary(scale * summary.mean, scale * summary.deviation, summary.size)
+        raise UserError(f"{variant.group.counted[0].path}: results.json has no {metric}")
+    return summary.times(Metric(metric).scale)

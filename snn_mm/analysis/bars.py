@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 from snn_mm.analysis.variants import IEMF, JOINT, VANILLA
 from snn_mm.figures.style import COLOURS
 
@@ -21,7 +20,7 @@ CROWDED = 8
 
 def draw_bars(
     panel: Axes,
-    bars: Mapping[str, Mapping[str, Summary]],
+    bars: Mapping[str, Mapping[str, MeanDeviation]],
     colours: Mapping[str, str],
     notes: Mapping[tuple[str, str], str] | None = None,
 ) -> None:
@@ -43,7 +42,7 @@ def draw_bars(
         texts = [(notes or {}).get(key) for key in _keys(bars, name)]
         for text, (x, summary) in zip(texts, found.items()):
             if text:
-                _annotate(panel, text, x, summary.mean + spread(summary))
+                _annotate(panel, text, x, summary.mean + summary.spread)
     panel.tick_params(axis="x", length=0)
     if len(bars) > CROWDED:
         panel.set_xticks(range(len(bars)), list(bars))
@@ -55,7 +54,7 @@ def draw_bars(
 
 def _draw_kind(
     panel: Axes,
-    found: Mapping[float, Summary],
+    found: Mapping[float, MeanDeviation],
     width: float,
     colour: str,
     name: str,
@@ -63,7 +62,7 @@ def _draw_kind(
 ) -> None:
     """Draw what one name has, by place: bars, or points where the axis will not start at zero."""
     places, heights = list(found), [summary.mean for summary in found.values()]
-    spreads = [spread(summary) for summary in found.values()]
+    spreads = [summary.spread for summary in found.values()]
     errors = spreads if any(spreads) else None
     if from_zero:
         style = {"elinewidth": 0.8, "capsize": 2, "ecolor": "0.25"}
@@ -80,17 +79,12 @@ def _annotate(panel: Axes, text: str, x: float, y: float) -> None:
     panel.annotate(text, (x, y), (0, 2), textcoords="offset points", ha="center", fontsize=7)
 
 
-def spread(summary: Summary) -> float:
-    """Its standard deviation, 0 where one seed has none."""
-    return 0.0 if math.isnan(summary.deviation) else summary.deviation
-
-
 def wrapped(names: Sequence[str]) -> list[str]:
     """Names on several lines, broken where they list things."""
     return [name.replace(", ", "\n").replace(" + ", " +\n") for name in names]
 
 
-def zoom(panel: Axes, summaries: Sequence[Summary]) -> None:
+def zoom(panel: Axes, summaries: Sequence[MeanDeviation]) -> None:
     """Cut the axis off below values that differ by less than a quarter of their height.
 
     Args:
@@ -103,15 +97,15 @@ def zoom(panel: Axes, summaries: Sequence[Summary]) -> None:
         panel.set_ylim(low - 0.25 * span, high + 0.15 * span)
 
 
-def is_narrow(summaries: Sequence[Summary]) -> bool:
+def is_narrow(summaries: Sequence[MeanDeviation]) -> bool:
     """Whether bars from zero would hide how values differ, so that points are drawn instead."""
     low, high = _range(summaries)
     return low > 0.75 * high
 
 
-def _range(summaries: Sequence[Summary]) -> tuple[float, float]:
-    return min(s.mean - spread(s) for s in summaries), max(s.mean + spread(s) for s in summaries)
+def _range(summaries: Sequence[MeanDeviation]) -> tuple[float, float]:
+    return min(s.mean - s.spread for s in summaries), max(s.mean + s.spread for s in summaries)
 
 
-def _keys(bars: Mapping[str, Mapping[str, Summary]], name: str) -> list[tuple[str, str]]:
+def _keys(bars: Mapping[str, Mapping[str, MeanDeviation]], name: str) -> list[tuple[str, str]]:
     return [(group, name) for group, members in bars.items() if name in members]

@@ -9,52 +9,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from snn_mm.analysis.bands import draw_band
-from snn_mm.analysis.report.curves import Point, from_one
+from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.analysis.variants import Variant
 from snn_mm.errors import UserError
-from snn_mm.figures.style import COLOURS, STYLE, panels, share_range
+from snn_mm.figures.style import COLOURS, STYLE, panel_list, share_range
 
 TRAINED = "iemf/xi"
 """ξ of the optimizer steps, a mean over the epoch: what the update really used."""
-
-Curve = list[Point]
-
-
-def coefficient_curve(group: Group, name: str = TRAINED) -> Curve:
-    """ξ by epoch (from 1), mean and band over seeds; empty where none was logged.
-
-    Args:
-        group: runs of one method.
-        name: `iemf/xi`, or a logged metric such as `val/xi` of `CoefficientMonitor`.
-    """
-    return from_one(group.curve(lambda curves: {**curves.metrics, **curves.factors}.get(name)))
-
-
-def accuracy_curve(group: Group, metric: str) -> Curve:
-    """Accuracy by epoch (from 1), mean and band over seeds.
-
-    Raises:
-        UserError: no run of the group logged it.
-    """
-    points = from_one(group.curve(lambda curves: curves.metrics.get(metric)))
-    if not points:
-        raise UserError(f"{group.counted[0].run.path}: metrics.csv has no {metric}")
-    return points
 
 
 def select_modulated(variants: Sequence[Variant], name: str = TRAINED) -> list[Variant]:
     """The variants that logged a coefficient.
 
+    Args:
+        variants: what was trained.
+        name: `iemf/xi`, or a logged metric such as `val/xi` of `CoefficientMonitor`.
+
     Raises:
         UserError: none did.
     """
-    found = [variant for variant in variants if coefficient_curve(variant.group, name)]
+    found = [variant for variant in variants if variant.group.curve(name)]
     if not found:
-        first = variants[0].group.counted[0].run.path
+        first = variants[0].group.counted[0].path
         raise UserError(f"no run logged {name}: none trained with IEMF\nfirst: {first}")
     return found
 
@@ -71,8 +50,7 @@ def coefficient_table(variants: Sequence[Variant], metric: str, name: str = TRAI
 
 def coefficient_row(variant: Variant, metric: str, name: str) -> list[str]:
     """One row of the table."""
-    xi = coefficient_curve(variant.group, name)
-    accuracy = accuracy_curve(variant.group, metric)
+    xi, accuracy = variant.group.curve(name), variant.group.needed_curve(metric)
     peak = max(xi, key=lambda point: point.mean)
     scale = Metric(metric).scale
     return [
@@ -90,8 +68,8 @@ def curves_table(variants: Sequence[Variant], metric: str, name: str = TRAINED) 
     """Every point of the figure, to draw it anew."""
     rows = []
     for variant in variants:
-        xi = {point.epoch: point for point in coefficient_curve(variant.group, name)}
-        for point in accuracy_curve(variant.group, metric):
+        xi = {point.epoch: point for point in variant.group.curve(name)}
+        for point in variant.group.needed_curve(metric):
             known = xi.get(point.epoch)
             numbers = [*point[1:], *(known[1:] if known else [])]
             cells = [f"{number:.6g}" for number in numbers] + [NOTHING] * (6 - len(numbers))
@@ -104,30 +82,25 @@ def curves_table(variants: Sequence[Variant], metric: str, name: str = TRAINED) 
 @mpl.rc_context(STYLE)
 def draw_coefficient(variants: Sequence[Variant], metric: str, name: str = TRAINED) -> Figure:
     """Draw a panel for each method, all on one scale: accuracy (left) and ξ (right, dashed)."""
-    columns = min(len(variants), 2)
-    lines = -(-len(variants) // columns)
-    figure, grid = panels(lines, columns, height=2.4 * lines)
-    flat = [panel for line in grid for panel in line]
-    rights = [_draw_panel(panel, v, metric, name) for panel, v in zip(flat, variants)]
-    share_range(flat[: len(variants)])
+    figure, drawn = panel_list(len(variants), 2, 2.4)
+    rights = [_draw_panel(panel, v, metric, name) for panel, v in zip(drawn, variants)]
+    share_range(drawn)
     share_range(rights)
-    for panel, variant in zip(flat, variants):
+    for panel, variant in zip(drawn, variants):
         panel.set_title(variant.label)
         panel.set_xlabel("epoch")
         panel.tick_params(labelbottom=True)
-    for panel in flat[len(variants) :]:
-        panel.remove()
     return figure
 
 
 def _draw_panel(panel: Axes, variant: Variant, metric: str, name: str) -> Axes:
     """Draw a method; returns the axes of its coefficient."""
     blue, orange = COLOURS[0], COLOURS[1]
-    draw_band(panel, accuracy_curve(variant.group, metric), blue, scale=Metric(metric).scale)
+    draw_band(panel, variant.group.needed_curve(metric), blue, scale=Metric(metric).scale)
     panel.set_ylabel(Metric(metric).axis, color=blue)
     right = panel.twinx()
     right.spines["right"].set_visible(True)
-    draw_band(right, coefficient_curve(variant.group, name), orange, style="--")
+    draw_band(right, variant.group.curve(name), orange, style="--")
     if variant.gamma is not None:
         right.axhline(variant.gamma, color=orange, lw=0.6, ls=":")
         right.annotate(

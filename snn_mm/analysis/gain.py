@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from snn_mm.analysis.bands import draw_band
 from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.report.config_facts import CALLBACKS, select
-from snn_mm.analysis.report.curves import from_one
 from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.groups import Group, read_member
+from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import encoders
-from snn_mm.analysis.report.run_files import Run, find_runs, read_run
+from snn_mm.analysis.report.run_files import Run, read_runs
 from snn_mm.errors import UserError
 from snn_mm.figures.style import COLOURS, STYLE, panels
 
@@ -37,7 +36,7 @@ def read_branch(name: str, paths: Sequence[Path]) -> Group:
     Raises:
         UserError: none is finished, two have one seed, or one is no such branch.
     """
-    runs = [run for run in map(read_run, find_runs(paths)) if run.is_finished]
+    runs = [run for run in read_runs(paths) if run.is_finished]
     if not runs:
         raise UserError(f"gain: no finished run of the branch {name} in {paths[0]}")
     by_seed: dict[str, Run] = {}
@@ -49,8 +48,8 @@ def read_branch(name: str, paths: Sequence[Path]) -> Group:
                 f"{by_seed[run.seed].path}\n{run.path}"
             )
         by_seed[run.seed] = run
-    members = [read_member(by_seed[seed]) for seed in sorted(by_seed, key=lambda s: (len(s), s))]
-    return Group(name, str(runs[0].facts["data"]), members, [])
+    counted = [by_seed[seed] for seed in sorted(by_seed, key=lambda s: (len(s), s))]
+    return Group(name, str(runs[0].facts["data"]), counted, [])
 
 
 def check_branch(name: str, run: Run) -> None:
@@ -81,10 +80,10 @@ def check_comparable(branches: Branches) -> None:
     """
     found: dict[tuple[str, str], str] = {}
     for group in branches.values():
-        for member in group.counted:
-            facts = member.run.facts
+        for run in group.counted:
+            facts = run.facts
             data = str(sorted(select(facts, "data", ()).items()))
-            line = f"{facts['data']}, {encoders(facts)[0]}: {member.run.path}"
+            line = f"{facts['data']}, {encoders(facts)[0]}: {run.path}"
             found.setdefault((data, encoders(facts)[0]), line)
     if len(found) > 1:
         lines = "\n".join(list(found.values())[:3])
@@ -125,9 +124,7 @@ def draw_gain(branches: Branches, metric: str) -> Figure:
     figure, [[panel]] = panels(1, 1, height=2.8)
     shown = Metric(metric)
     for (name, group), colour in zip(branches.items(), COLOURS):
-        points = from_one(group.curve(lambda curves: curves.metrics.get(metric)))
-        if not points:
-            raise UserError(f"{group.counted[0].run.path}: metrics.csv has no {metric}")
+        points = group.needed_curve(metric)
         draw_band(panel, points, colour, f"{modality_of(branches)} {name}", shown.scale)
     panel.set_xlabel("epoch")
     panel.set_ylabel(shown.axis)
@@ -137,4 +134,4 @@ def draw_gain(branches: Branches, metric: str) -> Figure:
 
 def modality_of(branches: Branches) -> str:
     """The modality of all branches."""
-    return encoders(next(iter(branches.values())).counted[0].run.facts)[0]
+    return encoders(next(iter(branches.values())).facts)[0]

@@ -14,9 +14,9 @@ from snn_mm.analysis.report.config_facts import Facts, select
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric
-from snn_mm.analysis.report.naming import Library, method_name, suffixes
-from snn_mm.analysis.report.statistics import Summary
-from snn_mm.figures.style import COLOURS, STYLE, panels
+from snn_mm.analysis.report.naming import Library, labelled, method_name
+from snn_mm.analysis.report.statistics import MeanDeviation
+from snn_mm.figures.style import COLOURS, STYLE, panel_list
 
 MODALITIES = "model.modalities"
 _WIDTHS = "model.feature_dims."
@@ -52,7 +52,7 @@ def modalities_of(facts: Facts) -> tuple[str, ...]:
 
 def find_subsets(groups: Sequence[Group], library: Library) -> list[Subset]:
     """Sort groups by method, and each method's by its modalities, those with fewer first."""
-    facts = [group.counted[0].run.facts for group in groups]
+    facts = [group.facts for group in groups]
     families = family_names(facts, library)
     found = [
         Subset(group, family, modalities_of(fact))
@@ -64,14 +64,8 @@ def find_subsets(groups: Sequence[Group], library: Library) -> list[Subset]:
 def family_names(many: Sequence[Facts], library: Library) -> list[str]:
     """The method of each config without its modalities, told apart by what else differs."""
     plain = [{key: v for key, v in facts.items() if key != MODALITIES} for facts in many]
-    names = [method_name(facts, library) for facts in plain]
-    labels = list(names)
-    for name in set(names):
-        same = [i for i, other in enumerate(names) if other == name]
-        own = [select(plain[i], "method", library.observers) for i in same]
-        for i, suffix in zip(same, suffixes(own)):
-            labels[i] = f"{name}, {suffix}" if suffix else name
-    return labels
+    own = [select(facts, "method", library.observers) for facts in plain]
+    return labelled([method_name(facts, library) for facts in plain], own, ", ")
 
 
 def varies_modalities(subsets: Sequence[Subset]) -> bool:
@@ -108,34 +102,28 @@ def modality_table(subsets: Sequence[Subset], metrics: Sequence[str]) -> Table:
 @mpl.rc_context(STYLE)
 def draw_modalities(subsets: Sequence[Subset], metrics: Sequence[str]) -> Figure:
     """Draw a panel for each metric, with the modalities side by side and a colour a method."""
-    columns = min(len(metrics), PANELS_PER_LINE)
-    lines = -(-len(metrics) // columns)
-    figure, grid = panels(lines, columns, height=0.6 + 1.9 * lines)
+    figure, drawn = panel_list(len(metrics), PANELS_PER_LINE, 1.9, extra=0.6)
     families = list(dict.fromkeys(subset.family for subset in subsets))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(families)}
-    flat = [panel for line in grid for panel in line]
-    for panel, metric in zip(flat, metrics):
+    for panel, metric in zip(drawn, metrics):
         bars = bars_of(subsets, metric)
         draw_bars(panel, bars, colours)
         zoom(panel, [summary for group in bars.values() for summary in group.values()])
         unit = ", %" if Metric(metric).is_share else ""
         panel.set_title(f"{Metric(metric).label}{unit}", loc="left")
         panel.tick_params(labelbottom=True)
-    for panel in flat[len(metrics) :]:
-        panel.remove()
     if len(families) > 1:
-        handles, labels = flat[0].get_legend_handles_labels()
+        handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left")
     return figure
 
 
-def bars_of(subsets: Sequence[Subset], metric: str) -> dict[str, dict[str, Summary]]:
+def bars_of(subsets: Sequence[Subset], metric: str) -> dict[str, dict[str, MeanDeviation]]:
     """Means in the unit of the figure, by modalities and then by method."""
-    bars: dict[str, dict[str, Summary]] = {}
-    scale = Metric(metric).scale
+    bars: dict[str, dict[str, MeanDeviation]] = {}
     for subset in sorted(subsets, key=lambda s: (len(s.modalities), s.modalities)):
         found = subset.group.summary(metric)
         if found is not None:
-            scaled = Summary(scale * found.mean, scale * found.deviation, found.size)
+            scaled = found.times(Metric(metric).scale)
             bars.setdefault(subset.title, {})[subset.family] = scaled
     return bars

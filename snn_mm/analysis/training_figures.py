@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 
 from snn_mm.analysis.bands import draw_band
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
-from snn_mm.analysis.report.curves import Point, from_one
+from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric, title_of
-from snn_mm.analysis.report.sections.trends import named_metric
 from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.errors import UserError
 from snn_mm.figures.style import COLOURS, STYLE, panels, share_range
@@ -30,9 +29,9 @@ Curves = dict[str, list[Point]]
 
 def curves_of(group: Group, prefix: str) -> Curves:
     """Mean and band over seeds of every metric with a prefix, such as `val/accuracy/`."""
-    names = {name for name in group.names(lambda c: c.metrics) if name.startswith(prefix)}
-    outputs = sorted((n.removeprefix(prefix) for n in names), key=lambda n: (n == FUSED, n))
-    return {output: from_one(group.curve(named_metric(f"{prefix}{output}"))) for output in outputs}
+    names = [name.removeprefix(prefix) for name in group.logged if name.startswith(prefix)]
+    outputs = sorted(names, key=lambda name: (name == FUSED, name))
+    return {output: group.curve(f"{prefix}{output}") for output in outputs}
 
 
 def check_logged(groups: Sequence[Group], prefix: str) -> None:
@@ -44,7 +43,7 @@ def check_logged(groups: Sequence[Group], prefix: str) -> None:
     for group in groups:
         if not curves_of(group, prefix):
             raise UserError(
-                f"{group.counted[0].run.path}: metrics.csv has no {prefix}*; train it again"
+                f"{group.counted[0].path}: metrics.csv has no {prefix}*; train it again"
             )
 
 
@@ -132,7 +131,7 @@ def _draw_curves(panel: Axes, curves: Curves, scale: float) -> None:
 def _mark_ends(top: Axes, bottom: Axes, group: Group) -> None:
     """A line between the last modulated epoch and the next, if there is a next."""
     last = max(point.epoch for points in curves_of(group, LOSS).values() for point in points)
-    for name, epoch in modulation_ends(group.counted[0].run.facts).items():
+    for name, epoch in modulation_ends(group.facts).items():
         if epoch >= last:
             continue
         for panel in (top, bottom):

@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts, as_text, select
 from snn_mm.analysis.report.groups import Group
-from snn_mm.analysis.report.naming import Library, modulations, network, suffixes, with_options
+from snn_mm.analysis.report.naming import (
+    Library,
+    labelled,
+    modulations,
+    network,
+    with_options,
+)
 
 IEMF = "IEMF"
 VANILLA = "vanilla"
@@ -61,7 +67,7 @@ class Variant(NamedTuple):
 
 def find_variants(groups: Sequence[Group], library: Library) -> list[Variant]:
     """Sort groups into families, those with fewer modulations first, and vanilla first in each."""
-    facts = [group.counted[0].run.facts for group in groups]
+    facts = [group.facts for group in groups]
     families = family_names(facts, library)
     variants = [
         Variant(group, family, variant_name(fact, library), gamma_of(fact))
@@ -86,12 +92,7 @@ def family_names(many: Sequence[Facts], library: Library) -> list[str]:
     if len(set(networks)) > 1:
         names = [f"{name}, {kind}" for name, kind in zip(names, networks)]
     own = [_own_facts(facts, library, len(set(networks)) > 1) for facts in many]
-    labels = list(names)
-    for name in set(names):
-        same = [i for i, other in enumerate(names) if other == name]
-        for i, suffix in zip(same, suffixes([own[i] for i in same])):
-            labels[i] = f"{name}, {suffix}" if suffix else name
-    return labels
+    return labelled(names, own, ", ")
 
 
 def variant_name(facts: Facts, library: Library) -> str:

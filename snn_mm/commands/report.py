@@ -14,7 +14,7 @@ from snn_mm.analysis.report.groups import compare
 from snn_mm.analysis.report.metric import MAIN_METRICS, Metric, main_metric
 from snn_mm.analysis.report.naming import LIGHTNING_OBSERVERS, Library
 from snn_mm.analysis.report.published import PublishedNumber, read_published
-from snn_mm.analysis.report.run_files import find_runs, read_run
+from snn_mm.analysis.report.run_files import read_runs
 from snn_mm.analysis.report.sections.provenance import count_statuses
 from snn_mm.analysis.report.sections.results import Results, find_baseline
 from snn_mm.analysis.report.writer import FORMATS, build_document, write_report
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv[1:])
     formats = parse_formats(options.format)
-    runs = [read_run(path) for path in find_runs(options.runs)]
+    runs = read_runs(options.runs)
     by = [key for key in options.by.split(",") if key]
     comparison = compare(runs, known_library(), by, options.all)
     if options.baseline is not None and comparison.methods:
@@ -84,7 +84,12 @@ def check_metric(name: str, measured: set[str]) -> None:
     if name in measured:
         return
     near = difflib.get_close_matches(name, sorted(measured), n=4)
-    known = near or sorted(measured, key=lambda other: (not other.startswith("test/"), other))[:8]
+    known = (
+        near
+        or sorted(
+            measured, key=lambda other: (not other.startswith("test/"), "/" not in other, other)
+        )[:8]
+    )
     there = (
         f"{'nearest' if near else 'they have'}: {', '.join(known)}" if known else "nor any other"
     )

@@ -47,6 +47,26 @@ def panels(
     return figure, [list(line) for line in grid]
 
 
+def panel_list(
+    count: int, most: int, line_height: float, extra: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """So many panels, line by line.
+
+    Args:
+        count: of the panels.
+        most: panels in a line.
+        line_height: inches of a line.
+        extra: inches above and below all lines.
+    """
+    columns = min(count, most)
+    lines = -(-count // columns)
+    figure, grid = panels(lines, columns, extra + line_height * lines)
+    flat = [panel for line in grid for panel in line]
+    for panel in flat[count:]:
+        panel.remove()
+    return figure, flat[:count]
+
+
 def share_range(drawn: Sequence[Axes]) -> None:
     """Give panels that show one quantity the range that holds what is in any of them."""
     limits = [(*panel.get_xlim(), *panel.get_ylim()) for panel in drawn]

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import torch
 
-from snn_mm.analysis.report.document import Block, Cell, Document, Section, Table, Text
+from snn_mm.analysis.report.document import Block, Document, Section, Table, TableCell, Text
 from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.metrics.avqa import (
     ACCURACIES,
@@ -81,7 +81,7 @@ def accuracy_table(answered: Sequence[Answered], runs: Sequence[str]) -> Table:
         right[:, question.kind] += torch.tensor(question.is_right)
     shares = [accuracies_by_kind(row, asked) for row in right]
     masks = kind_masks()
-    rows: list[list[Cell | str]] = [
+    rows: list[list[TableCell | str]] = [
         [
             readable(name),
             f"{int(asked[masks[name]].sum())}",
@@ -93,11 +93,11 @@ def accuracy_table(answered: Sequence[Answered], runs: Sequence[str]) -> Table:
     return Table("answers", caption, ["Questions", "asked", *runs], rows)
 
 
-def best_in_bold(shares: Sequence[float]) -> list[Cell]:
+def best_in_bold(shares: Sequence[float]) -> list[TableCell]:
     """Shares as cells in percent; a dash where nothing was asked (NaN), no bold where all agree."""
     texts = [NOTHING if share != share else f"{100 * share:.2f}" for share in shares]
     return [
-        Cell(text, bold=share == max(shares) != min(shares))
+        TableCell(text, bold=share == max(shares) != min(shares))
         for text, share in zip(texts, shares, strict=True)
     ]
 
@@ -107,11 +107,14 @@ def sample_table(
 ) -> Table:
     """Samples of one kind: the question with its id, the truth, and every run's answer."""
     asked = [question for question in answered if question.kind == kind]
-    rows: list[list[Cell | str]] = [
+    rows: list[list[TableCell | str]] = [
         [
-            Cell(question.text, detail=question.id),
+            TableCell(question.text, detail=question.id),
             question.truth,
-            *(Cell(a, bold=r) for a, r in zip(question.answers, question.is_right, strict=True)),
+            *(
+                TableCell(a, bold=r)
+                for a, r in zip(question.answers, question.is_right, strict=True)
+            ),
         ]
         for question in choose(asked, per_kind)
     ]

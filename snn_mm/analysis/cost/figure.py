@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 
 from snn_mm.analysis.bands import LINES, draw_band
 from snn_mm.analysis.bars import KIND_COLOURS, draw_bars
-from snn_mm.analysis.cost.table import CostComparison, MethodCost, error_curves, scaled_unit
-from snn_mm.analysis.report.curves import average
+from snn_mm.analysis.cost.table import CostComparison, MethodCost, scaled_unit
+from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.metric import title_of
-from snn_mm.analysis.report.statistics import Summary, summarise
+from snn_mm.analysis.report.statistics import MeanDeviation, summarise
 from snn_mm.figures.style import COLOURS, STYLE, panels
 
 MANY_FAMILIES = 4
@@ -61,7 +61,8 @@ def _draw_curves(panel: Axes, costs: CostComparison, metric: str) -> None:
     for threshold in costs.thresholds:
         panel.axhline(100 * threshold, color="0.8", lw=0.6, zorder=0)
     for row in costs.rows:
-        points = average(error_curves(row.variant.group, metric).values())
+        accuracy = row.variant.group.curve(metric)
+        points = [Point(p.epoch, 1 - p.mean, 1 - p.high, 1 - p.low) for p in accuracy]
         names = row.variant.family, row.variant.title
         coloured_by, styled_by = names if many else names[::-1]
         draw_band(panel, points, colours[coloured_by], scale=100, style=styles[styled_by])
@@ -77,7 +78,7 @@ def _draw_curves(panel: Axes, costs: CostComparison, metric: str) -> None:
 
 def _draw_costs(panel: Axes, costs: CostComparison) -> None:
     scale, unit = scaled_unit([row.mean for row in costs.rows], costs.unit)
-    bars: dict[str, dict[str, Summary]] = {}
+    bars: dict[str, dict[str, MeanDeviation]] = {}
     notes = {}
     for row in costs.rows:
         family, title = row.variant.family, row.variant.title
@@ -91,7 +92,7 @@ def _draw_costs(panel: Axes, costs: CostComparison) -> None:
     panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _scaled(row: MethodCost, scale: float) -> Summary:
+def _scaled(row: MethodCost, scale: float) -> MeanDeviation:
     summary = summarise([cost / scale for cost in row.costs.values()])
     if summary is None:
         raise ValueError(f"{row.variant.label} has no run")

@@ -15,9 +15,9 @@ from snn_mm.analysis.cost.metric import (
     first_epoch,
     training_cost,
 )
-from snn_mm.analysis.report.curves import Series
 from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.groups import Group, Member
+from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.run_files import Run
 from snn_mm.analysis.report.statistics import paired_test, summarise
 from snn_mm.analysis.report.wording import NOTHING, mean_text, signed
 from snn_mm.analysis.variants import Variant, vanilla_partner
@@ -102,22 +102,21 @@ def compare_costs(
     return CostComparison(thresholds, rows, unit)
 
 
-def error_curves(group: Group, metric: str) -> dict[str, Series]:
+def error_curves(group: Group, metric: str) -> dict[str, Errors]:
     """Error by epoch, counted from 1, of each seed of a group."""
-    return {member.run.seed: error_curve(member, metric) for member in group.counted}
+    return {run.seed: error_curve(run, metric) for run in group.counted}
 
 
-def error_curve(member: Member, metric: str) -> Series:
+def error_curve(run: Run, metric: str) -> Errors:
     """Error by epoch, counted from 1, of one run.
 
     Raises:
         UserError: it logged no such metric.
     """
-    series = member.curves.metrics.get(metric)
-    if not series:
-        known = ", ".join(n for n in member.curves.metrics if "accuracy" in n) or "no accuracy"
-        raise UserError(f"{member.run.path}: metrics.csv has no {metric}\nit has {known}")
-    return {epoch + 1: 1.0 - value for epoch, value in series.items()}
+    if metric not in run.logged:
+        known = ", ".join(name for name in run.logged if "accuracy" in name) or "no accuracy"
+        raise UserError(f"{run.path}: metrics.csv has no {metric}\nit has {known}")
+    return {epoch: 1.0 - value for epoch, value in run.logged[metric].items()}
 
 
 def epochs_to(errors: Errors, thresholds: Sequence[float]) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell of a table.
 
     Attributes:
@@ -39,14 +39,14 @@ class Table:
     name: str
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell | str]]
+    rows: Sequence[Sequence[TableCell | str]]
     latex: bool = True
     folded: bool = False
 
     @property
-    def cells(self) -> list[list[Cell]]:
+    def cells(self) -> list[list[TableCell]]:
         """The rows, with plain texts made cells."""
-        return [[Cell(c) if isinstance(c, str) else c for c in row] for row in self.rows]
+        return [[TableCell(c) if isinstance(c, str) else c for c in row] for row in self.rows]
 
 
 @dataclass(frozen=True)

@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from snn_mm.analysis.report.config_facts import Facts, as_text, select
-from snn_mm.analysis.report.curves import Curves, Point, Series, average, read_curves
-from snn_mm.analysis.report.energy import Energy, read_energy
+from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.naming import (
     Library,
     dataset_name,
+    labelled,
     method_name,
     modulations,
-    suffixes,
 )
 from snn_mm.analysis.report.run_files import Run
-from snn_mm.analysis.report.statistics import Summary, summarise
+from snn_mm.analysis.report.statistics import MeanDeviation, summarise
 from snn_mm.errors import UserError
 
-MANY_RUNS = 64
-"""Runs from which starting processes is worth it: factor files have a row a step."""
 
-
-@dataclass(frozen=True)
-class Member:
-    """A run, what it logged and what it spent; `problems` adds what could not be read of that."""
-
-    run: Run
-    curves: Curves = field(default_factory=Curves)
-    energy: Energy | None = None
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """Runs of one method on one data set, which differ in their seeds.
 
@@ -49,26 +33,52 @@ class Group:
 
     method: str
     dataset: str
-    counted: list[Member]
+    counted: list[Run]
     repeated: list[str]
 
-    def values(self, metric: str) -> dict[str, float]:
-        """A final metric by seed, of the runs that have it."""
-        runs = [member.run for member in self.counted]
-        return {run.seed: run.metrics[metric] for run in runs if metric in run.metrics}
+    @property
+    def facts(self) -> Facts:
+        """The config, of the first run."""
+        return self.counted[0].facts
 
-    def summary(self, metric: str) -> Summary | None:
-        """Mean, standard deviation and number of a final metric."""
+    @cached_property
+    def metrics(self) -> set[str]:
+        """Names of the final numbers that any of the runs has."""
+        return {name for run in self.counted for name in run.metrics}
+
+    def values(self, metric: str) -> dict[str, float]:
+        """A final number by seed, of the runs that have it."""
+        return {run.seed: run.metrics[metric] for run in self.counted if metric in run.metrics}
+
+    def summary(self, metric: str) -> MeanDeviation | None:
+        """Mean, standard deviation and number of a final number."""
         return summarise(list(self.values(metric).values()))
 
-    def curve(self, pick: Callable[[Curves], Series | None]) -> list[Point]:
-        """A curve averaged over the runs that have it."""
-        found = (pick(member.curves) for member in self.counted)
-        return average(series for series in found if series)
+    @cached_property
+    def logged(self) -> set[str]:
+        """Names of what any of the runs logged over its epochs."""
+        return {name for run in self.counted for name in run.logged}
 
-    def names(self, pick: Callable[[Curves], Iterable[Any]]) -> list[Any]:
-        """What any of the runs has, in alphabetical order."""
-        return sorted({name for member in self.counted for name in pick(member.curves)})
+    def curve(self, name: str) -> list[Point]:
+        """Mean and band of what was logged; an epoch counts the runs that reached it."""
+        found = [run.logged[name] for run in self.counted if name in run.logged]
+        points = []
+        for epoch in sorted(set().union(*found)):
+            if summary := summarise([series[epoch] for series in found if epoch in series]):
+                mean, spread = summary.mean, summary.spread
+                points.append(Point(epoch, mean, mean - spread, mean + spread))
+        return points
+
+    def needed_curve(self, metric: str) -> list[Point]:
+        """The curve of a metric.
+
+        Raises:
+            UserError: no run of the group logged it.
+        """
+        points = self.curve(metric)
+        if not points:
+            raise UserError(f"{self.counted[0].path}: metrics.csv has no {metric}")
+        return points
 
 
 @dataclass(frozen=True)
@@ -76,12 +86,12 @@ class Comparison:
     """Everything a report is about.
 
     Attributes:
-        members: all runs that were found.
+        runs: all that were found.
         groups: those of them that can be compared.
         library: what is known of the classes in their configs.
     """
 
-    members: list[Member]
+    runs: list[Run]
     groups: list[Group]
     library: Library
 
@@ -90,8 +100,7 @@ class Comparison:
         """Rows: those with fewer modulations first, as baselines are."""
         order = {}
         for group in self.groups:
-            facts = group.counted[0].run.facts
-            order[group.method] = (len(modulations(facts, self.library)), group.method)
+            order[group.method] = (len(modulations(group.facts, self.library)), group.method)
         return sorted(order, key=order.__getitem__)
 
     @cached_property
@@ -100,14 +109,13 @@ class Comparison:
         return sorted({group.dataset for group in self.groups})
 
     def metrics(self, dataset: str) -> set[str]:
-        """Names of the final metrics that any counted run on a data set has."""
-        members = (member for group in self.ordered(dataset) for member in group.counted)
-        return {name for member in members for name in member.run.metrics}
+        """Names of the final numbers that any counted run on a data set has."""
+        return {name for group in self.ordered(dataset) for name in group.metrics}
 
     @property
     def all_metrics(self) -> set[str]:
-        """Names of the final metrics that any counted run has."""
-        return {name for dataset in self.datasets for name in self.metrics(dataset)}
+        """Names of the final numbers that any counted run has."""
+        return {name for group in self.groups for name in group.metrics}
 
     def group(self, method: str, dataset: str) -> Group | None:
         """The runs of one cell, None if there are none."""
@@ -131,7 +139,7 @@ class Comparison:
 def compare(
     runs: Sequence[Run], library: Library, by: Sequence[str] = (), count_all: bool = False
 ) -> Comparison:
-    """Read the curves of runs and sort them into groups.
+    """Sort runs into groups.
 
     Args:
         runs: all runs.
@@ -142,72 +150,37 @@ def compare(
     Raises:
         UserError: a key in `by` stands in no config.
     """
-    members = read_members(runs)
-    usable = [m for m in members if m.run.facts and m.run.may_count(count_all)]
-    check_keys(by, [member.run for member in members])
-    datasets = _label(usable, lambda m: dataset_name(m.run.facts), _facts_of("data", library))
+    usable = [run for run in runs if run.facts and run.may_count(count_all)]
+    check_keys(by, runs)
+    names = [dataset_name(run.facts) for run in usable]
+    datasets = labelled(names, [select(r.facts, "data", library.observers) for r in usable])
     if by:
-        rows = [", ".join(f"{key}={value_of(m.run, key)}" for key in by) for m in usable]
+        rows = [", ".join(f"{key}={value_of(run, key)}" for key in by) for run in usable]
     else:
         rows = _label_methods(usable, datasets, library)
-    cells: dict[tuple[str, str], list[Member]] = {}
-    for member, cell in zip(usable, zip(rows, datasets)):
-        cells.setdefault(cell, []).append(member)
-    groups = [_one_per_seed(method, dataset, cells[method, dataset]) for method, dataset in cells]
-    return Comparison(members, groups, library)
+    cells: dict[tuple[str, str], list[Run]] = {}
+    for run, cell in zip(usable, zip(rows, datasets)):
+        cells.setdefault(cell, []).append(run)
+    groups = [_one_per_seed(*cell, together) for cell, together in cells.items()]
+    return Comparison(list(runs), groups, library)
 
 
-def read_members(runs: Sequence[Run]) -> list[Member]:
-    """Read the files of all runs, on all cores where there are many."""
-    if len(runs) < MANY_RUNS:
-        return [read_member(run) for run in runs]
-    with ProcessPoolExecutor() as pool:
-        return list(pool.map(read_member, runs, chunksize=8))
-
-
-def read_member(run: Run) -> Member:
-    """Read the files of a run that hold more than its outcome."""
-    curves = read_curves(run.path)
-    problems = [*run.problems, *curves.problems]
-    return Member(run, curves, read_energy(run.path, problems), problems)
-
-
-def _facts_of(wanted: Any, library: Library) -> Callable[[Member], Facts]:
-    return lambda member: select(member.run.facts, wanted, library.observers)
-
-
-def _label_methods(members: list[Member], datasets: list[str], library: Library) -> list[str]:
+def _label_methods(runs: list[Run], datasets: list[str], library: Library) -> list[str]:
     """Name methods; two that go by one name on one data set are told apart by what differs."""
     labels: dict[int, str] = {}
     for dataset in set(datasets):
         here = [i for i, name in enumerate(datasets) if name == dataset]
-        group = [members[i] for i in here]
-        names = _label(
-            group, lambda m: method_name(m.run.facts, library), _facts_of("method", library)
-        )
-        labels.update(zip(here, names))
-    return [labels[i] for i in range(len(members))]
+        facts = [runs[i].facts for i in here]
+        names = [method_name(each, library) for each in facts]
+        own = [select(each, "method", library.observers) for each in facts]
+        labels.update(zip(here, labelled(names, own)))
+    return [labels[i] for i in range(len(runs))]
 
 
-def _label(
-    members: list[Member], base: Callable[[Member], str], facts: Callable[[Member], Facts]
-) -> list[str]:
-    """Base names, each with what tells it apart from others of the same base name."""
-    names = [base(member) for member in members]
-    labels = list(names)
-    for name in set(names):
-        same = [i for i, other in enumerate(names) if other == name]
-        for i, suffix in zip(same, suffixes([facts(members[i]) for i in same])):
-            labels[i] = f"{name} · {suffix}" if suffix else name
-    return labels
-
-
-def _one_per_seed(method: str, dataset: str, members: list[Member]) -> Group:
+def _one_per_seed(method: str, dataset: str, runs: list[Run]) -> Group:
     """Keep the newest run of each seed: repeats of a seed are no independent samples."""
-    newest: dict[str, Member] = {}
-    for member in sorted(members, key=lambda m: (m.run.started, m.run.name)):
-        newest[member.run.seed] = member
-    counts = Counter(member.run.seed for member in members)
+    newest = {run.seed: run for run in sorted(runs, key=lambda r: (r.started, r.name))}
+    counts = Counter(run.seed for run in runs)
     seeds = sorted(newest, key=lambda seed: (len(seed), seed))
     repeated = [seed for seed in seeds if counts[seed] > 1]
     return Group(method, dataset, [newest[seed] for seed in seeds], repeated)

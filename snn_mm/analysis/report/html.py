@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from snn_mm.analysis.report.charts import COLOURS, STYLE
-from snn_mm.analysis.report.document import Block, Cell, Document, Figure, Table, Text
+from snn_mm.analysis.report.document import Block, Document, Figure, Table, TableCell, Text
 
 PAGE_STYLE = Path(__file__).with_name("page.css")
 MANY_COLUMNS = 2
@@ -91,7 +91,7 @@ def table_html(table: Table) -> str:
     )
 
 
-def cell_html(cell: Cell, column: int, head: str) -> str:
+def cell_html(cell: TableCell, column: int, head: str) -> str:
     """Render a cell; the first of a row is its head."""
     text = escape(cell.text)
     if cell.bold:

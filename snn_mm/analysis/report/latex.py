@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snn_mm.analysis.report.document import Cell, Document, Table
+from snn_mm.analysis.report.document import Document, Table, TableCell
 
 HEAD = """\
 % Made by `snnmm report`; needs \\usepackage{booktabs}. A dagger marks runs that differ in more than
@@ -65,7 +65,7 @@ def table_latex(table: Table) -> str:
     )
 
 
-def cell_latex(cell: Cell) -> str:
+def cell_latex(cell: TableCell) -> str:
     """Render a cell."""
     text = literal(cell.text)
     text = rf"\textbf{{{text}}}" if cell.bold else text

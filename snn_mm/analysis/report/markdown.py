@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from snn_mm.analysis.report.document import Block, Cell, Document, Figure, Table, Text
+from snn_mm.analysis.report.document import Block, Document, Figure, Table, TableCell, Text
 
 FIGURES = "figures"
 """Folder of the charts, beside the page."""
@@ -36,7 +36,7 @@ def table_lines(table: Table) -> list[str]:
     return [plain(table.caption), "", *(f"| {' | '.join(row)} |" for row in ruled)]
 
 
-def cell_text(cell: Cell) -> str:
+def cell_text(cell: TableCell) -> str:
     """Render a cell."""
     text = plain(cell.text)
     if cell.bold:

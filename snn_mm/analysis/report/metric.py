@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 from snn_mm.analysis.report.wording import mean_text
 from snn_mm.figures.names import NAMES, place_of, spoken
 
@@ -95,6 +95,11 @@ class Metric:
         return f"{title_of(self.name)}{', %' if self.is_share else ''}"
 
     @property
+    def short_axis(self) -> str:
+        """The same for a small chart, which says elsewhere of which set and head it is."""
+        return f"{spoken(self.label)}{' [%]' if self.is_share else ''}"
+
+    @property
     def task(self) -> int | None:
         """The number of the task that it was measured on alone; None if it is of no single one."""
         found = OF_TASK.fullmatch(self.name)
@@ -126,7 +131,7 @@ class Metric:
         """Decimals of what is shown."""
         return 2 if self.is_share else 4
 
-    def write(self, summary: Summary | None) -> str:
+    def write(self, summary: MeanDeviation | None) -> str:
         """Mean, deviation and number as a table shows them."""
         return mean_text(summary, self.scale, self.digits)
 

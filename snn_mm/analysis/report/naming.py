@@ -144,6 +144,22 @@ def suffixes(many: Sequence[Facts]) -> list[str]:
     return [", ".join(parts) for parts in texts]
 
 
+def labelled(names: Sequence[str], many: Sequence[Facts], joint: str = " · ") -> list[str]:
+    """Names, each with what tells it apart from others that are the same.
+
+    Args:
+        names: of each config.
+        many: what of each config may tell it apart.
+        joint: between name and what tells it apart.
+    """
+    labels = list(names)
+    for name in set(names):
+        same = [i for i, other in enumerate(names) if other == name]
+        for i, suffix in zip(same, suffixes([many[i] for i in same])):
+            labels[i] = f"{name}{joint}{suffix}" if suffix else name
+    return labels
+
+
 def short_key(key: str) -> str:
     """A key without the prefix that every reader knows."""
     for prefix in (CALLBACKS, "model.", "data.", "trainer."):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any, TypeGuard
 import yaml
 
 from snn_mm.analysis.report.config_facts import Facts, flatten
+from snn_mm.analysis.report.curves import Logged, read_layers, read_logged
 from snn_mm.errors import UserError
 from snn_mm.run.directory import DIVERGED, FINISHED
 
@@ -25,14 +27,24 @@ MARKERS = ("config.yaml", "results.json", "environment.json", "metrics.csv", ".l
 COPY_TOLERANCE = 60.0
 """Seconds between the start a run noted and its file's date; more means that it was copied."""
 
+MANY_RUNS = 64
+"""Runs from which starting processes is worth it: factor files have a row a step."""
 
-@dataclass(frozen=True)
+ENERGY = "energy."
+"""Before the dotted keys of `energy.json`, where they are among the final numbers of a run."""
+IN_ENERGY = ("cost_model", "total", "parts", "ann_twin", "without_rule")
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """One run directory as it was found.
 
     Attributes:
         results: `results.json`, empty if it cannot be read; `environment` likewise.
         facts: the config by dotted key.
+        logged: metrics and factors by epoch.
+        layers: (rate, silent, saturated) by (modality, layer), when it was last seen.
+        energy: `energy.json` by dotted key, empty if there is none.
         problems: what could not be read, and why.
     """
 
@@ -40,6 +52,9 @@ class Run:
     results: dict[str, Any]
     environment: dict[str, Any]
     facts: Facts
+    logged: Logged
+    layers: dict[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
+    energy: Facts = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -81,11 +96,13 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """Final metrics by name: of the test, of the best validation, of the last training."""
+        """Final numbers by name: of the test, the best validation, the last training; energy."""
         results = self.results
         later = as_dict(as_dict(as_dict(results.get("evaluations")).get("test")).get("best.ckpt"))
         best = as_dict(as_dict(results.get("best")).get("validation"))
-        merged = {**as_dict(results.get("train")), **best, **later, **as_dict(results.get("test"))}
+        energy = {f"{ENERGY}{key}": value for key, value in self.energy.items()}
+        train, test = as_dict(results.get("train")), as_dict(results.get("test"))
+        merged = {**train, **best, **later, **test, **energy}
         return {name: float(v) for name, v in merged.items() if is_number(v)}
 
     @property
@@ -133,6 +150,19 @@ def _runs_below(top: Path) -> Iterator[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
 
 
+def read_runs(paths: Iterable[Path]) -> list[Run]:
+    """Read every run directory at or below the paths, on all cores where there are many.
+
+    Raises:
+        UserError: see `find_runs`.
+    """
+    found = find_runs(paths)
+    if len(found) < MANY_RUNS:
+        return [read_run(path) for path in found]
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(read_run, found, chunksize=8))
+
+
 def read_run(path: Path) -> Run:
     """Read a run directory; what cannot be read is named in its problems."""
     problems: list[str] = []
@@ -142,18 +172,32 @@ def read_run(path: Path) -> Run:
     if facts and not {"model", "data"} <= facts.keys():
         problems.append("config.yaml: names no model or no data")
         facts = {}
-    run = Run(path, results, environment, facts, problems)
-    if run.status not in (FINISHED, UNREADABLE):
-        problems.append(describe_end(run.status, results.get("error")))
-    return run
+    problems += describe_end(results.get("status"), results.get("error")) if facts else []
+    logged, layers = read_logged(path, problems), read_layers(path, problems)
+    energy = read_energy(path, problems)
+    return Run(path, results, environment, facts, logged, layers, energy, problems)
 
 
-def describe_end(status: str, error: Any) -> str:
-    """How an unfinished run stands, in one line."""
-    first = str(error or "").strip().split("\n")[0]
+def read_energy(run: Path, problems: list[str]) -> Facts:
+    """What tables show of `energy.json`; nothing if it is missing or, as is then named, damaged."""
+    if not (run / "energy.json").exists():
+        return {}
+    content = read_object(run / "energy.json", problems)
+    facts = flatten({key: content[key] for key in IN_ENERGY if key in content})
+    if content and not is_number(facts.get("total.compute_pj")):
+        problems.append("energy.json: total.compute_pj is missing")
+        return {}
+    return facts
+
+
+def describe_end(status: Any, error: Any) -> list[str]:
+    """How an unfinished run stands, in one line; none for others."""
+    if not isinstance(status, str) or status == FINISHED:
+        return []
     if status == "running":
-        return "no end was noted: still running, or killed"
-    return f"{status}: {first}" if first else status
+        return ["no end was noted: still running, or killed"]
+    first = str(error or "").strip().split("\n")[0]
+    return [f"{status}: {first}" if first else status]
 
 
 def read_object(path: Path, problems: list[str]) -> dict[str, Any]:

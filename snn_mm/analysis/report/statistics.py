@@ -14,12 +14,21 @@ DRAWS = 20_000
 """Sign patterns that are drawn beyond that."""
 
 
-class Summary(NamedTuple):
+class MeanDeviation(NamedTuple):
     """Mean, sample standard deviation (NaN for one value) and number of values."""
 
     mean: float
     deviation: float
     size: int
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation, 0 where one value has none."""
+        return 0.0 if math.isnan(self.deviation) else self.deviation
+
+    def times(self, scale: float) -> MeanDeviation:
+        """The same in another unit."""
+        return MeanDeviation(scale * self.mean, scale * self.deviation, self.size)
 
 
 class PairedTest(NamedTuple):
@@ -31,12 +40,12 @@ class PairedTest(NamedTuple):
     smallest_p: float
 
 
-def summarise(values: Sequence[float]) -> Summary | None:
+def summarise(values: Sequence[float]) -> MeanDeviation | None:
     """Mean and sample standard deviation (n - 1 in the denominator); None for no values."""
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else math.nan
-    return Summary(statistics.fmean(values), deviation, len(values))
+    return MeanDeviation(statistics.fmean(values), deviation, len(values))
 
 
 def paired_test(ours: Sequence[float], baseline: Sequence[float]) -> PairedTest | None:

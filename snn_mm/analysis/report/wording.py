@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 
 NOTHING = "—"
 
 
 def mean_text(
-    summary: Summary | None, scale: float = 1.0, digits: int = 2, size: bool = True
+    summary: MeanDeviation | None, scale: float = 1.0, digits: int = 2, size: bool = True
 ) -> str:
     """`87.65 ± 0.42 (3)`; without a deviation for a single value; a dash for none.
 
@@ -21,7 +21,7 @@ def mean_text(
         size: whether the number of values follows in brackets.
 
     Example:
-        >>> mean_text(Summary(0.5, 0.01, 3), 100)
+        >>> mean_text(MeanDeviation(0.5, 0.01, 3), 100)
         '50.00 ± 1.00 (3)'
     """
     if summary is None:

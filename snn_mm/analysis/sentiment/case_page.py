@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from snn_mm.analysis.report.document import (
     Block,
-    Cell,
     Document,
     Figure,
     Panel,
     Section,
     Table,
+    TableCell,
     Text,
 )
 from snn_mm.analysis.report.html import slug, to_html
@@ -77,11 +77,11 @@ def axis_limit(cases: Sequence[Case], shown: Sequence[Case]) -> float:
 
 def heads_table(cases: Sequence[Case], part: str, protocol: Protocol) -> Table:
     """Error and wrong signs of every head over all clips."""
-    rows: list[list[Cell | str]] = []
+    rows: list[list[TableCell | str]] = []
     for record in rate_heads(cases, protocol):
         share = f"{record.opposed / record.signed:.1%}" if record.signed else NOTHING
         counted = f"{record.opposed} of {record.signed}"
-        rows.append([record.head, f"{record.error:.4f}", Cell(share, detail=counted)])
+        rows.append([record.head, f"{record.error:.4f}", TableCell(share, detail=counted)])
     caption = (
         f"All {len(cases)} clips of the {part} part, rated as in the run's results"
         f"{CLIPPED.get(protocol, '')}. Opposite sign: among clips whose label for "
@@ -103,11 +103,11 @@ def cases_table(choice: Choice, heads: Sequence[str], say: Texts) -> Table:
     """Numbers and text of each clip of a choice."""
     texts = {case.id: say(case.id) for case in choice.cases}
     has_text = any(texts.values())
-    rows: list[list[Cell | str]] = []
+    rows: list[list[TableCell | str]] = []
     for case in choice.cases:
-        said: list[Cell | str] = [texts[case.id] or NOTHING] if has_text else []
+        said: list[TableCell | str] = [texts[case.id] or NOTHING] if has_text else []
         numbers = [
-            Cell(signed(case.score[head], 3), detail=f"label {signed(case.label[head], 3)}")
+            TableCell(signed(case.score[head], 3), detail=f"label {signed(case.label[head], 3)}")
             for head in heads
         ]
         opposed = ", ".join(case.opposed) or "none"

@@ -15,7 +15,7 @@ from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison, Group, normal_key, value_of
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import short_key
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 from snn_mm.analysis.report.wording import NOTHING
 from snn_mm.analysis.sentiment.score_metrics import RATES
 from snn_mm.errors import UserError
@@ -59,7 +59,7 @@ class Grid:
         every = [(row, column) for row in self.rows for column in self.columns]
         return [place for place in every if place in self.cells]
 
-    def summary(self, place: Place, metric: str) -> Summary | None:
+    def summary(self, place: Place, metric: str) -> MeanDeviation | None:
         """Mean, deviation and number of a metric over the seeds of a cell."""
         return self.cells[place].summary(metric) if place in self.cells else None
 
@@ -92,7 +92,7 @@ def make_grid(comparison: Comparison, rows_key: str, columns_key: str) -> Grid:
     keys = normal_key(rows_key), normal_key(columns_key)
     cells = {}
     for group in comparison.groups:
-        run = group.counted[0].run
+        run = group.counted[0]
         cells[value_of(run, keys[0]), value_of(run, keys[1])] = group
     if len(cells) < 2:
         raise UserError(
@@ -110,10 +110,10 @@ def check_alike(comparison: Comparison, keys: Sequence[str]) -> None:
         UserError: names the first option that differs, and its values.
     """
     many = []
-    for member in (member for group in comparison.groups for member in group.counted):
+    for run in (run for group in comparison.groups for run in group.counted):
         facts = {
-            **select(member.run.facts, "method", comparison.library.observers),
-            **select(member.run.facts, "protocol", comparison.library.observers),
+            **select(run.facts, "method", comparison.library.observers),
+            **select(run.facts, "protocol", comparison.library.observers),
         }
         many.append({key: value for key, value in facts.items() if key not in keys})
     for key in differing(many):

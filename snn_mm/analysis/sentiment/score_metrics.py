@@ -12,7 +12,7 @@ RATES = "test/firing_rate/"
 
 def shared_metrics(groups: Sequence[Group]) -> set[str]:
     """Names of the final metrics that every run has."""
-    runs = [set(member.run.metrics) for group in groups for member in group.counted]
+    runs = [set(run.metrics) for group in groups for run in group.counted]
     return set.intersection(*runs) if runs else set()
 
 

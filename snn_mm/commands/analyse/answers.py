@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from snn_mm.analysis.report.run_files import read_run
 from snn_mm.commands.analyse.findings import Findings
 from snn_mm.commands.analyse.runs import (
     add_data_root,
@@ -18,6 +17,7 @@ from snn_mm.commands.analyse.runs import (
     name_runs,
 )
 from snn_mm.errors import UserError
+from snn_mm.run.directory import FINISHED, RunDirectory
 
 SAMPLES = 6
 
@@ -83,7 +83,7 @@ def finished_runs(paths: Sequence[Path]) -> list[Path]:
         UserError: there is none.
     """
     found = in_order(paths)
-    finished = [path for path in found if read_run(path).is_finished]
+    finished = [path for path in found if RunDirectory(path).status() == FINISHED]
     if not finished:
         raise UserError(
             f"answers: none of the {len(found)} runs in {paths[0]} is finished\n"

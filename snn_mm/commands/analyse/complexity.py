@@ -6,7 +6,6 @@ from typing import Any, Literal, get_args
 
 from snn_mm.analysis.cost.table import EPOCHS
 from snn_mm.analysis.report.groups import Group
-from snn_mm.analysis.report.run_files import as_dict
 from snn_mm.errors import UserError
 from snn_mm.run.directory import read_json
 
@@ -35,7 +34,7 @@ def epoch_complexity(group: Group, kind: Complexity, data_root: str | None = Non
 
 def counted_epoch(group: Group, data_root: str | None) -> dict[str, Any]:
     """What `cost.json` of any run of the group says; the first run's is written if none does."""
-    runs = [member.run.path for member in group.counted]
+    runs = [run.path for run in group.counted]
     known = (read_json(run / "cost.json") for run in runs)
     found = next(
         (content for content in known if {"flops_per_epoch", "samples"} <= set(content)), {}
@@ -53,13 +52,12 @@ def operations_per_sample(group: Group) -> float:
     Raises:
         UserError: no run of the group has been measured.
     """
-    for member in group.counted:
-        total = as_dict(read_json(member.run.path / "energy.json").get("total"))
-        if {"mac", "synops"} <= set(total):
-            return float(total["mac"]) + float(total["synops"])
-    run = group.counted[0].run.path
+    for run in group.counted:
+        if {"total.mac", "total.synops"} <= set(run.energy):
+            return float(run.energy["total.mac"]) + float(run.energy["total.synops"])
+    path = group.counted[0].path
     raise UserError(
-        f"--complexity synops: {run} has no energy.json; measure it:\n"
-        f"snnmm test --ckpt_path {run} --config {run}/config.yaml "
+        f"--complexity synops: {path} has no energy.json; measure it:\n"
+        f"snnmm test --ckpt_path {path} --config {path}/config.yaml "
         "--config experiments/_base/energy.yaml"
     )

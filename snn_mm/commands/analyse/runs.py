@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snn_mm.analysis.report.groups import Comparison, Group, compare
-from snn_mm.analysis.report.run_files import find_runs, read_run
+from snn_mm.analysis.report.run_files import find_runs, read_runs
 from snn_mm.analysis.report.wording import joined
 from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
@@ -66,7 +66,7 @@ def read_groups(paths: Iterable[Path], by: Sequence[str] = ()) -> Comparison:
     Raises:
         UserError: there is none, or they are of several data sets.
     """
-    runs = [read_run(path) for path in find_runs(paths)]
+    runs = read_runs(paths)
     comparison = compare(runs, known_library(), by)
     if not comparison.groups:
         counts = Counter(run.status for run in runs)
@@ -76,7 +76,7 @@ def read_groups(paths: Iterable[Path], by: Sequence[str] = ()) -> Comparison:
         examples = [
             next(g for g in comparison.groups if g.dataset == d) for d in comparison.datasets
         ]
-        named = "\n".join(f"{g.dataset}: {g.counted[0].run.path}" for g in examples[:3])
+        named = "\n".join(f"{g.dataset}: {g.counted[0].path}" for g in examples[:3])
         raise UserError(f"the runs are of {len(examples)} data sets; analyse them apart\n{named}")
     return comparison
 
@@ -88,11 +88,11 @@ def require_metric(groups: Iterable[Group], metric: str) -> None:
         UserError: names the first.
     """
     for group in groups:
-        for member in group.counted:
-            if metric not in member.run.metrics:
-                known = sorted(n for n in member.run.metrics if n.startswith("test/"))
+        for run in group.counted:
+            if metric not in run.metrics:
+                known = sorted(n for n in run.metrics if n.startswith("test/"))
                 has = joined([n for n in known if "accuracy" in n] or known or ["no test"])
-                raise UserError(f"{member.run.path}: results.json has no {metric}\nit has {has}")
+                raise UserError(f"{run.path}: results.json has no {metric}\nit has {has}")
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:

@@ -9,7 +9,6 @@ import pytest
 from made_runs import callback, write_run
 
 from snn_mm.analysis.coefficient import (
-    coefficient_curve,
     coefficient_table,
     curves_table,
     draw_coefficient,
@@ -32,7 +31,7 @@ def variant(tmp_path: Path, variants_in: VariantsIn) -> Variant:
 
 
 def test_curve_is_the_mean_over_seeds_with_epochs_from_one(variant: Variant) -> None:
-    points = coefficient_curve(variant.group)
+    points = variant.group.curve("iemf/xi")
     assert [point.epoch for point in points] == [1, 2, 3]
     assert [point.mean for point in points] == pytest.approx([1.3, 1.4, 1.1])
     assert points[0].high - points[0].mean == pytest.approx(0.1 * 2**0.5)

@@ -7,19 +7,20 @@ from collections import Counter
 from pathlib import Path
 
 from snn_mm.analysis.report.consistency import differences
-from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
-from snn_mm.analysis.report.groups import Comparison, Group, Member
+from snn_mm.analysis.report.document import Block, Section, Table, TableCell, Text
+from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.metric import Metric
+from snn_mm.analysis.report.run_files import Run
 from snn_mm.analysis.report.wording import NOTHING, joined
 
 
 def difference_section(comparison: Comparison) -> Section:
     """What differs between runs of one cell, and between the rows of one column."""
-    rows: list[list[Cell | str]] = []
+    rows: list[list[TableCell | str]] = []
     for dataset in comparison.datasets:
         groups = comparison.ordered(dataset)
         inside = [row for group in groups for row in group_rows(comparison, group)]
-        runs = [member.run for group in groups for member in group.counted]
+        runs = [run for group in groups for run in group.counted]
         across = differences(runs, comparison.library.observers) if len(groups) > 1 else {}
         rows += inside
         rows += [[f"all of {dataset}", what, counted(v)] for what, v in across.items()]
@@ -34,11 +35,11 @@ def difference_section(comparison: Comparison) -> Section:
     return Section("Differences", [Table("differences", caption, columns, rows, latex=False)])
 
 
-def group_rows(comparison: Comparison, group: Group) -> list[list[Cell | str]]:
+def group_rows(comparison: Comparison, group: Group) -> list[list[TableCell | str]]:
     """What differs inside a cell of the main table."""
     where = f"{comparison.key(group.method)} on {group.dataset}"
-    found = differences([m.run for m in group.counted], comparison.library.observers)
-    rows: list[list[Cell | str]] = [[where, what, counted(v)] for what, v in found.items()]
+    found = differences(group.counted, comparison.library.observers)
+    rows: list[list[TableCell | str]] = [[where, what, counted(v)] for what, v in found.items()]
     if group.repeated:
         seeds = f"seed {joined(group.repeated)}: the newest run counts"
         rows.append([where, "several runs of one seed", seeds])
@@ -52,11 +53,11 @@ def counted(values: Counter[str]) -> str:
 
 def runs_section(comparison: Comparison, metric: Metric, output: Path) -> Section:
     """Every run that was found, whatever its state."""
-    groups = {id(m): group for group in comparison.groups for m in group.counted}
-    ordered = sorted(comparison.members, key=lambda m: m.run.name)
-    rows = [run_row(comparison, m, groups.get(id(m)), metric, output) for m in ordered]
+    groups = {run: group for group in comparison.groups for run in group.counted}
+    ordered = sorted(comparison.runs, key=lambda run: run.name)
+    rows = [run_row(comparison, run, groups.get(run), metric, output) for run in ordered]
     blocks: list[Block] = []
-    if failed := [row for row, m in zip(rows, ordered) if m.problems]:
+    if failed := [row for row, run in zip(rows, ordered) if run.problems]:
         caption = (
             f"{len(failed)} of {len(rows)} runs are unfinished, diverged, damaged or incomplete."
         )
@@ -70,16 +71,15 @@ def runs_section(comparison: Comparison, metric: Metric, output: Path) -> Sectio
 
 
 def run_row(
-    comparison: Comparison, member: Member, group: Group | None, metric: Metric, output: Path
-) -> list[Cell | str]:
+    comparison: Comparison, run: Run, group: Group | None, metric: Metric, output: Path
+) -> list[TableCell | str]:
     """One run; the last cell says what is wrong with it."""
-    run = member.run
     place = f"{comparison.key(group.method)} on {group.dataset}" if group else NOTHING
     value = run.metrics.get(metric.name)
     shown = NOTHING if value is None else f"{value * metric.scale:.{metric.digits}f}"
     profile = run.environment.get("profile") or run.facts.get("run.profile") or NOTHING
     return [
-        Cell(run.name, href=os.path.relpath(run.path, output.resolve())),
+        TableCell(run.name, href=os.path.relpath(run.path, output.resolve())),
         run.status,
         place,
         shown,
@@ -87,13 +87,13 @@ def run_row(
         run.commit,
         str(run.environment.get("data") or NOTHING),
         str(profile),
-        "; ".join(member.problems),
+        "; ".join(run.problems),
     ]
 
 
 def count_statuses(comparison: Comparison) -> str:
     """How many runs there are in each state."""
-    counts = Counter(member.run.status for member in comparison.members)
+    counts = Counter(run.status for run in comparison.runs)
     if counts["running"]:
         counts["running or killed"] = counts.pop("running")
     parts = [f"{count} {status}" for status, count in sorted(counts.items())]

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snn_mm.analysis.report.consistency import differences
-from snn_mm.analysis.report.document import Block, Cell, Section, Table, Text
+from snn_mm.analysis.report.document import Block, Section, Table, TableCell, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.published import PublishedNumber, find_number
 from snn_mm.analysis.report.sections.rows import best_method, method_cell
-from snn_mm.analysis.report.sections.scores import SCORES, scores_table
-from snn_mm.analysis.report.sections.tasks import task_table
-from snn_mm.analysis.report.sections.unimodal import unimodal_table
+from snn_mm.analysis.report.sections.scores import score_tables, task_table, unimodal_table
 from snn_mm.analysis.report.statistics import paired_test
 from snn_mm.analysis.report.wording import NOTHING, signed
 from snn_mm.errors import UserError
@@ -43,7 +41,7 @@ def results_section(results: Results) -> Section:
     if not results.comparison.groups:
         return Section("Results", [Text("No finished run; --all counts unfinished ones too.")])
     more = [
-        *(scores_table(results.comparison, scores) for scores in SCORES),
+        *score_tables(results.comparison),
         unimodal_table(results.comparison, results.metric),
         task_table(results.comparison),
     ]
@@ -80,17 +78,16 @@ def main_table(results: Results) -> Table:
     return Table("results", caption, ["Method", *comparison.datasets], rows)
 
 
-def result_cell(results: Results, group: Group | None, is_best: bool) -> Cell:
+def result_cell(results: Results, group: Group | None, is_best: bool) -> TableCell:
     """Mean and deviation of one group, with its mark and the published number."""
     if group is None:
-        return Cell(NOTHING)
+        return TableCell(NOTHING)
     comparison, metric = results.comparison, results.metric
     text = metric.write(group.summary(metric.name))
-    runs = [member.run for member in group.counted]
-    marked = group.repeated or differences(runs, comparison.library.observers)
-    number = find_number(results.published, runs[0].facts, metric.name, comparison.library)
+    marked = group.repeated or differences(group.counted, comparison.library.observers)
+    number = find_number(results.published, group.facts, metric.name, comparison.library)
     detail = published_text(number, metric) if number else ""
-    return Cell(text + (MARK if marked else ""), bold=is_best, detail=detail)
+    return TableCell(text + (MARK if marked else ""), bold=is_best, detail=detail)
 
 
 def published_text(number: PublishedNumber, metric: Metric) -> str:
@@ -121,13 +118,13 @@ def comparison_table(results: Results) -> Table:
 
 def comparison_row(
     comparison: Comparison, group: Group, base: Group, metric: Metric
-) -> list[Cell | str]:
+) -> list[TableCell | str]:
     """One method against the baseline on one data set."""
     ours, theirs = group.values(metric.name), base.values(metric.name)
     shared = [seed for seed in ours if seed in theirs]
     test = paired_test([ours[s] for s in shared], [theirs[s] for s in shared])
     method = method_cell(comparison, group.method)
-    head: list[Cell | str] = [method, group.dataset, str(len(shared))]
+    head: list[TableCell | str] = [method, group.dataset, str(len(shared))]
     if test is None:
         return [*head, NOTHING, "no seed in common"]
     p = f"{test.p:.3g} ({test.smallest_p:.3g})"

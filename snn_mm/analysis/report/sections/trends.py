@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from snn_mm.analysis.report.charts import COLOURS, FEW, Line, line_chart
-from snn_mm.analysis.report.curves import Curves, Point, Series, from_one
-from snn_mm.analysis.report.document import Block, Cell, Figure, Panel, Section, Table, Text
+from snn_mm.analysis.report.curves import is_factor
+from snn_mm.analysis.report.document import Block, Figure, Panel, Section, Table, TableCell, Text
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.html import slug
 from snn_mm.analysis.report.metric import Metric, title_of
-from snn_mm.analysis.report.sections.rows import method_cell
+from snn_mm.analysis.report.sections.rows import long_table, method_cell
 from snn_mm.analysis.report.statistics import summarise
 from snn_mm.analysis.report.wording import mean_text
 from snn_mm.figures.names import spoken
 
 FUSED = "fused"
+RATE = "firing_rate/"
 PERCENT = (0.0, 100.0)
 FREE = (-math.inf, math.inf)
 VALIDATION = "on the validation set"
@@ -30,12 +31,16 @@ def learning_section(comparison: Comparison, metric: Metric) -> Section:
     shown = metric.by_head(comparison.all_metrics)
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
-        names = curve_names(groups, f"val/{shown.kind}/", f"train/{shown.kind}/")
+        names = last_parts(groups, f"val/{shown.kind}/", f"train/{shown.kind}/")
         modalities = sorted(names, key=lambda name: (name != FUSED, name))
-        panels = [learning_panel(comparison, groups, shown, dataset, m) for m in modalities]
+        few = len(groups) <= FEW
+        stages = ("train", "val") if few else ("val",)
+        panels = []
+        for m in modalities:
+            lines = [learning_line(comparison, g, shown, s, m) for g in groups for s in stages]
+            panels.append(learning_panel([dataset, m], m, f"{m}, {dataset}", shown, lines))
         if not panels:
             continue
-        few = len(groups) <= FEW
         what = f"{dataset}: {spoken(shown.label)}{shown.unit} over epochs"
         on = BOTH if few else VALIDATION
         caption = f"{what}, {on}; the band is one standard deviation over seeds."
@@ -48,20 +53,6 @@ def learning_section(comparison: Comparison, metric: Metric) -> Section:
             blocks.append(Figure(f"{what}, a method each, {BOTH}; {others}", apart, []))
     nothing = f"No counted run logged val/{shown.kind}/*."
     return Section("Learning curves", blocks or [Text(nothing)])
-
-
-def learning_panel(
-    comparison: Comparison, groups: Sequence[Group], metric: Metric, dataset: str, modality: str
-) -> Panel:
-    """One modality."""
-    stages = ("train", "val") if len(groups) <= FEW else ("val",)
-    lines = [
-        learning_line(comparison, group, metric, stage, modality)
-        for group in groups
-        for stage in stages
-    ]
-    name = slug(f"learning {dataset} {modality}")
-    return learning_chart(name, modality, f"{modality}, {dataset}", metric, lines)
 
 
 def apart_panel(
@@ -79,26 +70,26 @@ def apart_panel(
         lines.append(replace(shown, grey=group is not chosen))
     lines.append(learning_line(comparison, chosen, metric, "train", modality))
     letter = comparison.key(chosen.method)
-    name = slug(f"learning {dataset} {modality} {letter}")
-    title = f"{letter}. {chosen.method}"
-    return learning_chart(name, title, f"{title}, {modality}, {dataset}", metric, lines)
+    head = f"{letter}. {chosen.method}"
+    title = f"{head}, {modality}, {dataset}"
+    return learning_panel([dataset, modality, letter], head, title, metric, lines)
 
 
 def learning_line(
     comparison: Comparison, group: Group, metric: Metric, stage: str, modality: str
 ) -> Line:
     """The curve of a method; that of the training is faint."""
-    points = group.curve(named_metric(f"{stage}/{metric.kind}/{modality}"))
-    return line(comparison, group, scaled(points, metric.scale), faint=stage == "train")
+    name = f"{stage}/{metric.kind}/{modality}"
+    return line(comparison, group, name, metric.scale, faint=stage == "train")
 
 
-def learning_chart(
-    name: str, heading: str, title: str, metric: Metric, lines: Sequence[Line]
+def learning_panel(
+    names: Sequence[str], heading: str, title: str, metric: Metric, lines: Sequence[Line]
 ) -> Panel:
     """A chart of curves of a metric."""
-    unit = f"{spoken(metric.label)} [%]" if metric.is_share else spoken(metric.label)
     bounds = PERCENT if metric.is_share else FREE
-    return Panel(name, heading, line_chart(name, title, unit, lines, bounds))
+    name = slug(" ".join(["learning", *names]))
+    return Panel(name, heading, line_chart(name, title, metric.short_axis, lines, bounds))
 
 
 def factor_section(comparison: Comparison, metric: Metric) -> Section:
@@ -106,9 +97,13 @@ def factor_section(comparison: Comparison, metric: Metric) -> Section:
     blocks: list[Block] = []
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
-        groups = [group for group in groups if group.names(lambda c: c.factors)]
-        names = sorted({n for group in groups for n in group.names(lambda c: c.factors)})
-        panels = [factor_panel(comparison, groups, dataset, name) for name in names]
+        groups = [group for group in groups if any(map(is_factor, group.logged))]
+        panels = []
+        for factor in sorted({name for g in groups for name in g.logged if is_factor(name)}):
+            name, title = slug(f"factor {dataset} {factor}"), title_of(factor)
+            lines = [line(comparison, group, factor) for group in groups]
+            chart = line_chart(name, f"{title}, {dataset}", title, lines)
+            panels.append(Panel(name, title, chart))
         if panels:
             caption = (
                 f"{dataset}: mean over the steps of an epoch, the band is one standard deviation."
@@ -121,16 +116,6 @@ def factor_section(comparison: Comparison, metric: Metric) -> Section:
     return Section("Factors", blocks or [Text(nothing)])
 
 
-def factor_panel(
-    comparison: Comparison, groups: Sequence[Group], dataset: str, factor: str
-) -> Panel:
-    """One factor."""
-    lines = [line(comparison, g, g.curve(lambda c: c.factors.get(factor))) for g in groups]
-    name = slug(f"factor {dataset} {factor}")
-    title = title_of(factor)
-    return Panel(name, title, line_chart(name, f"{title}, {dataset}", title, lines))
-
-
 def firing_section(comparison: Comparison, metric: Metric) -> Section:
     """Firing rates: final by modality, over epochs, by layer."""
     blocks: list[Block] = []
@@ -138,9 +123,13 @@ def firing_section(comparison: Comparison, metric: Metric) -> Section:
         blocks.append(table)
     for dataset in comparison.datasets:
         groups = drawn_groups(comparison, dataset, metric)
-        groups = [group for group in groups if curve_names([group], "val/firing_rate/")]
-        modalities = curve_names(groups, "val/firing_rate/")
-        panels = [rate_panel(comparison, groups, dataset, m) for m in modalities]
+        groups = [group for group in groups if last_parts([group], f"val/{RATE}")]
+        panels = []
+        for modality in last_parts(groups, f"val/{RATE}"):
+            name = slug(f"firing {dataset} {modality}")
+            lines = [line(comparison, group, f"val/{RATE}{modality}") for group in groups]
+            title = f"firing rate, {modality}, {dataset}"
+            panels.append(Panel(name, modality, line_chart(name, title, "firing rate", lines)))
         if panels:
             caption = f"{dataset}: spikes per neuron and time step on the validation set."
             blocks.append(Figure(caption, panels, legend(comparison, groups)))
@@ -155,41 +144,28 @@ def firing_section(comparison: Comparison, metric: Metric) -> Section:
 
 def rate_table(comparison: Comparison) -> Table | None:
     """Final firing rates, None if there are none."""
-    prefix = "test/firing_rate/"
-    runs = [member.run for group in comparison.groups for member in group.counted]
-    names = sorted({n for run in runs for n in run.metrics if n.startswith(prefix)})
-    rows: list[list[Cell | str]] = []
-    for dataset in comparison.datasets:
-        for group in comparison.ordered(dataset):
-            rates = [mean_text(group.summary(name), digits=4) for name in names]
-            rows.append([method_cell(comparison, group.method), dataset, *rates])
+    prefix = f"test/{RATE}"
+    names = sorted(name for name in comparison.all_metrics if name.startswith(prefix))
     caption = "Spikes per neuron and time step on the test set, mean ± standard deviation (seeds)."
-    columns = ["Method", "Data set", *(name.removeprefix(prefix) for name in names)]
-    return Table("firing", caption, columns, rows) if names else None
-
-
-def rate_panel(
-    comparison: Comparison, groups: Sequence[Group], dataset: str, modality: str
-) -> Panel:
-    """Firing rate of one modality."""
-    pick = named_metric(f"val/firing_rate/{modality}")
-    lines = [line(comparison, group, group.curve(pick)) for group in groups]
-    name = slug(f"firing {dataset} {modality}")
-    title = f"firing rate, {modality}, {dataset}"
-    return Panel(name, modality, line_chart(name, title, "firing rate", lines))
+    heads = [name.removeprefix(prefix) for name in names]
+    table = long_table(
+        comparison,
+        "firing",
+        caption,
+        heads,
+        lambda group: [mean_text(group.summary(name), digits=4) for name in names],
+    )
+    return table if names else None
 
 
 def layer_table(comparison: Comparison) -> Table | None:
     """Rate, silent and saturated shares by layer, None if no run has them."""
-    rows: list[list[Cell | str]] = []
-    for dataset in comparison.datasets:
-        for group in comparison.ordered(dataset):
-            for modality, layer in group.names(lambda c: c.layers):
-                found = [m.curves.layers.get((modality, layer)) for m in group.counted]
-                shares = [summarise(v) for v in zip(*(f for f in found if f is not None))]
-                cells = [mean_text(share, digits=4) for share in shares]
-                head = method_cell(comparison, group.method)
-                rows.append([head, dataset, modality, layer, *cells])
+    rows: list[list[TableCell | str]] = []
+    for group in (g for dataset in comparison.datasets for g in comparison.ordered(dataset)):
+        for place in sorted({place for run in group.counted for place in run.layers}):
+            found = [run.layers[place] for run in group.counted if place in run.layers]
+            cells = [mean_text(summarise(values), digits=4) for values in zip(*found)]
+            rows.append([method_cell(comparison, group.method), group.dataset, *place, *cells])
     caption = (
         "The last monitored epoch by layer: firing rate, share of silent and saturated neurons."
     )
@@ -227,24 +203,14 @@ def colour_of(comparison: Comparison, group: Group) -> int:
 
 
 def line(
-    comparison: Comparison, group: Group, points: Sequence[Point], faint: bool = False
+    comparison: Comparison, group: Group, name: str, scale: float = 1.0, faint: bool = False
 ) -> Line:
-    """A curve of a group, its epochs counted from 1."""
-    letter = comparison.key(group.method)
-    return Line(letter, colour_of(comparison, group), from_one(points), faint)
+    """The curve of what a group logged."""
+    letter, points = comparison.key(group.method), group.curve(name)
+    return Line(letter, colour_of(comparison, group), [p.times(scale) for p in points], faint)
 
 
-def scaled(points: Sequence[Point], factor: float) -> list[Point]:
-    """Points in another unit."""
-    return [Point(p.epoch, p.mean * factor, p.low * factor, p.high * factor) for p in points]
-
-
-def named_metric(name: str) -> Callable[[Curves], Series | None]:
-    """What picks a metric of a run."""
-    return lambda curves: curves.metrics.get(name)
-
-
-def curve_names(groups: Sequence[Group], *prefixes: str) -> list[str]:
-    """The last parts of the names of curves with one of the prefixes."""
-    names = {name for group in groups for name in group.names(lambda c: c.metrics)}
-    return sorted({name.rsplit("/", 1)[-1] for name in names if name.startswith(prefixes)})
+def last_parts(groups: Iterable[Group], *prefixes: str) -> list[str]:
+    """The last parts of the names of what groups logged with one of the prefixes."""
+    names = {name for group in groups for name in group.logged if name.startswith(prefixes)}
+    return sorted({name.rsplit("/", 1)[-1] for name in names})

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from snn_mm.analysis.report.groups import MANY_RUNS, Comparison, compare
+from snn_mm.analysis.report.curves import Point
+from snn_mm.analysis.report.groups import Comparison, compare
 from snn_mm.analysis.report.naming import Library
-from snn_mm.analysis.report.run_files import read_run
+from snn_mm.analysis.report.run_files import MANY_RUNS, read_run, read_runs
 from snn_mm.errors import UserError
 
 MakeRun = Callable[..., Path]
@@ -73,7 +74,7 @@ def test_runs_that_diverged_stand_apart_whatever_counts(make_run: MakeRun) -> No
     paths = [make_run("a/1"), make_run("a/2", seed=2, status="diverged")]
     for count_all in (False, True):
         (group,) = gather(paths, count_all=count_all).groups
-        assert [member.run.seed for member in group.counted] == ["0"]
+        assert [run.seed for run in group.counted] == ["0"]
 
 
 def test_of_a_repeated_seed_the_newest_run_counts(make_run: MakeRun) -> None:
@@ -112,5 +113,17 @@ def test_letters_go_on_after_z(make_run: MakeRun) -> None:
 
 def test_many_runs_are_read_like_few(make_run: MakeRun) -> None:
     paths = [make_run(f"a/{s:03d}", seed=s) for s in range(MANY_RUNS)]
-    many, few = gather(paths), gather(paths[:2])
-    assert many.members[:2] == few.members
+    many, few = read_runs([paths[0].parent]), read_runs(paths[:2])
+    assert len(many) == MANY_RUNS
+    assert [vars(run) for run in many[:2]] == [vars(run) for run in few]
+
+
+def test_a_curve_counts_the_runs_that_reached_an_epoch(make_run: MakeRun) -> None:
+    first, second = (make_run(f"a/{seed}", seed=seed) for seed in (0, 1))
+    (first / "metrics.csv").write_text("epoch,val/x\n0,1.0\n1,3.0\n")
+    (second / "metrics.csv").write_text("epoch,val/x\n0,3.0\n")
+    (group,) = gather([first, second]).groups
+    points = group.curve("val/x")
+    assert points[0] == pytest.approx((1, 2.0, 2.0 - 2**0.5, 2.0 + 2**0.5))
+    assert points[1] == Point(2, 3.0, 3.0, 3.0)
+    assert group.curve("val/y") == []

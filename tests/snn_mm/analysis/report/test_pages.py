@@ -15,12 +15,12 @@ from snn_mm.analysis.report.charts import Line, line_chart
 from snn_mm.analysis.report.curves import Point
 from snn_mm.analysis.report.document import (
     Block,
-    Cell,
     Document,
     Figure,
     Panel,
     Section,
     Table,
+    TableCell,
     Text,
 )
 from snn_mm.analysis.report.html import to_html
@@ -32,10 +32,17 @@ TABLE = Table(
     "results",
     "Caption & more",
     ["Method", "a_b", "p", "q"],
-    [[Cell("A. <x> 50%"), Cell("87.65 ± 0.42 (3) †", bold=True, detail="IEMF, S2: 56"), "", "—"]],
+    [
+        [
+            TableCell("A. <x> 50%"),
+            TableCell("87.65 ± 0.42 (3) †", bold=True, detail="IEMF, S2: 56"),
+            "",
+            "—",
+        ]
+    ],
 )
 LONG = Table(
-    "layers", "Layers", ["Run"], [[Cell("r|1", href="../a b/1")]], latex=False, folded=True
+    "layers", "Layers", ["Run"], [[TableCell("r|1", href="../a b/1")]], latex=False, folded=True
 )
 DOCUMENT = Document(
     "Report",
@@ -133,7 +140,7 @@ HOSTILE = (
 def test_markdown_shows_any_name_as_it_is(name: str) -> None:
     """Rendered as CommonMark with tables, raw HTML allowed, as many viewers do."""
     figure = Figure(name, [Panel("c", name, SVG)], [("A", 0, name)])
-    row = [Cell(name, detail=name, href=f"../{name}/run"), Cell(name, bold=True)]
+    row = [TableCell(name, detail=name, href=f"../{name}/run"), TableCell(name, bold=True)]
     blocks: list[Block] = [Text(name), Table("t", name, [name, name], [row]), figure]
     text = to_markdown(Document(name, name, [Section(name, blocks)]))
     allowed = {"heading", "paragraph", "table", "thead", "tbody", "tr", "th", "td", "inline"}

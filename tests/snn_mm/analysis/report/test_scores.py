@@ -14,7 +14,7 @@ from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.run_files import read_run
 from snn_mm.analysis.report.sections.results import Results, results_section
-from snn_mm.analysis.report.sections.scores import SENTIMENT, scores_table
+from snn_mm.analysis.report.sections.scores import score_tables
 
 MakeRun = Callable[..., Path]
 IEMF = {"trainer.callbacks": [{"class_path": "snn_mm.callbacks.IEMF", "init_args": {}}]}
@@ -43,8 +43,7 @@ def test_scores_stand_in_the_order_of_papers_each_in_its_unit(
 ) -> None:
     first = {"mae/fused": 0.3, "corr/fused": 0.7, "accuracy_2/fused": 0.75, "f1/fused": 0.74}
     second = {"mae/fused": 0.2, "corr/fused": 0.6, "accuracy_2/text": 0.5}
-    table = scores_table(compared(first, second), SENTIMENT)
-    assert table is not None
+    (table,) = score_tables(compared(first, second))
     assert list(table.columns) == ["Method", "Acc-2", "F1", "MAE", "Corr"]
     assert texts(table) == [
         ["75.00 (1)", "74.00 (1)", "0.3000 (1)", "0.7000 (1)"],
@@ -55,11 +54,9 @@ def test_scores_stand_in_the_order_of_papers_each_in_its_unit(
 def test_the_smallest_error_and_the_largest_correlation_are_bold(
     compared: Callable[..., Comparison],
 ) -> None:
-    table = scores_table(
-        compared({"mae/fused": 0.3, "corr/fused": 0.7}, {"mae/fused": 0.2, "corr/fused": 0.6}),
-        SENTIMENT,
+    (table,) = score_tables(
+        compared({"mae/fused": 0.3, "corr/fused": 0.7}, {"mae/fused": 0.2, "corr/fused": 0.6})
     )
-    assert table is not None
     assert [[cell.bold for cell in row[1:]] for row in table.cells] == [
         [False, True],
         [True, False],
@@ -68,7 +65,7 @@ def test_the_smallest_error_and_the_largest_correlation_are_bold(
 
 def test_runs_without_sentiment_have_no_such_table(compared: Callable[..., Comparison]) -> None:
     comparison = compared({"accuracy/fused": 0.5}, {"accuracy/fused": 0.6})
-    assert scores_table(comparison, SENTIMENT) is None
+    assert score_tables(comparison) == []
     section = results_section(Results(comparison, Metric("test/accuracy/fused")))
     assert [b.name for b in section.blocks if isinstance(b, Table)] == ["results", "paired"]
 

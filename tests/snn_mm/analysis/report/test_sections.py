@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from snn_mm.analysis.report.document import Block, Cell, Figure, Section, Table, Text
+from snn_mm.analysis.report.document import Block, Figure, Section, Table, TableCell, Text
 from snn_mm.analysis.report.groups import Comparison, compare
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
@@ -259,5 +259,5 @@ def test_runs_are_linked_relative_to_the_page(paths: list[Path]) -> None:
     section = runs_section(gather(paths), ACCURACY, output)
     assert isinstance(section.blocks[0], Table)
     cell = section.blocks[0].rows[0][0]
-    assert isinstance(cell, Cell)
+    assert isinstance(cell, TableCell)
     assert cell.href == "../runs/a/0"

@@ -15,7 +15,7 @@ from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import Library
 from snn_mm.analysis.report.run_files import read_run
 from snn_mm.analysis.report.sections.results import Results, results_section
-from snn_mm.analysis.report.sections.tasks import task_table
+from snn_mm.analysis.report.sections.scores import task_table
 from snn_mm.analysis.report.sections.trends import learning_section
 
 MakeRun = Callable[..., Path]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from snn_mm.analysis.report.metric import LABELS, Metric, main_metric
-from snn_mm.analysis.report.statistics import Summary
+from snn_mm.analysis.report.statistics import MeanDeviation
 from snn_mm.analysis.report.wording import duration, joined, mean_text, signed
 from snn_mm.metrics.sentiment import SCORES, Protocol
 
@@ -17,18 +17,18 @@ AIA = "test/average_incremental_accuracy"
 @pytest.mark.parametrize(
     ("summary", "expected"),
     [
-        (Summary(0.87654, 0.0042, 3), "87.65 ± 0.42 (3)"),
-        (Summary(0.5, math.nan, 1), "50.00 (1)"),
-        (Summary(-0.5, 0.0, 2), "−50.00 ± 0.00 (2)"),
+        (MeanDeviation(0.87654, 0.0042, 3), "87.65 ± 0.42 (3)"),
+        (MeanDeviation(0.5, math.nan, 1), "50.00 (1)"),
+        (MeanDeviation(-0.5, 0.0, 2), "−50.00 ± 0.00 (2)"),
         (None, "—"),
     ],
 )
-def test_mean_deviation_and_number(summary: Summary | None, expected: str) -> None:
+def test_mean_deviation_and_number(summary: MeanDeviation | None, expected: str) -> None:
     assert mean_text(summary, 100) == expected
 
 
 def test_number_may_be_left_out() -> None:
-    assert mean_text(Summary(2.0, 1.0, 3), size=False) == "2.00 ± 1.00"
+    assert mean_text(MeanDeviation(2.0, 1.0, 3), size=False) == "2.00 ± 1.00"
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress
 
 from datamodules.feature_files.layout import read_layout
-from datamodules.feature_files.place import locked
 from datamodules.feature_files.store import STORE, FeatureStore, write_store
 from datamodules.feature_files.unpickle import read_pickle
 from datamodules.feature_files.writer import Report
+from datamodules.store.source import sha256
 from snn_mm.errors import UserError
+from snn_mm.run.lock import wait_for_file
 
 SHOWN_FROM = 1 << 28
 """Files of at least this many bytes get a progress bar."""
@@ -60,7 +58,8 @@ def prepare(
     if store := _usable(path, directory, clip_lengths, verify):
         _check_published(path, store, published, verify)
         return Prepared(store, [])
-    with locked(directory):
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with wait_for_file(directory.parent / f".{directory.name}.lock"):
         # Another rank or run may have been first.
         if store := _usable(path, directory, clip_lengths, verify):
             return Prepared(store, [])
@@ -82,21 +81,21 @@ def _usable(path: Path, directory: Path, clip_lengths: bool, verify: bool) -> Fe
         return None
     if path.exists() and _stamp(path) != {key: source.get(key) for key in ("bytes", "mtime_ns")}:
         return None
-    return None if verify and source.get("sha256") != sha256(path) else store
+    return None if verify and source.get("sha256") != _sha256(path) else store
 
 
 def _convert(path: Path, directory: Path, clip_lengths: bool) -> list[str]:
     """Make the store and return what was changed."""
     pickle, stamp = read_pickle(path), _stamp(path)
     layout = read_layout(path, pickle.content, clip_lengths)
-    arrays = [x for split in layout.splits.values() for x in split.arrays.values()]
-    source: dict[str, Any] = {"file": path.name, "sha256": sha256(path)}
-    source |= {**stamp, "clip_lengths": clip_lengths}
-    with _progress(f"preparing {path.name}", sum(array.nbytes for array in arrays)) as advance:
+    total = sum(x.nbytes for split in layout.splits.values() for x in split.arrays.values())
+    source = {"file": path.name, "sha256": _sha256(path), **stamp, "clip_lengths": clip_lengths}
+    with Progress(console=Console(stderr=True), disable=total < SHOWN_FROM) as bar:
+        task = bar.add_task(f"preparing {path.name}", total=total)
 
         def on_block(size: int) -> None:
             pickle.release()
-            advance(size)
+            bar.advance(task, size)
 
         reports = write_store(directory, layout.splits, source, on_block)
     return layout.notes + [note for key, report in reports.items() for note in _notes(key, report)]
@@ -121,15 +120,9 @@ def _check_published(
     return [reason]
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits.
-
-    Raises:
-        UserError: it can't be read.
-    """
+def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise UserError(f"{path} can't be read ({error.strerror}).") from error
 
@@ -138,13 +131,3 @@ def _stamp(path: Path) -> dict[str, int]:
     """What tells a file from what it was, without reading it."""
     status = path.stat()
     return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-@contextmanager
-def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the error stream for what takes a while."""
-    if total < SHOWN_FROM:
-        yield lambda _: None
-        return
-    with Progress(console=Console(stderr=True)) as bar:
-        yield partial(bar.advance, bar.add_task(label, total=total))

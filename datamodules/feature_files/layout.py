@@ -24,7 +24,7 @@ LABELS = "regression_labels"
 LABEL_KEYS = {modality: f"{LABELS}_{key[0].upper()}" for modality, key in ARRAY_KEYS.items()}
 
 
-class Layout(NamedTuple):
+class FeatureFileContent(NamedTuple):
     """What a feature file holds.
 
     Attributes:
@@ -36,7 +36,7 @@ class Layout(NamedTuple):
     notes: list[str]
 
 
-def read_layout(path: Path, content: object, clip_lengths: bool = False) -> Layout:
+def read_layout(path: Path, content: object, clip_lengths: bool = False) -> FeatureFileContent:
     """Check what a pickle holds and find its arrays, labels and lengths.
 
     Args:
@@ -52,7 +52,7 @@ def read_layout(path: Path, content: object, clip_lengths: bool = False) -> Layo
     notes: list[str] = []
     splits = {name: _split(part, labelled, clip_lengths, notes) for name, part in parts.items()}
     _check_widths(parts, splits)
-    return Layout(splits, notes)
+    return FeatureFileContent(splits, notes)
 
 
 def _parts(path: Path, content: object) -> dict[SplitName, FilePart]:

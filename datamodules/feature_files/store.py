@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.cache import open_arrays
-from datamodules.feature_files.place import replacing_directory
-from datamodules.feature_files.writer import Report, StoreWriter
+from datamodules.feature_files.writer import FeatureStoreWriter, Report
 from snn_mm.errors import UserError
+from snn_mm.run.replace import replacing_directory
 
 Array = NDArray[Any]
 SplitName = Literal["train", "val", "test"]
@@ -70,11 +70,15 @@ def write_store(
     """
     try:
         with replacing_directory(directory) as made:
-            writer = StoreWriter(made, on_block)
+            writer = FeatureStoreWriter(made, on_block)
             parts = {name: _write_split(writer, name, splits[name]) for name in SPLITS}
             statistics = {name: m.statistics() for name, m in writer.moments.items()}
             manifest = {"layout": LAYOUT, "source": dict(source)}
-            manifest |= {"fingerprint": writer.digest(), "statistics": statistics, "splits": parts}
+            manifest |= {
+                "fingerprint": writer.sha.hexdigest(),
+                "statistics": statistics,
+                "splits": parts,
+            }
             (made / STORE).write_text(json.dumps(manifest) + "\n")
     except OSError as error:
         raise UserError(
@@ -84,7 +88,9 @@ def write_store(
     return writer.reports
 
 
-def _write_split(writer: StoreWriter, name: SplitName, split: SplitContent) -> dict[str, object]:
+def _write_split(
+    writer: FeatureStoreWriter, name: SplitName, split: SplitContent
+) -> dict[str, object]:
     """Write the arrays of a split and return its part of the manifest."""
     lengths = {key: np.maximum(value, 1).tolist() for key, value in split.lengths.items()}
     for modality, array in split.arrays.items():
@@ -96,7 +102,7 @@ def _write_split(writer: StoreWriter, name: SplitName, split: SplitContent) -> d
         "unimodal_targets": {key: x.tolist() for key, x in split.unimodal_targets.items()},
         "replaced": {m: writer.reports[f"{name}/{m}"]._asdict() for m in split.arrays},
     }
-    writer.update_digest(json.dumps(part, sort_keys=True).encode())
+    writer.sha.update(json.dumps(part, sort_keys=True).encode())
     return part
 
 
@@ -105,6 +111,11 @@ class FeatureStore:
 
     Args:
         directory: such as `data/prepared/ch_sims_v2-ch-simsv2s`.
+
+    Attributes:
+        source: what the store was made of.
+        fingerprint: SHA-256 of all that is stored.
+        labelled_modalities: modalities with scores of their own.
 
     Raises:
         UserError: there is no finished store, or it is damaged.
@@ -121,28 +132,10 @@ class FeatureStore:
             raise UserError(
                 f"{self.directory} has layout {layout}; accepted is {LAYOUT}: make it again."
             )
-
-    @property
-    def source(self) -> dict[str, Any]:
-        """What the store was made of."""
-        source: dict[str, Any] = self._manifest["source"]
-        return source
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all that is stored."""
-        return str(self._manifest["fingerprint"])
-
-    @property
-    def labelled_modalities(self) -> tuple[str, ...]:
-        """Modalities with scores of their own."""
-        return tuple(self._manifest["splits"]["train"]["unimodal_targets"])
-
-    @property
-    def replaced(self) -> dict[str, Report]:
-        """By `split/modality` how many values were not finite, and how many sequences empty."""
-        splits = self._manifest["splits"]
-        return {f"{s}/{m}": Report(**r) for s in SPLITS for m, r in splits[s]["replaced"].items()}
+        self.source: dict[str, Any] = self._manifest["source"]
+        self.fingerprint = str(self._manifest["fingerprint"])
+        labelled = self._manifest["splits"]["train"]["unimodal_targets"]
+        self.labelled_modalities: tuple[str, ...] = tuple(labelled)
 
     @cached_property
     def statistics(self) -> dict[str, tuple[Array, Array]]:
@@ -153,6 +146,10 @@ class FeatureStore:
             for modality, values in stored.items()
         }
 
+    @cached_property
+    def _arrays(self) -> dict[str, Array]:
+        return open_arrays(self.directory)
+
     def split(self, name: SplitName) -> SplitContent:
         """Open a split; its arrays are mapped and its lengths at least 1.
 
@@ -160,20 +157,14 @@ class FeatureStore:
             UserError: a file is damaged or missing; names it.
         """
         part = self._manifest["splits"][name]
-        own = part["unimodal_targets"]
+        own, arrays = part["unimodal_targets"], {m: f"{name}_{m}" for m in part["lengths"]}
+        for file in arrays.values():
+            if file not in self._arrays:
+                raise UserError(f"{self.directory / file}.npy is missing: delete that folder.")
         return SplitContent(
-            arrays={modality: self._array(f"{name}_{modality}") for modality in part["lengths"]},
+            arrays={modality: self._arrays[file] for modality, file in arrays.items()},
             lengths={m: np.array(x, dtype=np.int64) for m, x in part["lengths"].items()},
             targets=np.array(part["targets"], dtype=np.float32),
             ids=part["ids"],
             unimodal_targets={m: np.array(x, dtype=np.float32) for m, x in own.items()},
         )
-
-    @cached_property
-    def _arrays(self) -> dict[str, Array]:
-        return open_arrays(self.directory)
-
-    def _array(self, name: str) -> Array:
-        if name not in self._arrays:
-            raise UserError(f"{self.directory / name}.npy is missing: delete that folder.")
-        return self._arrays[name]

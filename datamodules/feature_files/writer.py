@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.feature_files.moments import Moments
-
 Array = NDArray[Any]
 
 BLOCK_BYTES = 1 << 25
@@ -30,7 +28,7 @@ class Report(NamedTuple):
     empty: int
 
 
-class StoreWriter:
+class FeatureStoreWriter:
     """Writes the arrays of a store and gathers what its manifest says of them.
 
     Args:
@@ -40,20 +38,21 @@ class StoreWriter:
     Attributes:
         reports: by `split/modality`.
         moments: by modality, over the valid steps of `train`.
+        sha: SHA-256 of everything that was added.
     """
 
     def __init__(self, directory: Path, on_block: Callable[[int], None]) -> None:
         self.directory, self.on_block = directory, on_block
         self.reports: dict[str, Report] = {}
         self.moments: dict[str, Moments] = {}
-        self._sha = hashlib.sha256()
+        self.sha = hashlib.sha256()
 
     def add(self, split: str, modality: str, array: Array, lengths: Array) -> None:
         """Write one array `[N, L, D]` as float32, zero beyond its lengths `[N]`."""
         if split == "train":
             self.moments[modality] = Moments(array.shape[2])
         nonfinite = 0
-        self.update_digest(f"{split} {modality} {array.shape}".encode())
+        self.sha.update(f"{split} {modality} {array.shape}".encode())
         with (self.directory / f"{split}_{modality}.npy").open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": array.shape}
             np.lib.format.write_array_header_1_0(file, header)
@@ -63,17 +62,42 @@ class StoreWriter:
                 if split == "train":
                     self.moments[modality].update(block[valid])
                 file.write(block.data)
-                self._sha.update(block.data)
+                self.sha.update(block.data)
                 self.on_block(array[rows].nbytes)
         self.reports[f"{split}/{modality}"] = Report(nonfinite, int((lengths == 0).sum()))
 
-    def update_digest(self, data: bytes) -> None:
-        """Make the digest depend on `data` too."""
-        self._sha.update(data)
 
-    def digest(self) -> str:
-        """SHA-256 of everything that was added."""
-        return self._sha.hexdigest()
+class Moments:
+    """Gathers mean and deviation by the pairwise update of Chan, Golub and LeVeque (1979).
+
+    Sums of squares would lose digits where the mean is large, as in positions in pixels.
+
+    Args:
+        features: D.
+    """
+
+    def __init__(self, features: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(features)
+        self.squares = np.zeros(features)  # sum of squared distances from the mean
+
+    def update(self, rows: NDArray[Any]) -> None:
+        """Add rows `[n, D]`."""
+        if not len(rows):
+            return
+        mean = rows.mean(axis=0, dtype=np.float64)  # [n, D] -> [D]
+        squares = np.square(rows - mean).sum(axis=0)  # [n, D] -> [D]
+        total, shift = self.count + len(rows), mean - self.mean
+        self.squares += squares + shift**2 * self.count * len(rows) / total
+        self.mean += shift * len(rows) / total
+        self.count = total
+
+    def statistics(self) -> dict[str, list[float]]:
+        """Mean and deviation `[D]`; the deviation of a constant feature counts as 1."""
+        deviation = np.sqrt(self.squares / max(1, self.count))
+        # float32 tells no values apart that are closer than this.
+        deviation[deviation <= 1e-6 * np.abs(self.mean)] = 1
+        return {"mean": self.mean.tolist(), "deviation": deviation.tolist()}
 
 
 def blocks(array: Array) -> Iterator[slice]:

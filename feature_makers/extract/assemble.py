@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import yaml
@@ -46,13 +45,9 @@ def assemble(
     Raises:
         UserError: a split has no clip, features differ in width, or something else is there.
     """
-    check_place(directory)
+    check_replaceable(directory)
     check_splits(utterances)
-    lengths = {name: _lengths(name, utterances, cache) for name in modalities}
-    steps = {
-        name: int(found.max()) if name == "text" else common_length(found)
-        for name, found in lengths.items()
-    }
+    steps = {name: _common_steps(name, utterances, cache) for name in modalities}
     with tempfile.TemporaryDirectory(prefix=".assembling-", dir=cache.directory) as scratch:
         splits = {
             part: _split(
@@ -76,7 +71,7 @@ def common_length(lengths: NDArray[np.int64]) -> int:
     return max(1, min(int(lengths.max()), int(lengths.mean() + 3 * lengths.std())))
 
 
-def check_place(directory: Path) -> None:
+def check_replaceable(directory: Path) -> None:
     """Refuse to replace what this command has not made.
 
     Raises:
@@ -108,22 +103,24 @@ def check_splits(utterances: Sequence[LabelledUtterance]) -> None:
             )
 
 
-def _lengths(
+def _common_steps(
     modality: str, utterances: Sequence[LabelledUtterance], cache: FeatureCache
-) -> NDArray[np.int64]:
-    """Return how many steps each clip has, `[N]`.
+) -> int:
+    """Return how many steps all clips get.
 
     Raises:
         UserError: two clips differ in width.
     """
-    first, *others = ((u.clip.id, cache.read(modality, u.clip.id).shape) for u in utterances)
-    for name, shape in others:
-        if shape[1] != first[1][1]:
+    shapes = [cache.read(modality, each.clip.id).shape for each in utterances]
+    for utterance, shape in zip(utterances, shapes):
+        if shape[1] != shapes[0][1]:
             raise UserError(
-                f"{modality} of clip '{name}' has {shape[1]} features, that of '{first[0]}' "
-                f"{first[1][1]}; accepted is one number: extract them with the same settings."
+                f"{modality} of clip '{utterance.clip.id}' has {shape[1]} features, that of "
+                f"'{utterances[0].clip.id}' {shapes[0][1]}; accepted is one number: extract them "
+                "with the same settings."
             )
-    return np.array([shape[0] for _, shape in (first, *others)])
+    lengths = np.array([shape[0] for shape in shapes])
+    return int(lengths.max()) if modality == "text" else common_length(lengths)
 
 
 def _split(
@@ -134,47 +131,36 @@ def _split(
 ) -> SplitContent:
     """Gather one split in padded arrays `[n, L, D]` that lie on disk."""
     ordered = sorted(utterances, key=lambda utterance: utterance.clip.id)
-    own = [name for name in steps if name in ordered[0].unimodal]
-    padded = {
-        name: _pad(scratch.with_name(f"{scratch.name}_{name}.npy"), name, ordered, cache, longest)
-        for name, longest in steps.items()
+    arrays: dict[str, NDArray[np.float32]] = {}
+    lengths: dict[str, NDArray[np.int64]] = {}
+    for name, longest in steps.items():
+        width = cache.read(name, ordered[0].clip.id).shape[1]
+        file, shape = (
+            scratch.with_name(f"{scratch.name}_{name}.npy"),
+            (len(ordered), longest, width),
+        )
+        arrays[name] = open_memmap(file, "w+", np.float32, shape)
+        lengths[name] = np.zeros(len(ordered), dtype=np.int64)
+        for row, utterance in enumerate(ordered):
+            sequence = cache.read(name, utterance.clip.id)[:longest]
+            arrays[name][row, : len(sequence)] = sequence
+            lengths[name][row] = len(sequence)
+    targets = np.array([utterance.score for utterance in ordered], dtype=np.float32)
+    own = {
+        name: np.array([u.unimodal[name] for u in ordered], dtype=np.float32)
+        for name in steps
+        if name in ordered[0].unimodal
     }
-    return SplitContent(
-        arrays={name: array for name, (array, _) in padded.items()},
-        lengths={name: lengths for name, (_, lengths) in padded.items()},
-        targets=np.array([utterance.score for utterance in ordered], dtype=np.float32),
-        ids=[utterance.clip.id for utterance in ordered],
-        unimodal_targets={
-            name: np.array([u.unimodal[name] for u in ordered], dtype=np.float32) for name in own
-        },
-    )
+    return SplitContent(arrays, lengths, targets, [each.clip.id for each in ordered], own)
 
 
-def _pad(
-    path: Path,
-    modality: str,
-    utterances: Sequence[LabelledUtterance],
-    cache: FeatureCache,
-    longest: int,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the sequences of one modality `[n, L, D]`, in a file, and their lengths `[n]`."""
-    width = cache.read(modality, utterances[0].clip.id).shape[1]
-    shape = (len(utterances), longest, width)
-    array = cast("NDArray[np.float32]", open_memmap(path, "w+", np.float32, shape))
-    lengths = np.zeros(len(utterances), dtype=np.int64)
-    for row, utterance in enumerate(utterances):
-        sequence = cache.read(modality, utterance.clip.id)[:longest]
-        array[row, : len(sequence)] = sequence
-        lengths[row] = len(sequence)
-    return array, lengths
-
-
-def experiment_config(store: FeatureStore, root: Path, name: str) -> dict[str, object]:
-    """Return a config to put behind that of an experiment on sentiment, as a second `--config`.
+def write_config(path: Path, store: FeatureStore, root: Path, name: str) -> None:
+    """Write a config to put behind that of an experiment on sentiment, as a second `--config`.
 
     Heads of single modalities learn their own scores where all modalities have one.
 
     Args:
+        path: a YAML file, which is replaced.
         store: of the features.
         root: directory of the data.
         name: of the clips.
@@ -188,16 +174,10 @@ def experiment_config(store: FeatureStore, root: Path, name: str) -> dict[str, o
         "labels": "own" if set(modalities) <= set(store.labelled_modalities) else "multimodal",
     }
     data = {"root": str(root), "name": name}
-    return {
+    config = {
         "model": {"init_args": model},
         "data": {"class_path": "ExtractedFeatures", "init_args": data},
     }
-
-
-def write_config(path: Path, store: FeatureStore, root: Path, name: str) -> None:
-    """Write the config to a YAML file, which is replaced."""
-    config = experiment_config(store, root, name)
+    text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
     with replacing(path) as temporary:
-        temporary.write_text(
-            HEADER + yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
-        )
+        temporary.write_text(HEADER + text)

@@ -76,17 +76,14 @@ def log_f0(
     hop: int = HOP,
     pitch: PitchTracker = "pyin",
 ) -> NDArray[np.float64]:
-    """Return the natural logarithm of the fundamental frequency in Hz.
+    """Return the natural logarithm of the fundamental frequency in Hz, `[L]`.
 
     Args:
-        wave: `[samples]`.
+        wave: as the others of `librosa_features`, `[samples]`.
         sample_rate: in Hz.
         hop: samples from one step to the next.
         pitch: `pyin` (Mauch and Dixon, 2014) says `UNVOICED` where no voice is heard; `yin`
             (de Cheveigné and Kawahara, 2002) names some frequency even in silence.
-
-    Returns:
-        `[L]` with L = 1 + samples // hop.
     """
     options = {
         "fmin": PITCH_MIN,

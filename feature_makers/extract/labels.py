@@ -56,9 +56,21 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[L
     rows = csv.DictReader(io.StringIO(_text(path), newline=""))
     rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
     _check_columns(path, rows.fieldnames)
-    media = _by_place(clips, FILMS | SOUNDS)
-    parse = _Parser(path, clips, openface, media, _by_place(openface, {".csv"}) if openface else {})
-    utterances = [parse(rows.line_num, row) for row in rows]
+    media = _by_path(clips, FILMS | SOUNDS)
+    tables = _by_path(openface, {".csv"}) if openface else {}
+    utterances = []
+    for row in rows:
+        try:
+            name, stem = _name(row)
+            sound = media.get(stem, clips / stem)
+            seen = tables.get(stem, openface / f"{stem}.csv") if openface else sound
+            clip = Clip(name, 0, _split(row), picture=seen, sound=sound)
+            own = {m: _number(row, column) for column, m in UNIMODAL.items() if column in row}
+            utterances.append(
+                LabelledUtterance(clip, row.get("text", ""), _number(row, "label"), own)
+            )
+        except ValueError as error:
+            raise UserError(f"{path}, line {rows.line_num}: {error}.") from error
     if not utterances:
         raise UserError(f"{path} has no row; accepted are the columns\n{COLUMNS}.")
     repeated, times = Counter(each.clip.id for each in utterances).most_common(1)[0]
@@ -69,54 +81,36 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[L
     return utterances
 
 
-@dataclass(frozen=True)
-class _Parser:
-    """Makes an utterance of a row."""
+def _name(row: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name of a clip, and where its files lie, without suffix."""
+    if None in row or None in row.values():
+        raise ValueError("not as many cells as the header has")
+    name = stem = row.get("id", "")
+    if "id" not in row:
+        name, stem = (f"{row['video_id']}{sign}{row['clip_id']}" for sign in ("$_$", "/"))
+    if not stem.strip("/ "):
+        raise ValueError("the clip has no id")
+    return name, stem
 
-    path: Path
-    clips: Path
-    openface: Path | None
-    files: Mapping[str, Path]
-    tables: Mapping[str, Path]
 
-    def __call__(self, line: int, row: Mapping[str, str]) -> LabelledUtterance:
-        if None in row or None in row.values():
-            raise UserError(f"{self.path}, line {line}: not as many cells as the header has.")
-        place = row["id"] if "id" in row else f"{row['video_id']}/{row['clip_id']}"
-        if not place.strip("/ "):
-            raise UserError(f"{self.path}, line {line}: the clip has no id.")
-        name = place if "id" in row else f"{row['video_id']}$_${row['clip_id']}"
-        sound = self.files.get(place, self.clips / place)
-        seen = self.tables.get(place, self.openface / f"{place}.csv") if self.openface else sound
-        unimodal = {
-            modality: self._number(line, row, column)
-            for column, modality in UNIMODAL.items()
-            if column in row
-        }
-        clip = Clip(name, 0, self._split(line, row), picture=seen, sound=sound)
-        return LabelledUtterance(
-            clip, row.get("text", ""), self._number(line, row, "label"), unimodal
+def _split(row: Mapping[str, str]) -> str:
+    value = row["split"] if "split" in row else row["mode"]
+    if value not in SPLITS:
+        raise ValueError(f"split '{value}'; accepted are {', '.join(SPLITS)}")
+    return SPLITS[value]
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{column} is '{row[column]}'; accepted is a number in every row (a column that not "
+            "all clips have must be left out)"
         )
-
-    def _split(self, line: int, row: Mapping[str, str]) -> str:
-        value = row["split"] if "split" in row else row["mode"]
-        if value not in SPLITS:
-            raise UserError(
-                f"{self.path}, line {line}: split '{value}'; accepted are {', '.join(SPLITS)}."
-            )
-        return SPLITS[value]
-
-    def _number(self, line: int, row: Mapping[str, str], column: str) -> float:
-        try:
-            value = float(row[column])
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise UserError(
-                f"{self.path}, line {line}: {column} is '{row[column]}'; accepted is a number in "
-                "every row (a column that not all clips have must be left out)."
-            )
-        return value
+    return value
 
 
 def _text(path: Path) -> str:
@@ -137,12 +131,12 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         raise UserError(f"{path} has no column {', '.join(missing)}; accepted are\n{COLUMNS}.")
 
 
-def _by_place(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Return files by their place in the folder, without suffix."""
+def _by_path(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Return files by their path in the folder, without suffix."""
     seen: dict[str, Path] = {}
     for path in find_files(folder, suffixes, depth=None):
-        place = path.relative_to(folder).with_suffix("").as_posix()
-        if place in seen:
-            raise UserError(f"{seen[place]} and {path} are one clip's; accepted is one file.")
-        seen[place] = path
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in seen:
+            raise UserError(f"{seen[stem]} and {path} are one clip's; accepted is one file.")
+        seen[stem] = path
     return seen

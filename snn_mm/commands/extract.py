@@ -7,22 +7,14 @@ import dataclasses
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from feature_makers.extract.labels import COLUMNS, LabelledUtterance, read_labels
 from feature_makers.extract.options import GROUPS, ExtractOptions, PitchTracker, Variant
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.processing import (
-    ClipProgress,
-    add_processing_options,
-    check_directories,
-    check_processing,
-    new_parser,
-    notes_as_lines,
-    processing_options,
-)
+from snn_mm.commands import processing
+from snn_mm.commands.processing import ClipProgress, notes_as_lines, print_fact
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,33 +40,25 @@ listed in unreadable.tsv.
 
 
 def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm`, `extract` first.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: a mistake in the command, the labels or the encoder, or too many unreadable
-            clips.
-    """
+    """Run the command; `argv` begins with its name, and the exit code is returned."""
     options = _parser().parse_args(argv[1:])
     if options.clips is None and options.labels is None and options.name is None:
         print(f"usage: {USAGE}\n\n{EPILOG}")
         return 0
     _check(options)
+    from feature_makers.extract.assemble import write_config
+
     begin = time.monotonic()
     with notes_as_lines():
         utterances = read_labels(options.labels, options.clips, options.openface)
     extraction, store = _extract(options, utterances)
-    for line in _summary(options, extraction, store):
-        print(line)
-    print(
-        f"{'time':<12} {duration(time.monotonic() - begin)}, {extraction.extracted} clips decoded"
+    _show(options.name, extraction, store)
+    print_fact(
+        "time", f"{duration(time.monotonic() - begin)}, {extraction.extracted} clips decoded"
     )
-    print(f"{'next':<12} {_next(options, extraction, store)}")
+    config = extraction.cache.directory / "config.yaml"
+    write_config(config, store, options.root, options.name)
+    print_fact("next", f"snnmm fit --config experiments/sgmt_mosi.yaml --config {config}")
     return 0
 
 
@@ -83,12 +67,12 @@ def _extract(
 ) -> tuple[Extraction, FeatureStore]:
     """Extract what is missing and write the store."""
     # Imported here, so that help and mistakes answer at once.
-    from feature_makers.extract.assemble import assemble, check_place, check_splits
+    from feature_makers.extract.assemble import assemble, check_replaceable, check_splits
     from feature_makers.extract.cache import FeatureCache
     from feature_makers.extract.engine import extract, extracting_to
 
     directory = options.root / "prepared" / options.name
-    check_place(directory)
+    check_replaceable(directory)
     check_splits(utterances)
     if options.text_encoder:
         from feature_makers.extract.text import check_transcripts, encode_transcripts
@@ -99,8 +83,8 @@ def _extract(
     cache = FeatureCache(options.root / "extracted" / options.name)
     with extracting_to(cache.directory):
         with notes_as_lines(), ClipProgress() as progress:
-            processing = processing_options(options)
-            extraction = extract(utterances, cache, settings, processing, progress)
+            how = processing.processing_options(options)
+            extraction = extract(utterances, cache, settings, how, progress)
         modalities = ["audio", *(["visual"] if options.openface else [])]
         if options.text_encoder:
             modalities.insert(0, "text")
@@ -123,32 +107,16 @@ def _settings(options: argparse.Namespace) -> ExtractOptions:
     )
 
 
-def _summary(
-    options: argparse.Namespace, extraction: Extraction, store: FeatureStore
-) -> Iterator[str]:
-    """Yield what the store holds, a line a fact."""
+def _show(name: str, extraction: Extraction, store: FeatureStore) -> None:
+    """Print what the store holds, a line a fact."""
     parts = Counter(utterance.clip.part for utterance in extraction.utterances)
     found = ", ".join(f"{count} {part}" for part, count in parts.items())
-    yield f"{options.name:<12} {len(extraction.utterances)} clips ({found})"
-    train = store.split("train")
-    for modality, array in train.arrays.items():
+    print_fact(name, f"{len(extraction.utterances)} clips ({found})")
+    for modality, array in store.split("train").arrays.items():
         own = ", rated alone" if modality in store.labelled_modalities else ""
-        yield f"{modality:<12} {array.shape[2]} features, up to {array.shape[1]} steps{own}"
-    if extraction.unreadable:
-        listing = extraction.cache.directory / "unreadable.tsv"
-        yield f"{'unreadable':<12} {len(extraction.unreadable)}, listed in {listing}"
-    size = sum(file.stat().st_size for file in store.directory.iterdir())
-    yield f"{'size':<12} {size / 1e6:.1f} MB in {store.directory}"
-    yield f"{'fingerprint':<12} {store.fingerprint[:16]}"
-
-
-def _next(options: argparse.Namespace, extraction: Extraction, store: FeatureStore) -> str:
-    """Write what fits a model to the features, and return the command to type next."""
-    from feature_makers.extract.assemble import write_config
-
-    path = extraction.cache.directory / "config.yaml"
-    write_config(path, store, options.root, options.name)
-    return f"snnmm fit --config experiments/sgmt_mosi.yaml --config {path}"
+        print_fact(modality, f"{array.shape[2]} features, up to {array.shape[1]} steps{own}")
+    processing.print_unreadable(len(extraction.unreadable), extraction.cache.directory)
+    processing.print_store(store.directory, store.fingerprint[:16])
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -156,10 +124,9 @@ def _check(options: argparse.Namespace) -> None:
     for flag in ("clips", "labels", "name"):
         if getattr(options, flag) is None:
             raise UserError(f"which --{flag}?\nusage: {USAGE}")
-    check_directories(options, "clips", "openface")
+    processing.check_options(options, "clips", "openface")
     if not re.fullmatch(r"\w[\w.-]*", options.name):
         raise UserError(f"--name '{options.name}': accepted are letters, digits, '_', '-', '.'")
-    check_processing(options)
     _settings(options)
     if options.text_encoder is not None:
         from feature_makers.extract.text import check_encoder  # needs torch
@@ -169,7 +136,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Extract feature sequences from clips and their transcripts."
-    parser = new_parser("extract", USAGE, description, EPILOG)
+    parser = processing.new_parser(USAGE, description, EPILOG, "clips", "extracted")
     add = parser.add_argument
     add("--clips", type=Path, metavar="DIR", help="the films or recordings")
     add("--labels", type=Path, metavar="FILE", help="CSV: split, score and transcript of each")
@@ -187,5 +154,4 @@ def _parser() -> argparse.ArgumentParser:
     add("--frames_per_step", type=int, default=3, metavar="N", help=text)
     text = "tokens that a transcript is cut to; default: 50"
     add("--max_tokens", type=int, default=50, metavar="N", help=text)
-    add_processing_options(parser, "clips", "processes", "extracted")
     return parser

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 from feature_makers.pretrained.encoders import NETWORKS, VideoNetwork, check_network, load_encoder
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.processing import (
-    ClipProgress,
-    add_processing_options,
-    check_directories,
-    check_processing,
-    new_parser,
-    notes_as_lines,
-    processing_options,
-)
+from snn_mm.commands import processing
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,17 +36,7 @@ SETTINGS = ("frames_per_second", "front_end")
 
 
 def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm`, `features` first.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: a mistake in the command or the weights, or too many unreadable videos.
-    """
+    """Run the command; `argv` begins with its name, and the exit code is returned."""
     options = _parser().parse_args(argv[1:])
     if options.name is None:
         print(f"usage: {USAGE}\n\n{NAMES}")
@@ -64,11 +46,9 @@ def run(argv: list[str]) -> int:
     begin = time.monotonic()
     outcome = _encode(options, network)
     where = options.output / network.file if network.file else options.output
-    print(f"{options.name:<12} {outcome.encoded} videos encoded, now in {where}")
-    if outcome.unreadable:
-        listing = options.output / "unreadable.tsv"
-        print(f"{'unreadable':<12} {len(outcome.unreadable)}, listed in {listing}")
-    print(f"{'time':<12} {duration(time.monotonic() - begin)}")
+    processing.print_fact(options.name, f"{outcome.encoded} videos encoded, now in {where}")
+    processing.print_unreadable(len(outcome.unreadable), options.output)
+    processing.print_fact("time", duration(time.monotonic() - begin))
     return 0
 
 
@@ -81,8 +61,9 @@ def _encode(options: argparse.Namespace, network: VideoNetwork) -> EncodedVideos
     encoder = load_encoder(options.name, options.weights, options.device, **_settings(options))
     print(f"{len(videos)} videos found in {options.videos}", flush=True)
     output = FeatureOutput(options.output, network.file)
-    with notes_as_lines(), ClipProgress() as progress:
-        return encode_videos(videos, encoder, output, processing_options(options), progress)
+    how = processing.processing_options(options)
+    with processing.notes_as_lines(), processing.ClipProgress() as progress:
+        return encode_videos(videos, encoder, output, how, progress)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, float | str]:
@@ -97,8 +78,7 @@ def _check(options: argparse.Namespace, network: VideoNetwork) -> None:
         if getattr(options, flag) is None:
             hint = f"\naccepted for {options.name}: {network.weights}" if flag == "weights" else ""
             raise UserError(f"which --{flag}?{hint}\nusage: {USAGE}")
-    check_directories(options, "videos")
-    check_processing(options)
+    processing.check_options(options, "videos")
     rate = options.frames_per_second
     if rate is not None and not 0 < rate <= 240:
         raise UserError(f"--frames_per_second {rate:g}: accepted are above 0 to 240")
@@ -120,7 +100,8 @@ def _check_device(name: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Compute features of videos with a frozen, pre-trained network."
-    parser = new_parser("features", USAGE, description, NAMES)
+    workers = "videos decoded at the same time"
+    parser = processing.new_parser(USAGE, description, NAMES, "videos", "encoded", workers)
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="which network; without it, show the names")
     add("--videos", type=Path, metavar="DIR", help="the videos, <name>.mp4 or another film")
@@ -133,5 +114,4 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--front_end", metavar="NAME", help=text)
     add("--device", default="cpu", metavar="NAME", help="such as cuda; default: cpu")
-    add_processing_options(parser, "videos", "videos decoded at the same time", "encoded")
     return parser

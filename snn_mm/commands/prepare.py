@@ -5,25 +5,18 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.store.registry import DATA_SETS, Finder, load_finder
 from snn_mm.analysis.report.wording import duration
-from snn_mm.commands.processing import (
-    ClipProgress,
-    add_processing_options,
-    check_directories,
-    check_processing,
-    new_parser,
-    notes_as_lines,
-    processing_options,
-)
+from snn_mm.commands import processing
+from snn_mm.commands.processing import print_fact
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
     from datamodules.store.engine import Preparation
+    from datamodules.store.store import ClipStore
 
 USAGE = "snnmm prepare NAME --source DIR [--lists DIR] [--root DIR] [OPTIONS]"
 EPILOG = """\
@@ -37,17 +30,7 @@ listed in unreadable.tsv beside the prepared data.
 
 
 def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm`, `prepare` first.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UserError: a mistake in the command or in the source, or too many unreadable clips.
-    """
+    """Run the command; `argv` begins with its name, and the exit code is returned."""
     options = _parser().parse_args(argv[1:])
     if options.name is None:
         print(f"usage: {USAGE}\n\n{_names()}")
@@ -56,10 +39,11 @@ def run(argv: list[str]) -> int:
     _check(options, finder)
     begin = time.monotonic()
     outcome = _prepare(options, finder)
-    for line in _summary(options, outcome):
-        print(line)
-    print(f"{'time':<12} {duration(time.monotonic() - begin)}, {outcome.decoded} clips decoded")
-    print(f"{'next':<12} {_next(options)}")
+    _show(options.name, outcome.store)
+    print_fact("time", f"{duration(time.monotonic() - begin)}, {outcome.decoded} clips decoded")
+    root = "" if options.root == Path("data") else f" --data.root {options.root}"
+    experiment = DATA_SETS[options.name].experiment
+    print_fact("next", f"snnmm fit --config experiments/{experiment}.yaml{root}")
     return 0
 
 
@@ -70,35 +54,28 @@ def _prepare(options: argparse.Namespace, finder: Finder) -> Preparation:
     from datamodules.store.engine import PrepareRequest, prepare
 
     decoding = DecodeOptions(options.frames_per_second)
-    with notes_as_lines():
+    with processing.notes_as_lines():
         clips = finder.find_clips(options.source, options.lists)
     print(f"{len(clips)} clips found in {options.source}", flush=True)
-    directory, processing = options.root / "prepared" / options.name, processing_options(options)
     request = PrepareRequest(
-        clips, finder.CLASS_NAMES, directory, decoding, processing, options.update
+        clips,
+        finder.CLASS_NAMES,
+        options.root / "prepared" / options.name,
+        decoding,
+        processing.processing_options(options),
+        options.update,
     )
-    with notes_as_lines(), ClipProgress() as progress:
+    with processing.notes_as_lines(), processing.ClipProgress() as progress:
         return prepare(request, progress)
 
 
-def _summary(options: argparse.Namespace, outcome: Preparation) -> Iterator[str]:
-    """Yield what the store holds, a line a fact."""
-    store = outcome.store
+def _show(name: str, store: ClipStore) -> None:
+    """Print what the store holds, a line a fact."""
     parts = Counter(part or "in no list" for part in store.parts)
     found = ", ".join(f"{count} {part}" for part, count in sorted(parts.items(), reverse=True))
-    yield f"{options.name:<12} {len(store)} clips ({found}), {len(store.class_names)} classes"
-    if store.unreadable:
-        listing = store.directory / "unreadable.tsv"
-        yield f"{'unreadable':<12} {store.unreadable}, listed in {listing}; --update tries again"
-    size = sum(file.stat().st_size for file in store.directory.iterdir())
-    yield f"{'size':<12} {size / 1e6:.1f} MB in {store.directory}"
-    yield f"{'fingerprint':<12} {store.fingerprint}"
-
-
-def _next(options: argparse.Namespace) -> str:
-    """Return the command to type next."""
-    root = "" if options.root == Path("data") else f" --data.root {options.root}"
-    return f"snnmm fit --config experiments/{DATA_SETS[options.name].experiment}.yaml{root}"
+    print_fact(name, f"{len(store)} clips ({found}), {len(store.class_names)} classes")
+    processing.print_unreadable(store.unreadable, store.directory, "; --update tries again")
+    processing.print_store(store.directory, store.fingerprint)
 
 
 def _check(options: argparse.Namespace, finder: Finder) -> None:
@@ -107,8 +84,7 @@ def _check(options: argparse.Namespace, finder: Finder) -> None:
         wrong = "which --source?" if options.source is None else f"--source {options.source}:"
         state = "" if options.source is None else " no such directory"
         raise UserError(f"{wrong}{state}\naccepted for {options.name}: {finder.LAYOUT}")
-    check_directories(options, "lists")
-    check_processing(options)
+    processing.check_options(options, "lists")
 
 
 def _names() -> str:
@@ -118,7 +94,7 @@ def _names() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Prepare a data set: decode it once into what training reads at random."
-    parser = new_parser("prepare", USAGE, description, _names())
+    parser = processing.new_parser(USAGE, description, _names(), "clips", "prepared")
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="which data set; without it, show the names")
     add("--source", type=Path, metavar="DIR", help="the data set as its owners distribute it")
@@ -128,5 +104,4 @@ def _parser() -> argparse.ArgumentParser:
     add("--frames_per_second", type=float, default=1.0, metavar="X", help=text)
     text = "redo what changed, was damaged or unreadable in data that are prepared"
     add("--update", action="store_true", help=text)
-    add_processing_options(parser, "files", "processes", "prepared")
     return parser

@@ -24,35 +24,36 @@ PAUSE = 10.0
 """Seconds between two lines."""
 
 
-def new_parser(command: str, usage: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, without any option."""
-    layout = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(
-        f"snnmm {command}", usage, description, epilog, formatter_class=layout
-    )
-
-
-def add_processing_options(
-    parser: argparse.ArgumentParser, clips: str, workers: str, made: str
-) -> None:
-    """Add the options of how clips are gone through.
+def new_parser(
+    usage: str, description: str, epilog: str, clips: str, made: str, workers: str = "processes"
+) -> argparse.ArgumentParser:
+    """Return a parser with the options of how clips are gone through.
 
     Args:
-        parser: of the command.
+        usage: begins with the command.
+        description: what it does.
+        epilog: what else help shows.
         clips: what the command calls them.
-        workers: what works at the same time.
         made: what becomes of a clip, in a word.
+        workers: what works at the same time.
     """
+    name, layout = " ".join(usage.split()[:2]), argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(name, usage, description, epilog, formatter_class=layout)
     add, cores = parser.add_argument, os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help=f"{workers}; default: {cores}")
     text = f"the largest share of {clips} to leave out; default: 0.02"
     add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)
     text = f"compare the contents of {clips} that were {made}, too, not only size and time"
     add("--verify", action="store_true", help=text)
+    return parser
 
 
-def check_processing(options: argparse.Namespace) -> None:
-    """Refuse numbers out of range."""
+def check_options(options: argparse.Namespace, *folders: str) -> None:
+    """Refuse directories that are given and not there, and numbers out of range."""
+    for flag in folders:
+        folder: Path | None = getattr(options, flag)
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"--{flag} {folder}: no such directory")
     if options.workers < 1:
         raise UserError(f"--workers {options.workers}: accepted are 1 and more")
     if not 0 <= options.max_unreadable < 1:
@@ -66,12 +67,22 @@ def processing_options(options: argparse.Namespace) -> ProcessingOptions:
     return ProcessingOptions(options.workers, options.max_unreadable, options.verify)
 
 
-def check_directories(options: argparse.Namespace, *flags: str) -> None:
-    """Refuse directories that are given and not there."""
-    for flag in flags:
-        folder: Path | None = getattr(options, flag)
-        if folder is not None and not folder.is_dir():
-            raise UserError(f"--{flag} {folder}: no such directory")
+def print_fact(name: str, text: str) -> None:
+    """Print a line of what was made."""
+    print(f"{name:<12} {text}")
+
+
+def print_unreadable(count: int, directory: Path, what_next: str = "") -> None:
+    """Print how many clips are left out and where they are listed, if any are."""
+    if count:
+        print_fact("unreadable", f"{count}, listed in {directory / 'unreadable.tsv'}{what_next}")
+
+
+def print_store(directory: Path, fingerprint: str) -> None:
+    """Print what identifies a store."""
+    size = sum(file.stat().st_size for file in directory.iterdir())
+    print_fact("size", f"{size / 1e6:.1f} MB in {directory}")
+    print_fact("fingerprint", fingerprint)
 
 
 @contextmanager

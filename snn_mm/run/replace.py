@@ -1,8 +1,9 @@
-"""Files that are whole or absent, whenever a process is killed."""
+"""Files and directories that are whole or absent, whenever a process is killed."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,3 +21,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_directory(directory: Path) -> Iterator[Path]:
+    """A new directory, which takes the place of `directory` when the block ends well.
+
+    Whoever has files of the old directory mapped keeps them.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as temporary:
+        made = Path(temporary) / "made"
+        made.mkdir()
+        yield made
+        if directory.exists():
+            directory.rename(Path(temporary) / "old")
+        made.rename(directory)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datamodules.feature_files.convert import prepare, sha256
+from datamodules.feature_files.convert import prepare
+from datamodules.store.source import sha256
 from snn_mm.errors import UserError
 
 Content = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datamodules.feature_files.layout import Layout, read_layout
+from datamodules.feature_files.layout import FeatureFileContent, read_layout
 from datamodules.feature_files.unpickle import read_pickle
 from snn_mm.errors import UserError
 
@@ -17,7 +17,7 @@ Content = dict[str, Any]
 Save = Callable[..., Path]
 
 
-def laid_out(path: Path, clip_lengths: bool = False) -> Layout:
+def laid_out(path: Path, clip_lengths: bool = False) -> FeatureFileContent:
     return read_layout(path, read_pickle(path).content, clip_lengths)
 
 

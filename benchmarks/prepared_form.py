@@ -60,7 +60,7 @@ def epoch(name: str, folder: Path, workers: int, rank: int, ranks: int) -> tuple
     os.environ.update({key: str(value) for key, value in place.items()})
     warnings.filterwarnings("ignore", message="This DataLoader will create")
     with tempfile.TemporaryDirectory() as cache:
-        batches = loader(name, FORMS[name].open(folder, Path(cache)), workers)
+        batches = loader(name, FORMS[name][1](folder, Path(cache)), workers)
         begin = time.perf_counter()
         count = sum(batches)
         return count, time.perf_counter() - begin
@@ -77,7 +77,7 @@ def measure(name: str, folder: Path, workers: int, ranks: int) -> float:
 def cpu_milliseconds(name: str, folder: Path, rows: int = 50) -> float:
     """CPU time a clip in one process: what load of other users changes least."""
     with tempfile.TemporaryDirectory() as cache:
-        data = FORMS[name].open(folder, Path(cache))
+        data = FORMS[name][1](folder, Path(cache))
         data[0]
         begin = time.process_time()
         for row in range(min(rows, len(data))):
@@ -91,7 +91,7 @@ def compare(folder: Path, clips: int, rounds: int) -> None:
     for name in names:
         folders[name] = folder / name.replace(" ", "_").replace(",", "")
         folders[name].mkdir()
-        FORMS[name].write(folders[name], made)
+        FORMS[name][0](folders[name], made)
     size = {name: megabytes(path) for name, path in folders.items()}
     print(f"{clips} clips; clips a second, median of {rounds}, (workers x ranks)")
     heads = [f"{state} {w}x{r}" for state in ("cold", "warm") for w, r in SETTINGS]

@@ -6,9 +6,10 @@ Each reads a clip as training on Kinetics-Sounds does: all of its sound, and 3 o
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,18 +22,6 @@ from datamodules.store.writer import ClipStoreWriter
 
 FRAMES, SHOWN, HEIGHT, WIDTH, RATE, SAMPLES = 10, (1, 4, 7), 256, 340, 16000, 160000
 Loaded = tuple[NDArray[np.float32], NDArray[np.uint8]]
-
-
-class Form(Protocol):
-    """One way to store clips."""
-
-    def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
-        """Write clips into an empty folder."""
-        ...
-
-    def open(self, folder: Path, cache: Path) -> Any:
-        """Return a map-style data set of `Loaded`; `cache` is an empty folder to copy into."""
-        ...
 
 
 def make_clips(count: int) -> list[DecodedClip]:
@@ -59,27 +48,20 @@ def pixels(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
-class Store:
+class Packed:
     """JPEGs and sound back to back in two files, found by offsets; what the project uses."""
 
-    def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.store = ClipStore(folder)
+
+    @staticmethod
+    def write(folder: Path, clips: Sequence[DecodedClip]) -> None:
         """Write a store."""
         named = [Clip(f"{i:05d}", 0, "train", folder, folder) for i in range(len(clips))]
         with ClipStoreWriter(folder, {}) as writer:
             for clip, decoded in zip(named, clips):
                 writer.add(clip, decoded)
             writer.finish(named, ["noise"], {"unreadable": 0})
-
-    def open(self, folder: Path, cache: Path) -> StoreData:
-        """Open the store."""
-        return StoreData(ClipStore(folder))
-
-
-class StoreData:
-    """A store as a data set."""
-
-    def __init__(self, store: ClipStore) -> None:
-        self.store = store
 
     def __len__(self) -> int:
         return len(self.store)
@@ -92,7 +74,12 @@ class StoreData:
 class Raw:
     """Decoded pixels and samples in memory-mapped arrays."""
 
-    def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
+        paths = (folder / f"{name}.npy" for name in ("sound", "frames"))
+        self.sound, self.frames = (np.load(path, mmap_mode="r") for path in paths)
+
+    @staticmethod
+    def write(folder: Path, clips: Sequence[DecodedClip]) -> None:
         """Write two arrays."""
         np.save(folder / "sound.npy", np.stack([clip.sound for clip in clips]))
         shape = (len(clips), FRAMES, HEIGHT, WIDTH, 3)
@@ -100,17 +87,6 @@ class Raw:
         for row, clip in enumerate(clips):
             frames[row] = [pixels(data) for data in clip.frames]
         frames.flush()
-
-    def open(self, folder: Path, cache: Path) -> RawData:
-        """Map the arrays."""
-        return RawData(*(np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("sound", "frames")))
-
-
-class RawData:
-    """Two arrays as a data set."""
-
-    def __init__(self, sound: NDArray[np.int16], frames: NDArray[np.uint8]) -> None:
-        self.sound, self.frames = sound, frames
 
     def __len__(self) -> int:
         return len(self.sound)
@@ -123,24 +99,17 @@ class RawData:
 class Files:
     """A WAV and ten JPEG files a clip."""
 
-    def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folders = sorted(folder.iterdir())
+
+    @staticmethod
+    def write(folder: Path, clips: Sequence[DecodedClip]) -> None:
         """Write a folder a clip."""
         for row, clip in enumerate(clips):
             (folder / f"{row:05d}").mkdir()
             soundfile.write(folder / f"{row:05d}" / "sound.wav", clip.sound, RATE)
             for index, data in enumerate(clip.frames):
                 (folder / f"{row:05d}" / f"{index}.jpg").write_bytes(data)
-
-    def open(self, folder: Path, cache: Path) -> FilesData:
-        """List the folders."""
-        return FilesData(sorted(folder.iterdir()))
-
-
-class FilesData:
-    """Folders as a data set."""
-
-    def __init__(self, folders: list[Path]) -> None:
-        self.folders = folders
 
     def __len__(self) -> int:
         return len(self.folders)
@@ -151,35 +120,31 @@ class FilesData:
         return soundfile.read(folder / "sound.wav", dtype="float32")[0], np.stack(frames)
 
 
-class LitData:
-    """Chunks of 64 MB as litdata writes them: JPEG bytes and samples."""
+def write_chunks(folder: Path, clips: Sequence[DecodedClip]) -> None:
+    """Write chunks of 64 MB, JPEG bytes and samples, with litdata's own writer in this process."""
+    from litdata.streaming.cache import Cache
 
-    url = ""
-
-    def write(self, folder: Path, clips: Sequence[DecodedClip]) -> None:
-        """Write chunks with litdata's own writer, in this process."""
-        from litdata.streaming.cache import Cache
-
-        cache = Cache(str(folder), chunk_bytes="64MB")
-        for row, clip in enumerate(clips):
-            frames = {f"frame{index}": data for index, data in enumerate(clip.frames)}
-            cache[row] = {"sound": clip.sound, **frames}
-        cache.done()
-        cache.merge()
-
-    def open(self, folder: Path, cache: Path) -> Any:
-        """Open a streaming data set that shuffles as litdata does."""
-        from litdata import StreamingDataset
-        from litdata.streaming.resolver import Dir
-
-        where = Dir(path=str(cache), url=f"local:{folder}") if self.url else str(folder)
-        return StreamingDataset(where, shuffle=True, transform=load_chunked)
+    cache = Cache(str(folder), chunk_bytes="64MB")
+    for row, clip in enumerate(clips):
+        frames = {f"frame{index}": data for index, data in enumerate(clip.frames)}
+        cache[row] = {"sound": clip.sound, **frames}
+    cache.done()
+    cache.merge()
 
 
-class LitDataRemote(LitData):
-    """The same chunks behind litdata's `local:` store: copied into a cache before they are read."""
+def open_chunks(folder: Path, cache: Path, is_copied: bool = False) -> Any:
+    """Open a streaming data set that shuffles as litdata does.
 
-    url = "local:"
+    Args:
+        folder: of the chunks.
+        cache: where to copy them before they are read.
+        is_copied: whether they lie behind litdata's `local:` store.
+    """
+    from litdata import StreamingDataset
+    from litdata.streaming.resolver import Dir
+
+    where = Dir(path=str(cache), url=f"local:{folder}") if is_copied else str(folder)
+    return StreamingDataset(where, shuffle=True, transform=load_chunked)
 
 
 def load_chunked(item: dict[str, Any]) -> Loaded:
@@ -188,10 +153,14 @@ def load_chunked(item: dict[str, Any]) -> Loaded:
     return sound, np.stack([pixels(item[f"frame{index}"]) for index in SHOWN])
 
 
-FORMS: dict[str, Form] = {
-    "packed JPEG": Store(),
-    "raw memmap": Raw(),
-    "JPEG + WAV files": Files(),
-    "litdata": LitData(),
-    "litdata, copied": LitDataRemote(),
+Write = Callable[[Path, Sequence[DecodedClip]], None]
+Open = Callable[[Path, Path], Any]
+FORMS: dict[str, tuple[Write, Open]] = {
+    "packed JPEG": (Packed.write, Packed),
+    "raw memmap": (Raw.write, Raw),
+    "JPEG + WAV files": (Files.write, Files),
+    "litdata": (write_chunks, open_chunks),
+    "litdata, copied": (write_chunks, partial(open_chunks, is_copied=True)),
 }
+"""How each is written into an empty folder, and opened as a map-style data set of `Loaded`; an
+empty folder is there to copy into."""

@@ -17,15 +17,10 @@ from snn_mm.errors import UserError
 
 
 def require_package(package: str, needs: str, install: str | None = None) -> None:
-    """Refuse to go on without a package; it is not imported.
-
-    Args:
-        package: its top-level name.
-        needs: what needs it, in words to begin a message with.
-        install: what pip installs, if not the package itself.
+    """Refuse to go on without a top-level package, which is not imported.
 
     Raises:
-        UserError: it is not installed; says how to install it.
+        UserError: begins with who `needs` it, and says what to `install`, if not itself.
     """
     try:
         is_there = find_spec(package) is not None

@@ -12,12 +12,12 @@ from rich.progress import Progress
 from datamodules.feature_files.layout import read_layout
 from datamodules.feature_files.store import STORE, FeatureStore, write_store
 from datamodules.feature_files.unpickle import read_pickle
-from datamodules.feature_files.writer import Report
+from datamodules.feature_files.writer import Replacements
 from datamodules.store.source import sha256
 from snn_mm.errors import UserError
 from snn_mm.run.lock import wait_for_file
 
-SHOWN_FROM = 1 << 28
+PROGRESS_BYTES = 1 << 28
 """Files of at least this many bytes get a progress bar."""
 
 
@@ -90,7 +90,7 @@ def _convert(path: Path, directory: Path, clip_lengths: bool) -> list[str]:
     layout = read_layout(path, pickle.content, clip_lengths)
     total = sum(x.nbytes for split in layout.splits.values() for x in split.arrays.values())
     source = {"file": path.name, "sha256": _sha256(path), **stamp, "clip_lengths": clip_lengths}
-    with Progress(console=Console(stderr=True), disable=total < SHOWN_FROM) as bar:
+    with Progress(console=Console(stderr=True), disable=total < PROGRESS_BYTES) as bar:
         task = bar.add_task(f"preparing {path.name}", total=total)
 
         def on_block(size: int) -> None:
@@ -101,7 +101,7 @@ def _convert(path: Path, directory: Path, clip_lengths: bool) -> list[str]:
     return layout.notes + [note for key, report in reports.items() for note in _notes(key, report)]
 
 
-def _notes(key: str, report: Report) -> Iterator[str]:
+def _notes(key: str, report: Replacements) -> Iterator[str]:
     if report.nonfinite:
         yield f"{key}: {report.nonfinite} NaN or infinite values became 0"
     if report.empty:

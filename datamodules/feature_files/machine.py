@@ -19,6 +19,7 @@ _LOADS = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _STORES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _NAMES = frozenset({"GLOBAL", "INST"})
+_OTHER_KINDS = "uses the opcode {}, which makes objects of other kinds"
 
 
 class Machine:
@@ -57,7 +58,8 @@ class Machine:
             self.stack[-_TUPLES[opcode] :] = [tuple(self.stack[-_TUPLES[opcode] :])]
         elif opcode in _NAMES:
             self.stack.append(named(*argument.split(" ", 1)))
-            self._refuse_instance(opcode)
+            if opcode == "INST":
+                raise RefusedError(_OTHER_KINDS.format(opcode))
         elif opcode not in _NOTHING:
             self._run_rarer(opcode)
 
@@ -68,13 +70,8 @@ class Machine:
     def _run_rarer(self, opcode: str) -> None:
         handler = getattr(self, f"_{opcode.lower()}", None)
         if handler is None:
-            raise RefusedError(f"uses the opcode {opcode}, which makes objects of other kinds")
+            raise RefusedError(_OTHER_KINDS.format(opcode))
         handler()
-
-    @staticmethod
-    def _refuse_instance(opcode: str) -> None:
-        if opcode == "INST":
-            raise RefusedError("uses the opcode INST, which makes objects of other kinds")
 
     def _items(self) -> list[Any]:
         """Take everything above the last mark."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.cache import open_arrays
-from datamodules.feature_files.writer import FeatureStoreWriter, Report
+from datamodules.feature_files.writer import FeatureStoreWriter, Replacements
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing_directory
 
@@ -51,7 +51,7 @@ def write_store(
     splits: Mapping[SplitName, SplitContent],
     source: Mapping[str, object],
     on_block: Callable[[int], None] = lambda _: None,
-) -> dict[str, Report]:
+) -> dict[str, Replacements]:
     """Store splits as one float32 array a split and modality, and what is known of them as JSON.
 
     A store that is there already is replaced once the new one is whole.

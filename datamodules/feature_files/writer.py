@@ -16,7 +16,7 @@ BLOCK_BYTES = 1 << 25
 """Bytes of source that are read at once: 32 MB."""
 
 
-class Report(NamedTuple):
+class Replacements(NamedTuple):
     """What had to be replaced in one modality of one split.
 
     Attributes:
@@ -43,7 +43,7 @@ class FeatureStoreWriter:
 
     def __init__(self, directory: Path, on_block: Callable[[int], None]) -> None:
         self.directory, self.on_block = directory, on_block
-        self.reports: dict[str, Report] = {}
+        self.reports: dict[str, Replacements] = {}
         self.moments: dict[str, Moments] = {}
         self.sha = hashlib.sha256()
 
@@ -57,14 +57,19 @@ class FeatureStoreWriter:
             header = {"descr": "<f4", "fortran_order": False, "shape": array.shape}
             np.lib.format.write_array_header_1_0(file, header)
             for rows in blocks(array):
-                block, valid = clean(array[rows], lengths[rows])
-                nonfinite += zero_nonfinite(block)
+                with np.errstate(over="ignore", invalid="ignore"):  # overflows count as infinite
+                    block = np.array(array[rows], dtype="<f4", order="C")
+                valid = np.arange(block.shape[1]) < lengths[rows, None]  # [B, L]
+                block[~valid] = 0
+                broken = ~np.isfinite(block)
+                nonfinite += int(np.count_nonzero(broken))
+                block[broken] = 0
                 if split == "train":
                     self.moments[modality].update(block[valid])
                 file.write(block.data)
                 self.sha.update(block.data)
                 self.on_block(array[rows].nbytes)
-        self.reports[f"{split}/{modality}"] = Report(nonfinite, int((lengths == 0).sum()))
+        self.reports[f"{split}/{modality}"] = Replacements(nonfinite, int((lengths == 0).sum()))
 
 
 class Moments:
@@ -104,26 +109,3 @@ def blocks(array: Array) -> Iterator[slice]:
     """Rows of an array `[N, ...]` in slices of at most `BLOCK_BYTES`, or of one row."""
     rows = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
     return (slice(begin, begin + rows) for begin in range(0, len(array), rows))
-
-
-def clean(values: Array, lengths: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return sequences `[B, L, D]` in float32 with zeros beyond their lengths, and the mask.
-
-    Args:
-        values: `[B, L, D]`.
-        lengths: `[B]`.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is counted as infinite
-        block = np.array(values, dtype="<f4", order="C")
-    valid = np.arange(block.shape[1]) < lengths[:, None]  # [B, L]
-    block[~valid] = 0
-    return block, valid
-
-
-def zero_nonfinite(block: NDArray[np.float32]) -> int:
-    """Set NaN and infinities of a block to 0, in place, and return how many there were."""
-    broken = ~np.isfinite(block)
-    count = int(np.count_nonzero(broken))
-    if count:
-        block[broken] = 0
-    return count

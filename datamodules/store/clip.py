@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +56,6 @@ class DecodeOptions:
                 f"frames_per_second is {self.frames_per_second}, min_frames {self.min_frames} and "
                 f"short_side {self.short_side}; accepted are above 0 to 240, and at least 1."
             )
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the options by name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -97,12 +97,8 @@ def check_clips(clips: Sequence[Clip], class_names: Sequence[str]) -> None:
 
 
 def _is_up_to_date(request: PrepareRequest) -> bool:
-    """Whether nothing is to be done.
-
-    Raises:
-        UserError: the store is finished, but was made from something else.
-    """
-    directory, options = request.directory, request.decoding.as_dict()
+    """Whether nothing is to be done; refuses a store that was made from something else."""
+    directory, options = request.directory, asdict(request.decoding)
     if request.update or not (directory / STORE).is_file():
         return False
     if changes := describe_changes(directory, request.clips, options, request.processing.verify):
@@ -117,7 +113,7 @@ def _is_up_to_date(request: PrepareRequest) -> bool:
 def _decode(request: PrepareRequest, on_progress: OnProgress) -> int:
     """Decode what is not in the store into it, finish it, and return how many clips those were."""
     clips, options = request.clips, request.processing
-    with ClipStoreWriter(request.directory, request.decoding.as_dict()) as writer:
+    with ClipStoreWriter(request.directory, asdict(request.decoding)) as writer:
         to_do = [clip for clip in clips if not writer.has(clip, options.verify)]
         done, decode = len(clips) - len(to_do), partial(decode_clip, options=request.decoding)
         with (

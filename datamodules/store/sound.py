@@ -46,24 +46,24 @@ def read_sound(path: Path, start: float, end: float | None) -> tuple[int, NDArra
     with reading(path) as file:
         if not file.streams.audio:
             raise UnreadableClipError(f"{path.name} has no sound")
-        rate, line, peak = 0, _TimeLine(), 0.0
+        rate, timeline, peak = 0, _Timeline(), 0.0
         for frame, begin in _sound_frames(file, start, end):
             rate = frame.sample_rate
             wave = frame.to_ndarray().mean(axis=0)  # [channels, samples] -> [samples]
             limit = sys.maxsize if end is None else round((end - start) * rate)
-            loudest = line.place(wave, round((begin - start) * rate), rate, limit)
+            loudest = timeline.add(wave, round((begin - start) * rate), rate, limit)
             if not math.isfinite(loudest):
                 raise UnreadableClipError(f"{path.name} holds NaN or infinity near {begin:.1f} s")
             peak = max(peak, loudest)
-    if not line.pieces:
+    if not timeline.pieces:
         raise UnreadableClipError(f"{path.name} has no sound{between(start, end)}")
     if peak > LOUDEST:
         reason = f"louder than {LOUDEST:g} times full scale, and clipped there"
         warnings.warn(ClipNote(reason, path.name), stacklevel=2)
-    return rate, np.concatenate(line.pieces)
+    return rate, np.concatenate(timeline.pieces)
 
 
-class _TimeLine:
+class _Timeline:
     """Puts pieces of sound where they belong.
 
     Attributes:
@@ -75,7 +75,7 @@ class _TimeLine:
         self._filled = 0
         self._due: int | None = None
 
-    def place(self, wave: NDArray[np.float32], at: int, rate: int, limit: int) -> float:
+    def add(self, wave: NDArray[np.float32], at: int, rate: int, limit: int) -> float:
         """Add what of a piece is in the stretch and new; return how loud that is.
 
         Args:

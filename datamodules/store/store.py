@@ -38,12 +38,20 @@ FRAME_TYPE = np.dtype([(name, "<i8") for name in ("at", "bytes")])
 class ClipStore:
     """Reads a finished store.
 
-    Opening is cheap and happens at first use in each process, so that a store may be handed to
-    workers, forked or spawned. Reads name their position, so that processes which share an open
-    file don't disturb each other.
+    It may be handed to workers, forked or spawned. Reads name their position, so that processes
+    which share an open file don't disturb each other.
 
     Args:
         directory: such as `data/prepared/crema_d`.
+
+    Attributes:
+        ids: names of the clips, sorted.
+        parts: for each clip the part that the official list puts it in, "" if none does.
+        labels: for each clip the index of its class, `[N]`.
+        class_names: K names.
+        fingerprint: 16 hexadecimal digits that change when any clip, label or part changes.
+        unreadable: number of clips left out because they could not be read; `unreadable.tsv` names
+            them.
 
     Raises:
         UserError: there is no finished store, or it is damaged.
@@ -51,46 +59,29 @@ class ClipStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
-        self._check()
+        if not (self.directory / STORE).is_file():
+            raise UserError(_missing(self.directory))
+        try:
+            manifest: dict[str, Any] = json.loads((self.directory / STORE).read_text())
+            self._clips, self._frames = (_open_array(self.directory / x) for x in (CLIPS, FRAMES))
+            self.ids: list[str] = manifest["ids"]
+            self.parts: list[str] = manifest["parts"]
+            self.class_names: list[str] = manifest["class_names"]
+            self.fingerprint, self.unreadable = manifest["fingerprint"], manifest["unreadable"]
+            is_whole = self._is_whole()
+        except (OSError, ValueError, EOFError, KeyError) as error:
+            raise UserError(_damaged(self.directory, str(error))) from error
+        if (layout := manifest.get("layout")) != LAYOUT:
+            raise UserError(_damaged(self.directory, f"layout {layout} is not {LAYOUT}"))
+        if not is_whole:
+            raise UserError(_damaged(self.directory, "files are shorter than they were"))
+        self.labels: NDArray[np.int64] = np.ascontiguousarray(self._clips["label"])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"directory": self.directory}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.directory,)
 
     def __len__(self) -> int:
         return len(self._clips)
-
-    @property
-    def ids(self) -> list[str]:
-        """Names of the clips, sorted."""
-        names: list[str] = self._manifest["ids"]
-        return names
-
-    @property
-    def parts(self) -> list[str]:
-        """For each clip the part that the official list puts it in, "" if none does."""
-        parts: list[str] = self._manifest["parts"]
-        return parts
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """For each clip the index of its class, `[N]`."""
-        return np.ascontiguousarray(self._clips["label"])
-
-    @property
-    def class_names(self) -> list[str]:
-        """Names of the classes."""
-        names: list[str] = self._manifest["class_names"]
-        return names
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that change when any clip, label or part changes."""
-        return str(self._manifest["fingerprint"])
-
-    @property
-    def unreadable(self) -> int:
-        """Number of clips left out because they could not be read; `unreadable.tsv` names them."""
-        return int(self._manifest["unreadable"])
 
     def sample_rate(self, row: int) -> int:
         """Return the sampling rate of a clip's sound, in Hz."""
@@ -115,23 +106,10 @@ class ClipStore:
         """
         if not 0 <= index < self.frame_count(row):
             raise IndexError(f"frame {index} of a clip with {self.frame_count(row)} frames")
-        place = self._frames[self._clips[row]["frame"] + index]
-        data = _read(self._frame_file, int(place["at"]), int(place["bytes"]))
+        entry = self._frames[self._clips[row]["frame"] + index]
+        data = _read(self._frame_file, int(entry["at"]), int(entry["bytes"]))
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
-
-    @cached_property
-    def _manifest(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.directory / STORE).read_text())
-        return content
-
-    @cached_property
-    def _clips(self) -> NDArray[Any]:
-        return _open_array(self.directory / CLIPS)
-
-    @cached_property
-    def _frames(self) -> NDArray[Any]:
-        return _open_array(self.directory / FRAMES)
 
     @cached_property
     def _sound_file(self) -> io.FileIO:
@@ -140,19 +118,6 @@ class ClipStore:
     @cached_property
     def _frame_file(self) -> io.FileIO:
         return io.FileIO(self.directory / FRAME_DATA)
-
-    def _check(self) -> None:
-        """Refuse what is not a finished, whole store of this layout."""
-        if not (self.directory / STORE).is_file():
-            raise UserError(_missing(self.directory))
-        try:
-            layout, whole = self._manifest.get("layout"), self._is_whole()
-        except (OSError, ValueError, EOFError, KeyError) as error:
-            raise UserError(_damaged(self.directory, str(error))) from error
-        if layout != LAYOUT:
-            raise UserError(_damaged(self.directory, f"layout {layout} is not {LAYOUT}"))
-        if not whole:
-            raise UserError(_damaged(self.directory, "files are shorter than they were"))
 
     def _is_whole(self) -> bool:
         """Whether every clip lies inside the files."""

@@ -106,11 +106,7 @@ def check_splits(utterances: Sequence[LabelledUtterance]) -> None:
 def _common_steps(
     modality: str, utterances: Sequence[LabelledUtterance], cache: FeatureCache
 ) -> int:
-    """Return how many steps all clips get.
-
-    Raises:
-        UserError: two clips differ in width.
-    """
+    """Return how many steps all clips get; refuses clips of different width."""
     shapes = [cache.read(modality, each.clip.id).shape for each in utterances]
     for utterance, shape in zip(utterances, shapes):
         if shape[1] != shapes[0][1]:

@@ -88,7 +88,7 @@ def extract(
 def extract_clip(
     clip: Clip, options: ExtractOptions, cache: FeatureCache, verify: bool = False
 ) -> None:
-    """Put what is not yet in the cache there.
+    """Put what is not yet in the cache there; arguments are those of `missing_parts`.
 
     Raises:
         UnreadableClipError: the clip or OpenFace's table of it is missing or damaged, or

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from datamodules.store.clip import ClipNote, UnreadableClipError
 from feature_makers.extract.options import ALL_GROUPS, GROUPS
 
-HOW = "OpenFace is not part of snn_mm: FeatureExtraction -f CLIP -out_dir DIR writes CLIP.csv"
+RUN_OPENFACE = (
+    "OpenFace is not part of snn_mm: FeatureExtraction -f CLIP -out_dir DIR writes CLIP.csv"
+)
 
 
 def read_openface(
@@ -39,9 +41,9 @@ def read_openface(
         header, *rows = path.read_text(encoding="utf-8-sig").splitlines() or [""]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
-        raise UnreadableClipError(f"{path.name}: {reason}. {HOW}") from error
+        raise UnreadableClipError(f"{path.name}: {reason}. {RUN_OPENFACE}") from error
     names = [name.strip() for name in header.split(",")]
-    columns = feature_columns(names, groups, path.name)
+    columns = _feature_columns(names, groups, path.name)
     frame, success, features = _read_rows(path.name, names, columns, rows)
     if (np.diff(frame) <= 0).any():
         raise UnreadableClipError(f"{path.name} is of several faces; accepted are tables of one")
@@ -52,12 +54,8 @@ def read_openface(
     return _mean_of_tracked(features, tracked, frames_per_step)
 
 
-def feature_columns(names: Sequence[str], groups: Sequence[str], file: str) -> list[int]:
-    """Return the positions of the groups' columns, in the order of the table.
-
-    Raises:
-        UnreadableClipError: a needed column or a whole group is not there.
-    """
+def _feature_columns(names: Sequence[str], groups: Sequence[str], file: str) -> list[int]:
+    """Return the positions of the groups' columns, in the order of the table."""
     missing = [name for name in ("frame", "success") if name not in names]
     missing += [group for group in groups if not any(map(GROUPS[group].fullmatch, names))]
     if missing:

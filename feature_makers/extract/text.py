@@ -106,15 +106,8 @@ def encode_transcripts(
 ) -> int:
     """Put the text features that are not yet in the cache there; return how many those were.
 
-    Args:
-        utterances: whose transcripts.
-        directory: of the encoder.
-        options: how long a transcript may be.
-        cache: where to.
-        on_progress: is called at the beginning and after each batch.
-
     Raises:
-        UserError: the encoder can't be loaded, or gives what is not finite.
+        UserError: the encoder in the directory can't be loaded, or gives what is not finite.
     """
     digest = encoder_digest(directory)
     keys = {u.clip.id: json.dumps([u.text, digest, options.max_tokens]) for u in utterances}

@@ -44,11 +44,7 @@ class FeatureOutput:
         return self.directory if self.file is None else self.directory / f"{self.file}.parts"
 
     def names(self) -> set[str]:
-        """Return the videos that are there.
-
-        Raises:
-            UserError: the file that holds them can't be read.
-        """
+        """Return the videos that are there."""
         single = {path.stem for path in find_files(self._parts, {".npy"})}
         return single | self._packed()
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet18
@@ -39,8 +37,10 @@ class ResNetMaps(PretrainedFrames):
     """
 
     def __init__(self, weights: Path, frames_per_second: float = 1.0, device: str = "cpu") -> None:
-        self._network = build_network(read_state(weights, _ACCEPTED), weights).to(device)
-        self._device, self._rate = device, frames_per_second
+        network = _build_network(weights)
+        digest = file_digest(weights)
+        super().__init__(network, device, weights=digest, frames_per_second=frames_per_second)
+        self._rate = frames_per_second
         self._prepare = v2.Compose(
             [
                 v2.Resize((224, 224)),
@@ -49,10 +49,6 @@ class ResNetMaps(PretrainedFrames):
                 v2.Normalize(_MEAN, _DEVIATION),
             ]
         )
-        self.facts: dict[str, object] = {
-            "weights": file_digest(weights),
-            "frames_per_second": frames_per_second,
-        }
 
     def frame_times(self, seconds: float) -> list[float]:
         """Return the middles of 60 seconds' parts, whatever the length of the video."""
@@ -63,26 +59,12 @@ class ResNetMaps(PretrainedFrames):
         frame: Tensor = self._prepare(image)
         return frame
 
-    @torch.inference_mode()
-    def encode(self, frames: Tensor) -> NDArray[np.float32]:
-        """Return the maps `[L, 512, 14, 14]` of the frames `[L, 3, 224, 224]`."""
-        maps: Tensor = self._network(frames.to(self._device))
-        result: NDArray[np.float32] = maps.cpu().numpy()
-        return result
 
-
-def build_network(state: dict[str, Tensor], path: Path) -> nn.Module:
-    """Return ResNet-18 up to its last maps, in evaluation mode.
-
-    Args:
-        state: of the whole network, classifier included.
-        path: where it is from, for messages.
-
-    Raises:
-        UserError: tensors are missing, unknown or of other shapes.
-    """
+def _build_network(weights: Path) -> nn.Module:
+    """Return ResNet-18 up to its last maps, in evaluation mode."""
     network = resnet18(weights=None)
-    fit_weights(network, state, f"weights {path}", f"accepted is {_ACCEPTED}.")
+    state = read_state(weights, _ACCEPTED)  # of the whole network, classifier included
+    fit_weights(network, state, f"weights {weights}", f"accepted is {_ACCEPTED}.")
     first = network.layer4[0]
     first.conv1.stride = first.downsample[0].stride = (1, 1)
     return nn.Sequential(*list(network.children())[:-2])  # without pooling and classifier

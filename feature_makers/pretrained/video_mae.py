@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -39,20 +36,16 @@ class VideoMAE(PretrainedFrames):
         self, directory: Path, frames_per_second: float = 8.0, device: str = "cpu"
     ) -> None:
         check_directory(directory)
-        self._rate, self._device = frames_per_second, device
         name, classes = (
             f"VideoMAE's weights in {directory}",
             ("VideoMAEImageProcessor", "VideoMAEModel"),
         )
-        self._processor, model = load_transformer(directory, classes, name, name, ACCEPTED)
-        self._model = model.to(device)
-        if (frames := self._model.config.num_frames) != FRAMES:
+        self._processor, network = load_transformer(directory, classes, name, name, ACCEPTED)
+        if (frames := network.config.num_frames) != FRAMES:
             raise UserError(f"{directory}: num_frames is {frames}; accepted is {FRAMES}.")
-        weights = find_files(directory, {".safetensors"})
-        self.facts: dict[str, object] = {
-            "weights": [file_digest(path) for path in weights],
-            "frames_per_second": frames_per_second,
-        }
+        digests = [file_digest(path) for path in find_files(directory, {".safetensors"})]
+        super().__init__(network, device, weights=digests, frames_per_second=frames_per_second)
+        self._rate = frames_per_second
 
     def frame_times(self, seconds: float) -> list[float]:
         """Return the times of 16 frames from the first to the last one."""
@@ -64,11 +57,10 @@ class VideoMAE(PretrainedFrames):
         pixels: Tensor = self._processor([image], return_tensors="pt")["pixel_values"]
         return pixels.reshape(pixels.shape[-3:])  # [1, 1, 3, H, W] -> [3, H, W]
 
-    @torch.inference_mode()
-    def encode(self, frames: Tensor) -> NDArray[np.float32]:
+    def forward(self, frames: Tensor) -> Tensor:
         """Return the hidden states `[1568, 768]` of the frames `[16, 3, 224, 224]`."""
-        batch = frames[None].to(self._device)  # [16, 3, H, W] -> [1, 16, 3, H, W]
-        states: NDArray[np.float32] = self._model(batch).last_hidden_state[0].cpu().numpy()
+        batch = frames[None]  # [16, 3, H, W] -> [1, 16, 3, H, W]
+        states: Tensor = self.network(batch).last_hidden_state[0]
         return states
 
 

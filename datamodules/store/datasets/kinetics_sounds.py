@@ -113,9 +113,9 @@ def find_videos(source: Path) -> dict[Segment, list[Path]]:
 
 def _rank(path: Path, source: Path) -> tuple[bool, int, Path]:
     """Return what orders the files of one segment."""
-    place = path.relative_to(source)
+    relative = path.relative_to(source)
     part = ("test", "train", "").index(_part(path, source))
-    return "replacement" not in str(place), part, place
+    return "replacement" not in str(relative), part, relative
 
 
 def _by_lists(videos: Videos, lists: Path, source: Path) -> list[Clip]:

@@ -10,7 +10,7 @@ import pytest
 
 from datamodules.feature_files import writer
 from datamodules.feature_files.store import SPLITS, FeatureStore, SplitContent, write_store
-from datamodules.feature_files.writer import Report
+from datamodules.feature_files.writer import Replacements
 from snn_mm.errors import UserError
 
 Contents = dict[str, SplitContent]
@@ -72,8 +72,8 @@ def test_broken_values_and_empty_sequences_are_replaced_and_counted(
     text[1, 0, 1] = np.inf
     contents["val"].lengths["text"][2] = 0
     reports = write_store(tmp_path / "store", contents, {})
-    assert reports["val/text"] == Report(nonfinite=4, empty=1)
-    assert reports["val/audio"] == reports["train/text"] == Report(0, 0)
+    assert reports["val/text"] == Replacements(nonfinite=4, empty=1)
+    assert reports["val/audio"] == reports["train/text"] == Replacements(0, 0)
     store = FeatureStore(tmp_path / "store")
     split = store.split("val")
     assert split.lengths["text"].tolist() == [3, 3, 1, 3]
@@ -138,3 +138,16 @@ def test_a_damaged_store_is_refused_by_name(made: FeatureStore, tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"can't be written to .*file"):
         write_store(tmp_path / "file" / "store", {}, {})
+
+
+def test_the_fingerprint_is_that_of_earlier_releases(tmp_path: Path) -> None:
+    values, lengths = np.arange(12.0).reshape(2, 3, 2), np.array([3, 1])
+    parts = {
+        name: SplitContent(
+            {"audio": values}, {"audio": lengths}, np.array([0.5, -1]), [f"{name}a", f"{name}b"]
+        )
+        for name in SPLITS
+    }
+    write_store(tmp_path / "store", parts, {"file": "x"})
+    fingerprint = FeatureStore(tmp_path / "store").fingerprint
+    assert fingerprint == "222de373db2979fb79d1d6b2ec354a32e98a4b69017591466a964245e103e91f"

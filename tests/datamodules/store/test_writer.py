@@ -144,3 +144,18 @@ def test_a_reader_outlives_an_update_with_other_options(tmp_path: Path, clip: Ma
     before = store.wave(0)
     write(tmp_path / "1", [clip("a")], options={"jpeg_quality": 1}, shift=5)
     np.testing.assert_array_equal(store.wave(0), before)
+
+
+def test_bytes_and_fingerprint_are_those_of_earlier_releases(
+    clip: Callable[..., Clip], tmp_path: Path
+) -> None:
+    sound = np.arange(5, dtype=np.int16)
+    with ClipStoreWriter(tmp_path, {"short_side": 20}) as writer:
+        writer.add(clip("a"), DecodedClip(8000, sound, [b"one", b"three"], "source"))
+        assert writer.finish([clip("a")], ["k"], {"unreadable": 0}) == "2c2de4d1142aa5bb"
+    assert (tmp_path / JOURNAL).read_text() == (
+        '{"layout":1,"options":{"short_side":20}}\n'
+        '{"digest":"2855c0f6a35f87a28b568b7a24ff2649d12a0699b9008fa9571ad7e08e1c5395",'
+        '"frame_bytes":[3,5],"frames_at":0,"id":"a","sample_rate":8000,"samples":5,"sound_at":0,'
+        '"source":"source"}\n'
+    )

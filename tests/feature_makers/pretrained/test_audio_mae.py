@@ -18,9 +18,8 @@ from torch.nn.functional import conv2d, gelu, layer_norm, linear
 from datamodules.av_cil.features import PickledFeatures
 from datamodules.store.processing import ProcessingOptions
 from feature_makers.pretrained import audio_mae
-from feature_makers.pretrained.audio_mae import AudioMAE
+from feature_makers.pretrained.audio_mae import FRONT_ENDS, AudioMAE, log_mel
 from feature_makers.pretrained.engine import encode_videos, find_videos
-from feature_makers.pretrained.front_ends import FRONT_ENDS, log_mel
 from feature_makers.pretrained.output import FeatureOutput
 from snn_mm.errors import UserError
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from datamodules.av_cil.features import PickledFeatures
 from datamodules.store.processing import ProcessingOptions
@@ -28,16 +28,13 @@ class Brightness(PretrainedFrames):
     """Encodes a frame as its mean level."""
 
     def __init__(self, weights: str = "0") -> None:
-        self.facts: dict[str, object] = {"weights": weights}
+        super().__init__(nn.Identity(), "cpu", weights=weights)
 
     def frame_times(self, seconds: float) -> list[float]:
         return [0.0, seconds / 2, seconds + 5]
 
     def prepare(self, image: Image.Image) -> Tensor:
         return torch.tensor(float(np.asarray(image).mean()))
-
-    def encode(self, frames: Tensor) -> NDArray[np.float32]:
-        return frames.numpy()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from feature_makers.pretrained.front_ends import FRONT_ENDS, log_mel, nearest_sample
+from feature_makers.pretrained.audio_mae import FRONT_ENDS, log_mel, nearest_sample
 
 Array = NDArray[np.float64]
 

@@ -101,11 +101,24 @@ class ImageEncoder(Encoder):
 
     Batch statistics of the stem are taken over N images of a static input, not over T equal copies.
     They are the same, but for the running variance, which estimates n/(n - 1) with n smaller by T.
+
+    Args:
+        in_channels: C of the input.
+        time_steps: T of a static input; 1 for the ANN twin.
+        input_kind: `static`, `frames` or `events`.
+        channels_last: memory format of the feature maps.
     """
 
-    in_channels: int
-    input_kind: InputKind
-    channels_last: bool
+    def __init__(
+        self,
+        in_channels: int,
+        time_steps: int = 4,
+        input_kind: InputKind = "static",
+        channels_last: bool = True,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.time_steps = in_channels, time_steps
+        self.input_kind, self.channels_last = input_kind, channels_last
 
     @abstractmethod
     def stem(self, x: Tensor) -> Tensor:

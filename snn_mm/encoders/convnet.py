@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d
 
-from snn_mm.encoders.base import ImageEncoder, InputKind
+from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
 from snn_mm.neurons import IEMFLIF, NeuronFactory
 
@@ -24,13 +25,10 @@ class ConvNet(ImageEncoder):
     take the maximum, so every convolution but the first sees spikes alone; features are spikes.
 
     Args:
-        in_channels: C of the input.
         neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
-        time_steps: T of a static input; 1 for the ANN twin.
         channels: channels of each stage.
         feature_dim: D, the number of neurons in the last layer.
-        input_kind: `static`, `frames` or `events`.
-        channels_last: memory format of the feature maps.
+        options: those of `ImageEncoder`.
     """
 
     def __init__(
@@ -40,14 +38,12 @@ class ConvNet(ImageEncoder):
         time_steps: int = 4,
         channels: Sequence[int] = (32, 64),
         feature_dim: int = 128,
-        input_kind: InputKind = "static",
-        channels_last: bool = True,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels, time_steps, **options)
         if not channels:
             raise UserError("ConvNet: channels must list the channels of at least one stage")
-        self.in_channels, self.time_steps, self.input_kind = in_channels, time_steps, input_kind
-        self.channels_last, self.feature_dim = channels_last, feature_dim
+        self.feature_dim = feature_dim
         self.conv = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels[0])
         self.neuron = neuron()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from snn_mm.encoders.base import ImageEncoder, InputKind
+from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import check_choice
 from snn_mm.neurons import IEMFLIF, NeuronFactory, detached_after, reset_neurons
 
@@ -26,15 +26,12 @@ class ResNet18(ImageEncoder):
     initialisation (fan out). Batch statistics are taken over time and batch together.
 
     Args:
-        in_channels: C of the input.
         neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
-        time_steps: T of a static input; 1 for the ANN twin.
         form: `preactivation`, batch norm and neurons before each convolution and none after the
             last block, as in IEMF's code; `postactivation`, the ordinary ResNet-18 of OGM-GE.
-        input_kind: `static`, `frames` or `events`.
         width: channels of the first stage; features have 8 times as many.
-        channels_last: memory format of the feature maps.
         checkpoint_blocks: recompute the blocks in the backward pass: less memory, more time.
+        options: those of `ImageEncoder`.
     """
 
     def __init__(
@@ -43,16 +40,13 @@ class ResNet18(ImageEncoder):
         neuron: NeuronFactory = IEMFLIF,
         time_steps: int = 4,
         form: Form = "preactivation",
-        input_kind: InputKind = "static",
         width: int = 64,
-        channels_last: bool = True,
         checkpoint_blocks: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels, time_steps, **options)
         check_choice("ResNet18: form", form, get_args(Form))
-        self.in_channels, self.time_steps, self.input_kind = in_channels, time_steps, input_kind
-        self.channels_last, self.checkpoint_blocks = channels_last, checkpoint_blocks
-        self.feature_dim = 8 * width
+        self.checkpoint_blocks, self.feature_dim = checkpoint_blocks, 8 * width
         self.conv = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.neuron = neuron()

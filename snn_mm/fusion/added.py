@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snn_mm.fusion.base import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.fusion.base import Fusion, apply, common_width
 
 
 class Added(Fusion):
@@ -18,10 +19,8 @@ class Added(Fusion):
     sum to the fused logits.
     """
 
-    def __init__(
-        self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
-    ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+    def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
+        super().__init__(feature_dims, num_classes, **options)
         self.classifier = nn.Linear(common_width("Added", feature_dims), num_classes)
 
     def fuse(self, features: dict[str, Tensor]) -> Tensor:

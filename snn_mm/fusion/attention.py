@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.contracts import FusionOutput
 from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion.base import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.fusion.base import Fusion, apply, common_width
 from snn_mm.fusion.linear import Concat
 
 Reads = Literal["features", "gated"]
@@ -31,23 +31,21 @@ class AVAttention(Concat):
     compares the gated features there and those of the encoders here.
 
     Args:
-        feature_dims: D of each modality, by name; all alike.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         reduced_dim: width of r; 64 in the released code, whatever D is (512).
         unimodal_of: what the unimodal logits are made of, a modality's own `features` or its
             `gated` ones (released).
+        options: those of `Fusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
         reduced_dim: int = 64,
         unimodal_of: Reads = "features",
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+        super().__init__(feature_dims, num_classes, **options)
         check_choice("AVAttention: unimodal_of", unimodal_of, get_args(Reads))
         if reduced_dim < 1:
             raise UserError(f"AVAttention: reduced_dim is {reduced_dim}; accepted is at least 1.")

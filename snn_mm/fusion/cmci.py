@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.fusion.base import UnimodalLogits
 from snn_mm.fusion.spiking import SpikingFusion
 from snn_mm.neurons import TAAFLIF, NeuronFactory
 
@@ -21,26 +22,24 @@ class CMCI(SpikingFusion):
     Left out: Modality-wise Dropout, of which the abstract has the name alone, and the MLP block.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         width: number of neurons; None is the width of the widest modality.
         norm: batch norm on the joint current, in place of the b_m; neither source has it, but
             without it the default initialisation leaves most neurons of a sparse input silent.
         neuron: makes the neurons.
+        options: those of `Fusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
         width: int | None = None,
         norm: bool = True,
         neuron: NeuronFactory = TAAFLIF,
+        **options: Any,
     ) -> None:
         width = width or max(feature_dims.values())
-        super().__init__(feature_dims, num_classes, unimodal, joint_dim=width)
+        super().__init__(feature_dims, num_classes, joint_dim=width, **options)
         self.synapses = nn.ModuleDict(
             {name: nn.Linear(dim, width, bias=not norm) for name, dim in feature_dims.items()}
         )

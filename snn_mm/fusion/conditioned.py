@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.fusion.base import Fusion, UnimodalLogits, apply
+from snn_mm.fusion.base import Fusion, apply
 
 
 class _Conditioned(Fusion):
     """A fusion in which one modality is conditioned on all others, concatenated.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         conditioned: the modality that the others act on; default the last one.
+        options: those of `Fusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
         conditioned: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+        super().__init__(feature_dims, num_classes, **options)
         name = type(self).__name__
         if len(feature_dims) < 2:
             raise UserError(f"{name} needs at least two modalities, got {', '.join(feature_dims)}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snn_mm.fusion.base import Fusion, UnimodalLogits, apply
+from snn_mm.fusion.base import Fusion, apply
 
 
 class Concat(Fusion):
@@ -16,10 +17,8 @@ class Concat(Fusion):
     Shared unimodal logits are W_m z_m + b / M, so that they sum to the fused logits.
     """
 
-    def __init__(
-        self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
-    ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+    def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
+        super().__init__(feature_dims, num_classes, **options)
         self.classifier = nn.Linear(sum(feature_dims.values()), num_classes)
 
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
@@ -45,10 +44,8 @@ class Sum(Fusion):
     Shared unimodal logits are each modality's summand with its own bias, as in OGM-GE.
     """
 
-    def __init__(
-        self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
-    ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+    def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
+        super().__init__(feature_dims, num_classes, **options)
         self.classifiers = nn.ModuleDict(
             {name: nn.Linear(dim, num_classes) for name, dim in feature_dims.items()}
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.fusion.base import UnimodalLogits
 from snn_mm.fusion.cmci import CMCI
-from snn_mm.neurons import TAAFLIF, NeuronFactory
 
 
 def leaky_compartment(current: Tensor, leak: Tensor) -> Tensor:
@@ -40,26 +40,18 @@ class MISNET(CMCI):
     CMCI. Do not take its accuracy for MISNET's.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
-        width: number of neurons; None is the width of the widest modality.
-        norm: batch norm on the joint charge; without it each W_m has a bias.
-        neuron: makes the somata.
         leak: λ before training, in (0, 1); 0.5 is that of TAAF's neuron.
+        options: those of `CMCI`; `norm` is on the joint charge, `neuron` makes the somata.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        width: int | None = None,
-        norm: bool = True,
-        neuron: NeuronFactory = TAAFLIF,
         leak: float = 0.5,
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, width, norm, neuron)
+        super().__init__(feature_dims, num_classes, **options)
         if not 0 < leak < 1:
             raise UserError(f"MISNET: leak must be between 0 and 1, got {leak}")
         start = torch.full((self.classifier.in_features,), leak).logit()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.fusion.base import UnimodalLogits
 from snn_mm.fusion.cross_attention import SpikingCrossAttention, Tokens
-from snn_mm.fusion.spiking import Join, MixingFusion
+from snn_mm.fusion.spiking import MixingFusion
 from snn_mm.neurons import TAAFLIF, NeuronFactory
 
 
@@ -22,31 +23,27 @@ class SCA(MixingFusion):
     repository draws it anew in each forward pass, so that nothing learns it), and the MLP block.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
-        join: `add` or `concat`.
         tokens: `groups` attends within a time step, as the original does, so that a step depends
             on no later one; `time` attends over the time steps.
         groups: tokens that a feature vector is split into.
         heads: heads of each token; the repository has 16 features a head, as 128 = 4 x 2 x 16.
         scale: s of s Q Kᵀ V; see `SpikingCrossAttention`.
         neuron: makes the neurons.
+        options: those of `MixingFusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        join: Join = "add",
         tokens: Tokens = "groups",
         groups: int = 4,
         heads: int = 2,
         scale: float = 1.0,
         neuron: NeuronFactory = TAAFLIF,
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, join)
+        super().__init__(feature_dims, num_classes, **options)
         self.attention = nn.ModuleDict(
             {
                 name: SpikingCrossAttention(

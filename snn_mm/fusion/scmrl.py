@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
-from snn_mm.fusion.base import UnimodalLogits
 from snn_mm.fusion.cross_attention import SpikingCrossAttention
-from snn_mm.fusion.spiking import Join, MixingFusion, frozen_statistics
+from snn_mm.fusion.spiking import MixingFusion, frozen_statistics
 from snn_mm.neurons import TAAFLIF, NeuronFactory, SpikingProjection, detached_after, reset_neurons
 
 
@@ -81,10 +82,6 @@ class SCMRL(MixingFusion):
     the code, so that its neurons fire. Left out: the MLP block.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
-        join: `add` or `concat`.
         alpha: α; the authors' command for CREMA-D has 1.5, their default is 1.
         groups: tokens that a feature vector is split into.
         heads: heads of each token; the code has 16 features a head, as 128 = 4 x 2 x 16.
@@ -93,22 +90,22 @@ class SCMRL(MixingFusion):
             trains with semantic alignment.
         neuron: makes the neurons: TAAF's as everywhere in its comparison; `SCMRLLIF` is the code's
             own, which needs stronger input to fire.
+        options: those of `MixingFusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        join: Join = "add",
         alpha: float = 1.5,
         groups: int = 4,
         heads: int = 2,
         scale: float = 1.0,
         semantic_space: bool = True,
         neuron: NeuronFactory = TAAFLIF,
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, join)
+        super().__init__(feature_dims, num_classes, **options)
         self.alpha = alpha
         self.attention = nn.ModuleDict(
             {

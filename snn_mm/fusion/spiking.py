@@ -9,14 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion.base import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.fusion.base import Fusion, apply, common_width
 from snn_mm.neurons import reset_neurons
 
 Join = Literal["add", "concat"]
@@ -30,20 +30,14 @@ class SpikingFusion(Fusion, ABC):
     are silent, that is zero; batch norm then uses statistics of that batch and keeps none of them.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         joint_dim: D of what the classifier reads.
+        options: those of `Fusion`.
     """
 
     def __init__(
-        self,
-        feature_dims: dict[str, int],
-        num_classes: int,
-        unimodal: UnimodalLogits,
-        joint_dim: int,
+        self, feature_dims: dict[str, int], num_classes: int, joint_dim: int, **options: Any
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+        super().__init__(feature_dims, num_classes, **options)
         if len(feature_dims) < 2:
             raise UserError(
                 f"{type(self).__name__} needs at least two modalities, "
@@ -76,23 +70,21 @@ class MixingFusion(SpikingFusion, ABC):
     The papers have two modalities; with more, "the other" is all others, concatenated.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         join: `add` as in the S-CMRL repository by default, or `concat`.
+        options: those of `Fusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
         join: Join = "add",
+        **options: Any,
     ) -> None:
         dims = list(feature_dims.values())
         self._check_join(join, feature_dims)
         joint_dim = sum(dims) if join == "concat" else dims[0]
-        super().__init__(feature_dims, num_classes, unimodal, joint_dim)
+        super().__init__(feature_dims, num_classes, joint_dim=joint_dim, **options)
         self.join = join
 
     @abstractmethod

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.errors import check_choice
-from snn_mm.fusion.base import UnimodalLogits
-from snn_mm.fusion.spiking import Join, MixingFusion
+from snn_mm.fusion.spiking import MixingFusion
 
 Weights = Literal["linear", "softmax"]
 
@@ -25,22 +24,18 @@ class WeightAttention(MixingFusion):
     Left out: the Spikformer MLP block that follows every method in that repository.
 
     Args:
-        feature_dims: D of each modality, by name; at least two.
-        num_classes: K.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
-        join: `add` or `concat`.
         weights: `linear` as above, or their `softmax` over the modalities.
+        options: those of `MixingFusion`.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
-        join: Join = "add",
         weights: Weights = "linear",
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal, join)
+        super().__init__(feature_dims, num_classes, **options)
         check_choice("WeightAttention: weights", weights, get_args(Weights))
         self.weights = weights
         total = sum(feature_dims.values())

@@ -36,7 +36,8 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         decay_input: u <- u + (x - u)/tau if true, else u <- u - u/tau + x.
         v_threshold: firing threshold, above 0.
         fires_at_threshold: whether u = threshold fires.
-        surrogate_function: derivative of the step in the backward pass; None is ATan(2).
+        surrogate_function: derivative of the step in the backward pass; None is that of the paper,
+            ATan(2) where there is none.
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
         detach_membrane: whether no gradient flows from a time step to the one before it; then
             spikingjelly's operations run, one step after the other.

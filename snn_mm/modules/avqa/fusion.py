@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.contracts import FusionOutput, Scope
 from snn_mm.errors import check_choice
-from snn_mm.fusion import Fusion, UnimodalLogits, apply, common_width
+from snn_mm.fusion import Fusion, apply, common_width
 from snn_mm.modules.avqa.activation import activation
 from snn_mm.modules.avqa.temporal import TemporalGrounding
 from snn_mm.neurons import NeuronFactory, is_spiking, reset_neurons
@@ -33,9 +33,6 @@ class QuestionFusion(Fusion):
     unimodal logits: the other modality's z set to zero.
 
     Args:
-        feature_dims: D of each modality, by name, all the same.
-        num_classes: K, the number of answers.
-        unimodal: where the unimodal logits come from, `heads` or `shared`.
         form: `iemf` or `original`, which see.
         temporal_mean: whether a modality's mean over the video is added to what was found in it:
             ST-AVQA does, Baseline does not.
@@ -43,20 +40,21 @@ class QuestionFusion(Fusion):
         dropout: of the temporal grounding.
         neuron: makes what stands within its feed-forward part; a spiking preset stands in place of
             the tanh of `original` too, whatever the form.
+        options: those of `Fusion`; modalities are all of one width, and classes are answers.
     """
 
     def __init__(
         self,
         feature_dims: dict[str, int],
         num_classes: int,
-        unimodal: UnimodalLogits = "heads",
         form: Form = "iemf",
         temporal_mean: bool = False,
         attention_heads: int = 4,
         dropout: float = 0.1,
         neuron: NeuronFactory = nn.ReLU,
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, num_classes, unimodal)
+        super().__init__(feature_dims, num_classes, **options)
         check_options(feature_dims, form)
         self.width = next(iter(feature_dims.values()))
         self.temporal = nn.ModuleDict(

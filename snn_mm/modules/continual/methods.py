@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -159,8 +159,7 @@ class AVCIL(SSIL):
         averaging: how the class contrast is averaged, as `released` or as in the `paper`.
         contrast_temperature: of both contrasts.
         query: the modality that asks in both contrasts; the other one answers.
-        distillation: weight of the distillation of logits.
-        temperature: T of its softmaxes.
+        options: those of `LwF`, for the distillation of logits.
     """
 
     def __init__(
@@ -172,10 +171,9 @@ class AVCIL(SSIL):
         averaging: Averaging = "released",
         contrast_temperature: float = 0.05,
         query: str = "audio",
-        distillation: float = 1.0,
-        temperature: float = 2.0,
+        **options: Any,
     ) -> None:
-        super().__init__(distillation, temperature)
+        super().__init__(**options)
         check_weights(self, instance=instance, class_contrast=class_contrast, attention=attention)
         if not 0 <= spatial_share <= 1:
             raise UserError(f"AVCIL.spatial_share is {spatial_share}; accepted: 0 to 1")

@@ -5,10 +5,8 @@ from snn_mm.modules.sentiment.graph_mfn import GraphMFN
 from snn_mm.modules.sentiment.lf_dnn import LFDNN
 from snn_mm.modules.sentiment.lmf import LMF
 from snn_mm.modules.sentiment.mfn import MFN
-from snn_mm.modules.sentiment.mlf_dnn import MLFDNN
-from snn_mm.modules.sentiment.mlmf import MLMF
-from snn_mm.modules.sentiment.mtfn import MTFN
 from snn_mm.modules.sentiment.mult import MulT
+from snn_mm.modules.sentiment.multitask import MLFDNN, MLMF, MTFN
 from snn_mm.modules.sentiment.tfn import TFN
 
 __all__ = ["EFLSTM", "LFDNN", "LMF", "MFN", "MLFDNN", "MLMF", "MTFN", "TFN", "GraphMFN", "MulT"]

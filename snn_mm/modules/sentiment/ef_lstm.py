@@ -21,8 +21,6 @@ class EFLSTM(SentimentNetwork):
     step of the longest modality.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
         hidden: units of each layer of the LSTM, and of the layer after it.
         layers: of the LSTM.
         dropout: between layers of the LSTM, and before each layer of the head.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain, combinations
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, held, step_before
-from snn_mm.modules.sentiment.subnets import size_of
-from snn_mm.sequences import Padding
 
 HIDDEN = {"text": 64, "audio": 16, "visual": 64}
 PROPOSAL = Hidden(32, 0.7)
@@ -33,17 +32,8 @@ class GraphMFN(MemoryNetwork):
     Source: Zadeh et al., ACL 2018, https://aclanthology.org/P18-1208.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
-        hidden: units of each modality's LSTM by modality, and of its vertex.
-        memory: size of the memory; MMSA's `memsize`.
         vertex: units of every vertex of two and more modalities; `inner_node_dim`.
-        proposal: hidden layer of what is proposed to the memory; `NNConfig`.
-        retain: hidden layer of the gate of what is kept; `gamma1Config`.
-        update: hidden layer of the gate of what is proposed; `gamma2Config`.
-        output: hidden layer of the head; `outConfig`.
-        steps: at most so many steps does the network make; MMSA's is the length of text.
-        padding: `masked` averages valid steps alone, `averaged` as MMSA averages sequences.
+        options: those of `MemoryNetwork`.
     """
 
     def __init__(
@@ -51,22 +41,20 @@ class GraphMFN(MemoryNetwork):
         feature_dims: dict[str, int],
         max_lengths: dict[str, int],
         hidden: dict[str, int] = HIDDEN,
-        memory: int = 400,
         vertex: int = 32,
         proposal: Hidden = PROPOSAL,
         retain: Hidden = RETAIN,
         update: Hidden = UPDATE,
         output: Hidden = OUTPUT,
-        steps: int = 50,
-        padding: Padding = "masked",
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, max_lengths, steps, padding)
-        units = {name: size_of(hidden, name, "hidden") for name in self.modalities}
+        super().__init__(
+            feature_dims, max_lengths, hidden, proposal, retain, update, output, **options
+        )
         for name, dim in self.feature_dims.items():
-            self.encoders[name] = VertexLSTM(dim, units[name])
-        self.graph = DynamicFusionGraph(units, vertex)
-        layers = {"proposal": proposal, "retain": retain, "update": update, "output": output}
-        self.build_memory(vertex, sum(units.values()), memory, layers)
+            self.encoders[name] = VertexLSTM(dim, self.units[name])
+        self.graph = DynamicFusionGraph(self.units, vertex)
+        self.build_memory(vertex)
 
     def attend(
         self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]

@@ -15,15 +15,6 @@ class LFDNN(LateFusion):
 
     Structure and defaults are MMSA's (its settings for CH-SIMS v2), but vectors are made of valid
     steps alone: MMSA averages the padding into audio and vision.
-
-    Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
-        hidden: units of each modality's network by modality.
-        text_out: size of the vector of text.
-        dropout: of the features of all modalities but text.
-        fused_hidden: units of each layer of the fused head.
-        fused_dropout: of the concatenated vectors.
     """
 
     def __init__(

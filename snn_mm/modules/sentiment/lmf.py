@@ -27,10 +27,7 @@ class LMF(LateFusion):
     Source: Liu et al., ACL 2018, arXiv 1806.00064.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
         hidden: units of each modality's network by modality; the vector of text has half of its.
-        dropout: of the features of all modalities but text.
         rank: of the fusion's weights.
     """
 

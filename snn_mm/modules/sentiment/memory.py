@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED
 from snn_mm.modules.sentiment.network import SentimentNetwork
+from snn_mm.modules.sentiment.subnets import size_of
 from snn_mm.sequences import Padding, align_steps, last_valid
 
 
@@ -102,9 +103,14 @@ class MemoryNetwork(SentimentNetwork):
     they are, and the memory is read at the last valid step of the longest modality.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
-        steps: at most so many steps does the network make.
+        hidden: units of each modality's LSTM by modality; in Graph-MFN of its vertex too.
+        memory: size of the memory; MMSA's `memsize`.
+        proposal: hidden layer of what is proposed to the memory; MMSA's `NN2Config`, and
+            `NNConfig` of Graph-MFN.
+        retain: hidden layer of the gate of what is kept; `gamma1Config`.
+        update: hidden layer of the gate of what is proposed; `gamma2Config`.
+        output: hidden layer of the head; `outConfig`.
+        steps: at most so many steps does the network make; MMSA's is the length of text.
         padding: `masked` averages valid steps alone, `averaged` as MMSA averages sequences.
     """
 
@@ -112,30 +118,30 @@ class MemoryNetwork(SentimentNetwork):
         self,
         feature_dims: dict[str, int],
         max_lengths: dict[str, int],
-        steps: int,
-        padding: Padding,
+        hidden: dict[str, int],
+        proposal: Hidden,
+        retain: Hidden,
+        update: Hidden,
+        output: Hidden,
+        memory: int = 400,
+        steps: int = 50,
+        padding: Padding = "masked",
     ) -> None:
         super().__init__(feature_dims, max_lengths)
-        self.steps, self.padding = steps, padding
+        self.steps, self.padding, self.memory_dim = steps, padding, memory
+        self.layers = (proposal, retain, update, output)
+        self.units = {name: size_of(hidden, name, "hidden") for name in self.modalities}
 
-    def build_memory(
-        self,
-        attended_dim: int,
-        state_dim: int,
-        memory_dim: int,
-        layers: dict[str, Hidden],
-    ) -> None:
+    def build_memory(self, attended_dim: int) -> None:
         """Make the memory and the head.
 
         Args:
             attended_dim: features of what `attend` gives.
-            state_dim: features of all modalities' states.
-            memory_dim: of the memory.
-            layers: hidden layers of `proposal`, `retain`, `update` and `output`.
         """
-        self.proposal = two_layers(attended_dim, layers["proposal"], memory_dim)
-        self.memory = GatedMemory(attended_dim, memory_dim, layers["retain"], layers["update"])
-        head = two_layers(state_dim + memory_dim, layers["output"], 1)
+        proposal, retain, update, output = self.layers
+        self.proposal = two_layers(attended_dim, proposal, self.memory_dim)
+        self.memory = GatedMemory(attended_dim, self.memory_dim, retain, update)
+        head = two_layers(sum(self.units.values()) + self.memory_dim, output, 1)
         self.fused_head = head.append(nn.Flatten(0))  # [N, 1] -> [N]
 
     @abstractmethod

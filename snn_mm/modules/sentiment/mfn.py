@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, held, step_before, two_layers
-from snn_mm.modules.sentiment.subnets import size_of
-from snn_mm.sequences import Padding
 
 HIDDEN = {"text": 128, "audio": 16, "visual": 128}
 ATTENTION, PROPOSAL = Hidden(32, 0.2), Hidden(128, 0.5)
@@ -26,17 +26,8 @@ class MFN(MemoryNetwork):
     Source: Zadeh et al., AAAI 2018, arXiv 1802.00927.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
-        hidden: units of each modality's LSTM by modality.
-        memory: size of the memory; MMSA's `memsize`.
         attention: hidden layer of the attention; `NN1Config`.
-        proposal: hidden layer of what is proposed to the memory; `NN2Config`.
-        retain: hidden layer of the gate of what is kept; `gamma1Config`.
-        update: hidden layer of the gate of what is proposed; `gamma2Config`.
-        output: hidden layer of the head; `outConfig`.
-        steps: at most so many steps does the network make; MMSA's is the length of text.
-        padding: `masked` averages valid steps alone, `averaged` as MMSA averages sequences.
+        options: those of `MemoryNetwork`.
     """
 
     def __init__(
@@ -44,22 +35,21 @@ class MFN(MemoryNetwork):
         feature_dims: dict[str, int],
         max_lengths: dict[str, int],
         hidden: dict[str, int] = HIDDEN,
-        memory: int = 400,
         attention: Hidden = ATTENTION,
         proposal: Hidden = PROPOSAL,
         retain: Hidden = RETAIN,
         update: Hidden = UPDATE,
         output: Hidden = OUTPUT,
-        steps: int = 50,
-        padding: Padding = "masked",
+        **options: Any,
     ) -> None:
-        super().__init__(feature_dims, max_lengths, steps, padding)
+        super().__init__(
+            feature_dims, max_lengths, hidden, proposal, retain, update, output, **options
+        )
         for name, dim in self.feature_dims.items():
-            self.encoders[name] = CellLSTM(dim, size_of(hidden, name, "hidden"))
-        units = sum(hidden[name] for name in self.modalities)
+            self.encoders[name] = CellLSTM(dim, self.units[name])
+        units = sum(self.units.values())
         self.attention = DeltaMemoryAttention(units, attention)
-        layers = {"proposal": proposal, "retain": retain, "update": update, "output": output}
-        self.build_memory(2 * units, units, memory, layers)
+        self.build_memory(2 * units)
 
     def attend(
         self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]

@@ -37,8 +37,6 @@ class MulT(SentimentNetwork):
     Source: Tsai et al., ACL 2019, arXiv 1906.00295.
 
     Args:
-        feature_dims: D by modality, at least two.
-        max_lengths: longest sequence of the data by modality.
         dim: width of every modality in the transformers; a multiple of `heads`.
         heads: of every attention.
         levels: layers of the cross-modal transformers; the others have at least three.

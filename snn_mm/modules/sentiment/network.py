@@ -17,9 +17,11 @@ class SentimentNetwork(StartsAtRest, ABC):
 
     Padding never changes a result: a clip alone scores as it does in a batch with longer ones.
 
-    Attributes:
+    Args:
         feature_dims: D by modality, in the order of fusion.
         max_lengths: the longest sequence of the data by modality.
+
+    Attributes:
         encoders: what belongs to one modality alone, by modality; empty where nothing does.
         unimodal_heads: by modality, what makes its own score; empty without such heads.
         fused_head: makes the fused score.

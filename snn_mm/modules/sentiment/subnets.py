@@ -74,11 +74,13 @@ class LateFusion(SentimentNetwork):
     """Base of the networks that make one vector of each modality and fuse the vectors.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
         hidden: units of each modality's network by modality.
         text_out: size of the vector of text; of other modalities it is `hidden`.
         dropout: share of the features that training sets to zero in all modalities but text.
+        fused_hidden: units of each layer of the fused head.
+        fused_dropout: share of what the fused head gets that training sets to zero.
+        head_hidden: units of each layer of a unimodal head by modality.
+        head_dropout: share of the vector that training sets to zero before a unimodal head.
 
     Attributes:
         widths: size of each modality's vector.
@@ -101,6 +103,12 @@ class LateFusion(SentimentNetwork):
             self.encoders[name] = (
                 TextSubnet(dim, units, text_out) if is_text else PooledSubnet(dim, units, dropout)
             )
+
+    def add_unimodal_heads(self, hidden: Mapping[str, int], dropout: float) -> None:
+        """Make a head for each modality's own score; see `head_hidden` and `head_dropout`."""
+        for name, width in self.widths.items():
+            units = size_of(hidden, name, "head_hidden")
+            self.unimodal_heads[name] = score_head(width, units, dropout)
 
     @abstractmethod
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
@@ -129,24 +137,6 @@ def score_head(in_features: int, hidden: int, dropout: float) -> nn.Sequential:
         *(nn.Linear(hidden, hidden), nn.ReLU()),
         nn.Linear(hidden, 1),
         nn.Flatten(0),  # [N, 1] -> [N]
-    )
-
-
-def unimodal_heads(
-    widths: dict[str, int], hidden: Mapping[str, int], dropout: float
-) -> nn.ModuleDict:
-    """A head for each modality's own score.
-
-    Args:
-        widths: size of each modality's vector.
-        hidden: units of each layer of the head, by modality.
-        dropout: share of the vector that training sets to zero.
-    """
-    return nn.ModuleDict(
-        {
-            name: score_head(width, size_of(hidden, name, "head_hidden"), dropout)
-            for name, width in widths.items()
-        }
     )
 
 

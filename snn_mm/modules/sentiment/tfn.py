@@ -26,13 +26,6 @@ class TFN(LateFusion):
     Source: Zadeh et al., EMNLP 2017, arXiv 1707.07250.
 
     Args:
-        feature_dims: D by modality.
-        max_lengths: longest sequence of the data by modality.
-        hidden: units of each modality's network by modality.
-        text_out: size of the vector of text.
-        dropout: of the features of all modalities but text.
-        fused_hidden: units of each layer of the fused head.
-        fused_dropout: of the products.
         output_range: bounds between which a sigmoid keeps the fused score; null for a linear score.
     """
 

@@ -10,9 +10,7 @@ import torch
 
 from snn_mm.modules.sentiment.lf_dnn import LFDNN
 from snn_mm.modules.sentiment.lmf import LMF
-from snn_mm.modules.sentiment.mlf_dnn import MLFDNN
-from snn_mm.modules.sentiment.mlmf import MLMF
-from snn_mm.modules.sentiment.mtfn import MTFN
+from snn_mm.modules.sentiment.multitask import MLFDNN, MLMF, MTFN
 from snn_mm.modules.sentiment.subnets import LateFusion
 from snn_mm.modules.sentiment.tfn import TFN
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from snn_mm.errors import UserError
-from snn_mm.modules.sentiment.mtfn import MTFN
+from snn_mm.modules.sentiment.multitask import MTFN
 from snn_mm.modules.sentiment.tfn import TFN, squashed, tensor_fusion
 
 Widths = Callable[..., tuple[dict[str, int], dict[str, int]]]

@@ -1,12 +1,12 @@
 """Sequences of different lengths in one batch: masks, means, and a common number of steps.
 
-A sequence is `[N, L, D]` with lengths `[N]`; what lies beyond a length is padding, whatever values
-it holds, and never reaches a result.
+A sequence is `[N, L, D]` with lengths `[N]`, and inside a spiking network a `Sequence`, time first;
+what lies beyond a length is padding, whatever values it holds, and never reaches a result.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,37 @@ from torch import Tensor
 from snn_mm.errors import UserError
 
 Padding = Literal["masked", "averaged"]
+
+
+class Sequence(NamedTuple):
+    """Sequences with time first, and which of their steps are real.
+
+    Attributes:
+        x: `[T, N, D]`.
+        valid: which positions are no padding, `[T, N]` in bool.
+    """
+
+    x: Tensor
+    valid: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, lengths: Tensor) -> Sequence:
+        """The sequence `[T, N, D]` of lengths `[N]`."""
+        return cls(x, valid_mask(lengths, len(x)).T)
+
+    @property
+    def lengths(self) -> Tensor:
+        """How many steps are valid, `[N]`."""
+        return self.valid.sum(dim=0)
+
+    def with_values(self, x: Tensor) -> Sequence:
+        """The same steps with other values `[T, N, D]`, zero in the padding."""
+        return self._replace(x=x.masked_fill(~self.valid.unsqueeze(-1), 0.0))
+
+    def pooled(self, last: bool = False) -> Tensor:
+        """The mean of the valid steps or the last of them, `[N, D]`."""
+        pool = last_valid if last else masked_mean
+        return pool(self.x.transpose(0, 1), self.lengths)
 
 
 def valid_mask(lengths: Tensor, steps: int) -> Tensor:

@@ -9,31 +9,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from snn_mm.errors import UserError
 from snn_mm.modules.sgmt.layer import NEURONS_PER_LAYER, Connection, LayerOptions, SpikingLayer
-from snn_mm.sequences import valid_mask
+from snn_mm.sequences import Sequence
 
 Merge = Literal["features", "projection", "pairwise", "time"]
 """`features`: side by side at each step, so that ω connects neurons of different modalities;
 `projection`: the same, brought back to the width of one; `pairwise`: each modality attends to each
 other one; `time`: one after the other."""
-
-
-class Sequence(NamedTuple):
-    """A sequence `[T, N, D]` and its lengths `[N]`."""
-
-    x: Tensor
-    lengths: Tensor
-
-    @property
-    def valid(self) -> Tensor:
-        """Which positions are no padding, `[T, N]` in bool."""
-        return valid_mask(self.lengths, self.x.shape[0]).T
 
 
 class FusionNetwork(nn.Module):
@@ -86,24 +74,22 @@ class FusionNetwork(nn.Module):
         if self.pairs:
             return [self._attend(i, sequences) for i in range(len(self.pairs))]
         merged = self._merge([sequences[name] for name in self.modalities])
-        x = merged.x
         for layer in self.layers:
-            x = layer(x, merged.valid)
-        return [Sequence(x, merged.lengths)]
+            merged = layer(merged)
+        return [merged]
 
     def _attend(self, pair: int, sequences: dict[str, Sequence]) -> Sequence:
         """What the first modality of a pair finds in the second."""
         own, other = (sequences[name] for name in self.pairs[pair])
-        x = own.x
         for layer in self.layers[pair * self.depth : (pair + 1) * self.depth]:
-            x = layer(x, own.valid, other.x, other.valid)
-        return Sequence(x, own.lengths)
+            own = layer(own, other)
+        return own
 
     def _merge(self, sequences: list[Sequence]) -> Sequence:
         if self.merge == "time":
             return concatenate_in_time(sequences)
         x = torch.cat([sequence.x for sequence in sequences], dim=-1)  # [T, N, M*D]
-        longest = torch.stack([sequence.lengths for sequence in sequences]).amax(dim=0)  # [N]
+        longest = torch.stack([sequence.valid for sequence in sequences]).any(dim=0)  # [T, N]
         return Sequence(x if self.projection is None else self.projection(x), longest)
 
 
@@ -112,7 +98,7 @@ def concatenate_in_time(sequences: list[Sequence]) -> Sequence:
 
     Padding in the middle would let membranes leak for as long as the longest clip of a batch.
     """
-    x = torch.cat([sequence.x for sequence in sequences])  # [M*T, N, D]
-    valid = torch.cat([sequence.valid for sequence in sequences])  # [M*T, N]
-    order = (~valid).int().argsort(dim=0, stable=True).unsqueeze(-1)  # valid steps first, in order
-    return Sequence(x.gather(0, order.expand_as(x)), valid.sum(dim=0))
+    x, valid = map(torch.cat, zip(*sequences, strict=True))  # [M*T, N, D] and [M*T, N]
+    order = (~valid).int().argsort(dim=0, stable=True)  # [M*T, N], valid steps first, in order
+    values = x.gather(0, order.unsqueeze(-1).expand_as(x))
+    return Sequence(values, valid.gather(0, order))

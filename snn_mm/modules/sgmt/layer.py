@@ -11,6 +11,7 @@ from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttentio
 from snn_mm.neurons import SGMTLIF, NeuronFactory, is_spiking
 from snn_mm.neurons.connected_lif import ConnectedLIF, fire
 from snn_mm.neurons.lif import LIF
+from snn_mm.sequences import Sequence
 
 NEURONS_PER_LAYER = 3
 """Of the source, of a context, and of what was attended."""
@@ -71,12 +72,9 @@ class NormalisedNeurons(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.neurons = make_neurons(width, options.neuron, connection)
 
-    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised current and spikes `[T, N, D]` of `[T, N, D]`; `valid` `[T, N]` in bool.
-
-        Both are zero in the padding.
-        """
-        current = (self.scale_1 * self.norm(x)).masked_fill(~valid.unsqueeze(-1), 0.0)
+    def forward(self, sequence: Sequence) -> tuple[Tensor, Tensor]:
+        """Normalised current and spikes `[T, N, D]` of `[T, N, D]`, zero in the padding."""
+        current, valid = sequence.with_values(self.scale_1 * self.norm(sequence.x))
         if isinstance(self.neurons, LIF):
             self.neurons.valid = valid  # monitors count what could have fired
         return current, fire(self.neurons, current, valid)
@@ -143,21 +141,19 @@ class SpikingLayer(nn.Module):
         self.linear = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
 
-    def forward(
-        self,
-        x: Tensor,
-        valid: Tensor,
-        context: Tensor | None = None,
-        context_valid: Tensor | None = None,
-    ) -> Tensor:
-        """Output R `[T, N, D]` of `[T, N, D]`, zero where `valid` `[T, N]` is false."""
-        x_norm, spikes = self.source(x, valid)
-        if self.context is not None and context is not None and context_valid is not None:
-            _, context_spikes = self.context(context, context_valid)
-            y = self.attention(spikes, valid, context_spikes, context_valid)
+    def forward(self, sequence: Sequence, context: Sequence | None = None) -> Sequence:
+        """Output R `[T, N, D]` of `[T, N, D]`, zero in the padding.
+
+        Args:
+            sequence: X.
+            context: another sequence, in the cross form.
+        """
+        x_norm, spikes = self.source(sequence)
+        if self.context is not None and context is not None:
+            _, context_spikes = self.context(context)
+            y = self.attention(spikes, sequence.valid, context_spikes, context.valid)
         else:
-            y = self.attention(spikes, valid)
-        y_norm, y_spikes = self.attended(y, valid)
+            y = self.attention(spikes, sequence.valid)
+        y_norm, y_spikes = self.attended(sequence._replace(x=y))
         r_norm = self.attended.scale_1 * self.norm(self.linear(y_spikes))
-        residual: Tensor = r_norm + x_norm + y_norm
-        return residual.masked_fill(~valid.unsqueeze(-1), 0.0)
+        return sequence.with_values(r_norm + x_norm + y_norm)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.errors import UserError, check_choice
 from snn_mm.modules.sentiment.network import SentimentNetwork
-from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge, Sequence
+from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions, SpikingLayer
-from snn_mm.sequences import Padding, align_steps, last_valid, masked_mean, zero_padding
+from snn_mm.sequences import Padding, Sequence, align_steps, zero_padding
 
 Pooling = Literal["mean", "last"]
 
@@ -40,16 +40,16 @@ class SingleModalNetwork(nn.Module):
         self.layers = nn.ModuleList(SpikingLayer(width, options) for _ in range(layers))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Sequence:
-        """Encode features `[N, T, D]` whose padding is zero to a sequence `[T, N, d_m]`."""
+        """Encode features `[N, T, D]` with lengths `[N]` to a sequence `[T, N, d_m]`."""
+        x = zero_padding(x, lengths)
         if isinstance(self.projection, nn.Conv1d):
             coarse = self.projection(x.transpose(1, 2)).permute(2, 0, 1)  # [T, N, d_m]
         else:
             coarse = self.projection(x).transpose(0, 1)  # [N, T, d_m] -> [T, N, d_m]
-        sequence = Sequence(coarse, lengths)
-        encoded = coarse
+        sequence = Sequence.of(coarse, lengths)
         for layer in self.layers:
-            encoded = layer(encoded, sequence.valid)
-        return Sequence(encoded, lengths)
+            sequence = layer(sequence)
+        return sequence
 
 
 class SGMT(SentimentNetwork):
@@ -112,20 +112,15 @@ class SGMT(SentimentNetwork):
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
         aligned, lengths = align_steps(inputs, lengths, self.max_lengths, self.steps, self.padding)
         encoded: dict[str, Sequence] = {
-            name: encoder(zero_padding(aligned[name], lengths[name]), lengths[name])
-            for name, encoder in self.encoders.items()
+            name: encoder(aligned[name], lengths[name]) for name, encoder in self.encoders.items()
         }
-        pooled = {name: self._pool(sequence) for name, sequence in encoded.items()}  # [N, d_m]
-        merged = torch.cat([self._pool(sequence) for sequence in self.fusion(encoded)], dim=-1)
+        last = self.pooling == "last"
+        pooled = {name: sequence.pooled(last) for name, sequence in encoded.items()}  # [N, d_m]
+        merged = torch.cat([sequence.pooled(last) for sequence in self.fusion(encoded)], dim=-1)
         scores = {name: head(pooled[name]) for name, head in self.unimodal_heads.items()}
         scores[FUSION_ONLY] = self.fusion_head(merged)
         scores[FUSED] = self.fused_head(torch.cat([*pooled.values(), merged], dim=-1))
         return {name: score.squeeze(-1) for name, score in scores.items()}  # [N, 1] -> [N]
-
-    def _pool(self, sequence: Sequence) -> Tensor:
-        """One vector `[N, D]` of a sequence `[T, N, D]`."""
-        pool = masked_mean if self.pooling == "mean" else last_valid
-        return pool(sequence.x.transpose(0, 1), sequence.lengths)
 
 
 def check_options(

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from snn_mm.errors import UserError
+from snn_mm.modules.sentiment.multitask import MLFDNN
 from snn_mm.modules.sentiment.subnets import (
     PooledSubnet,
     TextSubnet,
@@ -13,7 +14,6 @@ from snn_mm.modules.sentiment.subnets import (
     last_state,
     score_head,
     size_of,
-    unimodal_heads,
 )
 
 
@@ -81,8 +81,9 @@ def test_dropout_acts_on_the_vector_and_only_in_training() -> None:
 
 
 def test_each_modality_has_a_head_of_its_own_size() -> None:
-    heads = unimodal_heads({"text": 3, "audio": 5}, {"text": 7, "audio": 2}, 0.1)
-    shapes = {name: heads[name][1].weight.shape for name in heads}
+    dims = {"text": 6, "audio": 4}
+    network = MLFDNN(dims, dims, {"text": 9, "audio": 5}, 3, head_hidden={"text": 7, "audio": 2})
+    shapes = {name: head[1].weight.shape for name, head in network.unimodal_heads.items()}
     assert shapes == {"text": (7, 3), "audio": (2, 5)}
 
 

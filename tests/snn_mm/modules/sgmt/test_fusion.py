@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from snn_mm.errors import UserError
-from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge, Sequence, concatenate_in_time
+from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge, concatenate_in_time
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions
 from snn_mm.neurons.connected_lif import ConnectedLIF, random_connection
+from snn_mm.sequences import Sequence
 
 NAMES = ("text", "audio", "visual")
 WIDTH = 4
@@ -32,7 +33,7 @@ def test_each_merge_has_the_width_and_steps_of_its_name(
     merge: Merge, width: int, outputs: int, steps: int
 ) -> None:
     lengths = torch.tensor([5, 3])
-    sequences = {name: Sequence(torch.randn(5, 2, WIDTH), lengths) for name in NAMES}
+    sequences = {name: Sequence.of(torch.randn(5, 2, WIDTH), lengths) for name in NAMES}
     fusion = network(merge)
     merged = fusion(sequences)
     assert fusion.out_width == width == sum(sequence.x.shape[2] for sequence in merged)
@@ -41,8 +42,8 @@ def test_each_merge_has_the_width_and_steps_of_its_name(
 
 
 def test_one_after_the_other_leaves_no_padding_between() -> None:
-    first = Sequence(torch.tensor([[1.0, 1.0], [2.0, 0.0]]).unsqueeze(-1), torch.tensor([2, 1]))
-    second = Sequence(torch.tensor([[7.0, 7.0], [0.0, 8.0]]).unsqueeze(-1), torch.tensor([1, 2]))
+    first = Sequence.of(torch.tensor([[1.0, 1.0], [2.0, 0.0]]).unsqueeze(-1), torch.tensor([2, 1]))
+    second = Sequence.of(torch.tensor([[7.0, 7.0], [0.0, 8.0]]).unsqueeze(-1), torch.tensor([1, 2]))
     joined = concatenate_in_time([first, second])
     assert joined.lengths.tolist() == [3, 3]
     assert joined.x[:3, :, 0].T.tolist() == [[1.0, 2.0, 7.0], [1.0, 7.0, 8.0]]
@@ -50,8 +51,8 @@ def test_one_after_the_other_leaves_no_padding_between() -> None:
 
 def test_by_features_lasts_as_long_as_the_longest_modality() -> None:
     sequences = {
-        "text": Sequence(torch.randn(5, 2, WIDTH), torch.tensor([1, 5])),
-        "audio": Sequence(torch.randn(5, 2, WIDTH), torch.tensor([4, 2])),
+        "text": Sequence.of(torch.randn(5, 2, WIDTH), torch.tensor([1, 5])),
+        "audio": Sequence.of(torch.randn(5, 2, WIDTH), torch.tensor([4, 2])),
     }
     (merged,) = network("features", ("text", "audio"))(sequences)
     assert merged.lengths.tolist() == [4, 5]

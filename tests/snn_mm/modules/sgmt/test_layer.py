@@ -12,6 +12,7 @@ from snn_mm.errors import UserError
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions, NormalisedNeurons, SpikingLayer
 from snn_mm.neurons import SGMTLIF, reset_neurons
 from snn_mm.neurons.connected_lif import ConnectedLIF
+from snn_mm.sequences import Sequence
 
 Floats = NDArray[np.float64]
 T, N, D, HEADS = 6, 2, 8, 2
@@ -76,7 +77,7 @@ def test_layer_equals_equations_3_to_7_in_float64(
     layer = vary(SpikingLayer(D, options, connection, cross).double())
     x, z = torch.randn(2, T, N, D, dtype=torch.float64)
     valid = torch.ones(T, N, dtype=torch.bool)
-    result = layer(x, valid, z, valid) if cross else layer(x, valid)
+    result = layer(Sequence(x, valid), Sequence(z, valid) if cross else None).x
 
     def spikes(current: Floats, part: NormalisedNeurons) -> Floats:
         omega = 0.3 * numbers(part.neurons.connection) if connection else 0.0
@@ -98,10 +99,10 @@ def test_padding_gives_zeros_and_leaves_the_rest_alone() -> None:
     x = torch.randn(T, N, D)
     valid = torch.ones(T, N, dtype=torch.bool)
     valid[4:, 0] = False
-    padded = layer(x.masked_fill(~valid.unsqueeze(-1), 9.0), valid)
+    padded = layer(Sequence(x.masked_fill(~valid.unsqueeze(-1), 9.0), valid)).x
     assert (padded[4:, 0] == 0).all()
     reset_neurons(layer)
-    alone = layer(x[:4, :1], valid[:4, :1])
+    alone = layer(Sequence(x[:4, :1], valid[:4, :1])).x
     assert torch.allclose(padded[:4, :1], alone, atol=1e-6)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -32,7 +31,3 @@ class Added(Fusion):
         """W z_m + b / M, `[T, N, K]`."""
         bias = self.classifier.bias / len(self.feature_dims)
         return nn.functional.linear(features[modality], self.classifier.weight, bias)
-
-    def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Weight and bias of the classifier, which is the whole fusion."""
-        return self.classifier.parameters()

@@ -33,6 +33,8 @@ class Fusion(StartsAtRest, ABC):
         unimodal: where the unimodal logits come from, `heads` or `shared`.
     """
 
+    classifier: nn.Linear
+
     def __init__(
         self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
     ) -> None:
@@ -74,9 +76,9 @@ class Fusion(StartsAtRest, ABC):
         }
         return self.fuse(alone)
 
-    @abstractmethod
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters of the fused classifier."""
+        """Parameters of the fused classifier: the layer `classifier`, where there is one."""
+        return self.classifier.parameters()
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused classifier or of the whole fusion, never of the heads."""
@@ -115,6 +117,13 @@ def common_width(owner: str, feature_dims: dict[str, int], hint: str = GIVE_ONE)
         listed = ", ".join(f"{name}: {dim}" for name, dim in feature_dims.items())
         raise UserError(f"{owner}: features of different widths ({listed}).\n{hint}.")
     return widths.pop()
+
+
+def check_several(fusion: Fusion) -> None:
+    """Raise a UserError for a fusion of one modality alone, which needs others."""
+    if len(fusion.feature_dims) < 2:
+        names = ", ".join(fusion.feature_dims)
+        raise UserError(f"{type(fusion).__name__} needs at least two modalities, got {names}")
 
 
 def apply(layer: nn.Module, value: Tensor) -> Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.fusion.base import Fusion, apply
+from snn_mm.fusion.base import Fusion, apply, check_several
 
 
 class _Conditioned(Fusion):
@@ -29,13 +28,11 @@ class _Conditioned(Fusion):
         **options: Any,
     ) -> None:
         super().__init__(feature_dims, num_classes, **options)
-        name = type(self).__name__
-        if len(feature_dims) < 2:
-            raise UserError(f"{name} needs at least two modalities, got {', '.join(feature_dims)}")
+        check_several(self)
         self.conditioned = conditioned or list(feature_dims)[-1]
         if self.conditioned not in feature_dims:
             raise UserError(
-                f"{name}: conditioned={conditioned!r} is no modality; "
+                f"{type(self).__name__}: conditioned={conditioned!r} is no modality; "
                 f"accepted: {', '.join(feature_dims)}"
             )
         self.conditioning = [key for key in feature_dims if key != self.conditioned]
@@ -51,10 +48,6 @@ class _Conditioned(Fusion):
     def condition(self, features: dict[str, Tensor]) -> Tensor:
         """Features of the conditioning modalities side by side, `[T, N, ΣD]`."""
         return torch.cat([features[key] for key in self.conditioning], dim=-1)
-
-    def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Weight and bias of the last linear layer."""
-        return self.classifier.parameters()
 
 
 class FiLM(_Conditioned):

@@ -66,11 +66,7 @@ class SpikingCrossAttention(nn.Module):
     Args:
         query_dim: D of the modality that asks, and of what comes out.
         context_dim: D of what it asks.
-        tokens: see `spiking_attention`.
-        groups: see `spiking_attention`.
-        heads: see `spiking_attention`.
-        scale: s.
-        neuron: makes the neurons SN.
+        neuron: makes the neurons SN; all others are those of `spiking_attention`.
     """
 
     def __init__(

@@ -33,10 +33,6 @@ class Concat(Fusion):
         bias = self.classifier.bias / len(self.feature_dims)
         return nn.functional.linear(features[modality], weight, bias)
 
-    def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Weight and bias of the classifier, which is the whole fusion."""
-        return self.classifier.parameters()
-
 
 class Sum(Fusion):
     """One linear classifier per modality, logits added; any number of modalities.

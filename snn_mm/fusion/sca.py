@@ -56,7 +56,4 @@ class SCA(MixingFusion):
 
     def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Spikes `[T, N, D]` by modality: what each finds in the others."""
-        return {
-            name: attend(features[name], self.others(name, features))
-            for name, attend in self.attention.items()
-        }
+        return self.attend(features)

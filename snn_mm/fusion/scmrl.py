@@ -36,11 +36,8 @@ class ComplementaryAttention(nn.Module):
     Args:
         query_dim: D of the modality.
         context_dim: D of the others, concatenated.
-        groups: tokens that a feature vector is split into.
-        heads: heads of each token.
-        scale: s of s Q Kᵀ V.
         semantic_space: whether a spiking projection follows.
-        neuron: makes the neurons.
+        neuron: makes the neurons; all others are those of `spiking_attention`.
     """
 
     def __init__(
@@ -119,10 +116,7 @@ class SCMRL(MixingFusion):
 
     def residuals(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """R `[T, N, D]` by modality of features `[T, N, D]`."""
-        return {
-            name: attend(features[name], self.others(name, features))
-            for name, attend in self.attention.items()
-        }
+        return self.attend(features)
 
     def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality with what the others add."""

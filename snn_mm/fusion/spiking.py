@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion.base import Fusion, apply, common_width
+from snn_mm.errors import check_choice
+from snn_mm.fusion.base import Fusion, apply, check_several, common_width
 from snn_mm.neurons import reset_neurons
 
 Join = Literal["add", "concat"]
@@ -38,11 +38,7 @@ class SpikingFusion(Fusion, ABC):
         self, feature_dims: dict[str, int], num_classes: int, joint_dim: int, **options: Any
     ) -> None:
         super().__init__(feature_dims, num_classes, **options)
-        if len(feature_dims) < 2:
-            raise UserError(
-                f"{type(self).__name__} needs at least two modalities, "
-                f"got {', '.join(feature_dims)}"
-            )
+        check_several(self)
         self.classifier = nn.Linear(joint_dim, num_classes)
 
     @abstractmethod
@@ -59,10 +55,6 @@ class SpikingFusion(Fusion, ABC):
         with frozen_statistics(self):
             return super().shared_logits(modality, features)
 
-    def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Weight and bias of the last linear layer."""
-        return self.classifier.parameters()
-
 
 class MixingFusion(SpikingFusion, ABC):
     """Base of the fusions that rewrite each modality with the help of all others, then join them.
@@ -73,6 +65,8 @@ class MixingFusion(SpikingFusion, ABC):
         join: `add` as in the S-CMRL repository by default, or `concat`.
         options: those of `Fusion`.
     """
+
+    attention: nn.ModuleDict
 
     def __init__(
         self,
@@ -98,6 +92,13 @@ class MixingFusion(SpikingFusion, ABC):
         if self.join == "concat":
             return torch.cat(ordered, dim=-1)  # [T, N, ΣD]
         return torch.stack(ordered).sum(dim=0)  # [M, T, N, D] -> [T, N, D]
+
+    def attend(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the layers `attention` of each modality find in the others, `[T, N, D]`."""
+        return {
+            name: layer(features[name], self.others(name, features))
+            for name, layer in self.attention.items()
+        }
 
     def others(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """Features of all other modalities side by side, `[T, N, ΣD]`."""

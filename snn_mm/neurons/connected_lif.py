@@ -147,21 +147,18 @@ class ConnectedLIF(LIF):
             return spikes, v, fired
         v, fired = states
         padding = inputs[1] if len(inputs) > 1 else None
-        weight, settings = self._weight(v.dtype), self._connected_settings(v.dtype)
-        spikes, v = connected_lif(inputs[0], v, fired, weight, padding, settings)
-        return spikes, v, spikes[-1]
-
-    def _weight(self, dtype: torch.dtype) -> Tensor:
-        return self.strength * self.connection.to(dtype)  # [D, D]
-
-    def _connected_settings(self, dtype: torch.dtype) -> ConnectedSettings:
-        return ConnectedSettings(
+        settings = ConnectedSettings(
             tau=self.tau,
-            threshold=self._compared_threshold(dtype),
+            threshold=self._compared_threshold(v.dtype),
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
             surrogate=self.surrogate_function,
         )
+        spikes, v = connected_lif(inputs[0], v, fired, self._weight(v.dtype), padding, settings)
+        return spikes, v, spikes[-1]
+
+    def _weight(self, dtype: torch.dtype) -> Tensor:
+        return self.strength * self.connection.to(dtype)  # [D, D]
 
 
 def fire(neurons: nn.Module, current: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -69,10 +69,21 @@ class _ConnectedLIF(torch.autograd.Function):
         padding: Tensor | None,
         settings: ConnectedSettings,
     ) -> tuple[Tensor, Tensor]:
-        charged, spikes, last = _charge_all(current, membrane, fired, weight, padding, settings)
+        charged, spikes = torch.empty_like(current), torch.empty_like(current)
+        onto = weight.t()  # [D, D], from row to column
+        for t in range(len(current)):
+            u = torch.addmm(current[t], fired, onto, out=charged[t])
+            if padding is not None:
+                u.masked_fill_(padding[t], 0.0)
+            if settings.decay_input:
+                u.sub_(membrane).div_(settings.tau).add_(membrane)
+            else:
+                u.add_(membrane - membrane / settings.tau)
+            fired = torch.ge(u, settings.threshold, out=spikes[t])
+            membrane = u.masked_fill(fired.bool(), 0.0)
         ctx.save_for_backward(charged, spikes, weight, padding)
         ctx.settings = settings
-        return spikes, last
+        return spikes, membrane
 
     @staticmethod
     @once_differentiable
@@ -80,33 +91,19 @@ class _ConnectedLIF(torch.autograd.Function):
         ctx: Any, grad_spikes: Tensor, grad_last: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         charged, spikes, weight, padding = ctx.saved_tensors
+        tau, decay_input = ctx.settings.tau, ctx.settings.decay_input
         slope, kept = _slopes(charged, spikes, ctx.settings)
-        gradients = _back_all(grad_spikes, grad_last, slope, kept, weight, padding, ctx.settings)
-        return *gradients, None, None, None
-
-
-def _charge_all(
-    current: Tensor,
-    membrane: Tensor,
-    fired: Tensor,
-    weight: Tensor,
-    padding: Tensor | None,
-    settings: ConnectedSettings,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Charged membrane U and spikes `[T, N, D]`, and the membrane V `[N, D]` that is left."""
-    charged, spikes = torch.empty_like(current), torch.empty_like(current)
-    onto = weight.t()  # [D, D], from row to column
-    for t in range(len(current)):
-        u = torch.addmm(current[t], fired, onto, out=charged[t])
-        if padding is not None:
-            u.masked_fill_(padding[t], 0.0)
-        if settings.decay_input:
-            u.sub_(membrane).div_(settings.tau).add_(membrane)
-        else:
-            u.add_(membrane - membrane / settings.tau)
-        fired = torch.ge(u, settings.threshold, out=spikes[t])
-        membrane = u.masked_fill(fired.bool(), 0.0)
-    return charged, spikes, membrane
+        grad_current = torch.empty_like(slope)
+        carry, later = grad_last, torch.zeros_like(grad_last)  # of V[t], and of s[t] through t + 1
+        for t in range(len(slope) - 1, -1, -1):
+            grad = (grad_spikes[t] + later).mul_(slope[t]).addcmul_(carry, kept[t])
+            leaked = grad / tau
+            carry = grad - leaked
+            arrived = grad_current[t].copy_(leaked if decay_input else grad)
+            if padding is not None:
+                arrived.masked_fill_(padding[t], 0.0)
+            later = arrived @ weight
+        return grad_current, carry, later, None, None, None
 
 
 def _slopes(charged: Tensor, spikes: Tensor, settings: ConnectedSettings) -> tuple[Tensor, Tensor]:
@@ -118,26 +115,3 @@ def _slopes(charged: Tensor, spikes: Tensor, settings: ConnectedSettings) -> tup
     if not settings.detach_reset:
         kept.addcmul_(charged, slope, value=-1.0)
     return slope, kept
-
-
-def _back_all(
-    grad_spikes: Tensor,
-    grad_last: Tensor,
-    slope: Tensor,
-    kept: Tensor,
-    weight: Tensor,
-    padding: Tensor | None,
-    settings: ConnectedSettings,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the current `[T, N, D]`, and of membrane and spikes before it `[N, D]`."""
-    grad_current = torch.empty_like(slope)
-    carry, later = grad_last, torch.zeros_like(grad_last)  # of V[t], and of s[t] by way of t + 1
-    for t in range(len(slope) - 1, -1, -1):
-        grad = (grad_spikes[t] + later).mul_(slope[t]).addcmul_(carry, kept[t])
-        leaked = grad / settings.tau
-        carry = grad - leaked
-        arrived = grad_current[t].copy_(leaked if settings.decay_input else grad)
-        if padding is not None:
-            arrived.masked_fill_(padding[t], 0.0)
-        later = arrived @ weight
-    return grad_current, carry, later

@@ -28,7 +28,7 @@ from snn_mm.modules.continual.dual_attention import DualAttention
 from snn_mm.modules.continual.methods import Finetune, Method
 from snn_mm.modules.continual.step import TaskStep
 from snn_mm.modules.continual.task_sequence import TaskSequenceModule
-from snn_mm.modules.continual.teacher import look
+from snn_mm.modules.continual.teacher import extract_features
 from snn_mm.modules.task import Stage
 
 
@@ -110,14 +110,14 @@ class ContinualModule(TaskSequenceModule):
         if stage != "train":
             return super().shared_step(batch, stage)
         step = self.task_step(batch)
-        terms, seen = self.method.terms(step), self.method.modulated(step)
-        return self.finish_step(terms, seen, stage, rated=step.whole())
+        terms, modulated = self.method.terms(step), self.method.modulated(step)
+        return self.finish_step(terms, modulated, stage, rated=step.whole())
 
     def task_step(self, batch: Batch) -> TaskStep:
         """What network and teacher make of a batch."""
         compares = self.method.needs_attention and self.teacher is not None
-        seen = look(self.encoders, self.trunk, batch["inputs"], compares)
-        output = self.fusion(seen.features)
+        extracted = extract_features(self.encoders, self.trunk, batch["inputs"], compares)
+        output = self.fusion(extracted.features)
         taught = taught_attention = None
         if self.teacher is not None:
             with torch.no_grad():
@@ -130,7 +130,7 @@ class ContinualModule(TaskSequenceModule):
             self.tasks,
             self.current_joint_weight(),
             taught,
-            seen.attention,
+            extracted.attention,
             taught_attention,
         )
 

@@ -23,7 +23,7 @@ from snn_mm.modules.continual.checks import check_epochs, check_selection, check
 from snn_mm.modules.continual.growth import resize, row_generator
 from snn_mm.modules.continual.renewal import check_strategy, renew_training
 from snn_mm.modules.continual.selection import BestOfTask, State, copied_weights
-from snn_mm.modules.continual.teacher import Teacher, look
+from snn_mm.modules.continual.teacher import Teacher, extract_features
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.task import Stage, TaskModule
 
@@ -103,7 +103,7 @@ class TaskSequenceModule(MultimodalModule):
 
     def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality."""
-        return look(self.encoders, self.trunk, inputs).features
+        return extract_features(self.encoders, self.trunk, inputs).features
 
     def on_train_start(self) -> None:
         """Move a teacher that a checkpoint held to where the network is; keep initial weights."""

@@ -50,15 +50,15 @@ class Teacher(nn.Module):
             inputs: by modality.
             keep_attention: whether to return the trunk's attention.
         """
-        seen = look(self.encoders, self.trunk, inputs, keep_attention)
-        return self.fusion(seen.features), seen.attention
+        extracted = extract_features(self.encoders, self.trunk, inputs, keep_attention)
+        return self.fusion(extracted.features), extracted.attention
 
     def train(self, mode: bool = True) -> Teacher:
         """Stay in evaluation mode: its statistics are those of the task it has learned."""
         return super().train(mode=False)
 
 
-def look(
+def extract_features(
     encoders: nn.ModuleDict,
     trunk: nn.Module | None,
     inputs: dict[str, Tensor],
@@ -75,5 +75,5 @@ def look(
     if trunk is None:
         return TrunkOutput(encode(encoders, inputs), None)
     check_inputs(inputs, encoders)
-    seen: TrunkOutput = trunk(inputs, keep_attention)
-    return seen._replace(features=mark_broken(seen.features, inputs))
+    extracted: TrunkOutput = trunk(inputs, keep_attention)
+    return extracted._replace(features=mark_broken(extracted.features, inputs))

@@ -98,11 +98,7 @@ class CrossModalTransformer(nn.Module):
 class CrossModalLayer(nn.Module):
     """Attention and a feed-forward layer, each normalised before and added to what came in.
 
-    Args:
-        dim: D; a multiple of `heads`.
-        heads: of the attention.
-        attention_dropout: share of the attention weights that training sets to zero.
-        dropouts: all others.
+    Arguments are those of `CrossModalTransformer`.
     """
 
     def __init__(self, dim: int, heads: int, attention_dropout: float, dropouts: Dropouts) -> None:
@@ -118,9 +114,9 @@ class CrossModalLayer(nn.Module):
 
     def forward(self, x: Tensor, source: Tensor | None, mask: Tensor) -> Tensor:
         """What `x [N, L, D]` becomes; see `CrossModalTransformer.forward`."""
-        asked = self.attention_norm(x)
-        answers = asked if source is None else self.attention_norm(source)
-        x = x + self.dropout(self.attention(asked, answers, mask))
+        normed = self.attention_norm(x)
+        attended = normed if source is None else self.attention_norm(source)
+        x = x + self.dropout(self.attention(normed, attended, mask))
         added: Tensor = self.dropout(self.feed_forward(self.feed_norm(x)))
         return x + added
 
@@ -142,7 +138,7 @@ class CrossAttention(nn.Module):
         self.out = xavier_linear(dim, dim)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor) -> Tensor:
-        """What `x` is told, `[N, L, D]`.
+        """Attended values, `[N, L, D]`.
 
         Args:
             x: `[N, L, D]`.
@@ -152,9 +148,9 @@ class CrossAttention(nn.Module):
         query = self._by_head(self.query(x))
         key, value = map(self._by_head, torch.chunk(self.source(source), 2, dim=-1))
         dropout = self.dropout if self.training else 0.0
-        told = scaled_dot_product_attention(query, key, value, mask, dropout)
-        joined: Tensor = self.out(told.transpose(1, 2).flatten(2))  # [N, H, L, D/H] -> [N, L, D]
-        return joined
+        heads = scaled_dot_product_attention(query, key, value, mask, dropout)
+        attended: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # [N, H, L, D/H] -> [N, L, D]
+        return attended
 
     def _by_head(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(

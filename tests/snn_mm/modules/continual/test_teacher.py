@@ -4,7 +4,7 @@ from torch import nn
 from snn_mm.encoders import ConvNet
 from snn_mm.fusion.added import Added
 from snn_mm.modules.continual.dual_attention import DualAttention
-from snn_mm.modules.continual.teacher import Teacher, look
+from snn_mm.modules.continual.teacher import Teacher, extract_features
 
 DIMS = {"a": 5, "b": 5}
 
@@ -20,7 +20,7 @@ def test_a_copy_in_the_middle_of_a_training_answers_as_the_original_and_never_ch
     inputs = {name: torch.randn(4, 1, 8, 8) for name in DIMS}
     encoders["a"].register_forward_hook(lambda *_: called.append(1))
     called: list[int] = []
-    look(encoders, None, inputs)  # membranes of a graph, which can't be copied
+    extract_features(encoders, None, inputs)  # membranes of a graph, which can't be copied
     teacher = Teacher(encoders, fusion).train()
     called.clear()
     with torch.no_grad():
@@ -29,7 +29,9 @@ def test_a_copy_in_the_middle_of_a_training_answers_as_the_original_and_never_ch
     assert attention is None
     assert not any(part.training for part in teacher.modules())
     encoders.eval()
-    torch.testing.assert_close(answer.fused, fusion(look(encoders, None, inputs).features).fused)
+    torch.testing.assert_close(
+        answer.fused, fusion(extract_features(encoders, None, inputs).features).fused
+    )
 
 
 def test_the_copy_of_a_trunk_contains_the_copies_of_its_branches() -> None:

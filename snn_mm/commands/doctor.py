@@ -32,14 +32,7 @@ _COLOURS = {Status.OK: 32, Status.INFO: 36, Status.WARN: 33, Status.FAIL: 31}
 
 
 def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm`, `doctor` first.
-
-    Returns:
-        0 if nothing is broken, else 1.
-    """
+    """Check and print; the exit code is 1 if anything is broken."""
     options = _parser().parse_args(argv[1:])
     sections = SECTIONS | (IMPORTS if options.imports else {})
     results: list[tuple[str, Check]] = []

@@ -40,7 +40,7 @@ listed in unreadable.tsv.
 
 
 def run(argv: list[str]) -> int:
-    """Run the command; `argv` begins with its name, and the exit code is returned."""
+    """Extract what is missing and write the store; too many unreadable clips are refused."""
     options = _parser().parse_args(argv[1:])
     if options.clips is None and options.labels is None and options.name is None:
         print(f"usage: {USAGE}\n\n{EPILOG}")

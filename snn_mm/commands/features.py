@@ -36,7 +36,7 @@ SETTINGS = ("frames_per_second", "front_end")
 
 
 def run(argv: list[str]) -> int:
-    """Run the command; `argv` begins with its name, and the exit code is returned."""
+    """Encode what is missing; too many unreadable videos are refused."""
     options = _parser().parse_args(argv[1:])
     if options.name is None:
         print(f"usage: {USAGE}\n\n{NAMES}")

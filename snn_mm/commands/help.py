@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 
 class Subcommand(NamedTuple):
-    """One command: its line in the help, and the module here whose `run(argv)` answers it."""
+    """One command.
+
+    Attributes:
+        summary: its line in the help.
+        module: of this package; its `run(argv)` gets what was typed after `snnmm`, the command
+            first, returns the exit code, and raises `UserError` for a mistake in what was typed,
+            in a config or in the data.
+    """
 
     summary: str
     module: str

@@ -17,14 +17,7 @@ Row = tuple[str, ...]
 
 
 def run(argv: list[str]) -> int:
-    """Run the command.
-
-    Args:
-        argv: what was typed after `snnmm`, `list` first.
-
-    Returns:
-        The exit code.
-    """
+    """Print what a config can name, all of it, a group, or one class with its parameters."""
     options = _parser().parse_args(argv[1:])
     entries = catalogue()
     if options.key:

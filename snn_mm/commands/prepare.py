@@ -30,7 +30,7 @@ listed in unreadable.tsv beside the prepared data.
 
 
 def run(argv: list[str]) -> int:
-    """Run the command; `argv` begins with its name, and the exit code is returned."""
+    """Decode what is missing; too many unreadable clips are refused."""
     options = _parser().parse_args(argv[1:])
     if options.name is None:
         print(f"usage: {USAGE}\n\n{_names()}")

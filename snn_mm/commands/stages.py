@@ -27,8 +27,8 @@ from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.config.checkpoints import check_checkpoint
 from snn_mm.config.errors import user_message
 from snn_mm.config.options import Command
-from snn_mm.config.own_code import SHOW_STACK
 from snn_mm.config.trainer_options import check_batches
+from snn_mm.config.values import SHOW_STACK
 from snn_mm.errors import UserError
 from snn_mm.run.directory import find_run
 from snn_mm.run.malloc import keep_large_blocks

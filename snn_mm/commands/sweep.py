@@ -25,7 +25,6 @@ from snn_mm.sweep.grid import (
     check_distinct,
     make_axes,
     meaning,
-    parse_grid,
     without_wrappers,
 )
 from snn_mm.sweep.launch import ForkStart, FreshStart, Launch
@@ -54,17 +53,14 @@ OURS = ("run.id", "run.name", "resume", "print_config", "help")
 
 
 def run(argv: list[str], fit: Sequence[str] = FIT) -> int:
-    """Run the command.
+    """Run what is left of a sweep, then report.
 
     Args:
-        argv: what was typed after `snnmm`, `sweep` first.
+        argv: what was typed after `snnmm`.
         fit: the program that answers `fit`.
 
     Returns:
         The exit code: 0, 1 if a run failed, or 128 plus the signal that ended the sweep.
-
-    Raises:
-        UserError: a mistake in the command, or one that its first run found.
     """
     options, flags = _parse(argv[1:])
     sweep = make_sweep(options, flags)
@@ -85,14 +81,7 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
     Raises:
         UserError: the sweep file, a flag or the name is wrong.
     """
-    request = read_request(Path(options.file)).overruled(
-        options.name,
-        options.experiments,
-        parse_grid(options.grid),
-        options.seeds,
-        options.seed_keys,
-        tuple(flags),
-    )
+    request = read_request(Path(options.file)).overruled(options, flags)
     axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys))
     if not axes and len(request.experiments) < 2:
         raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")

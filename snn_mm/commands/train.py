@@ -44,18 +44,9 @@ PURPOSES = {
 
 
 def run(argv: list[str]) -> int:
-    """Run one of the four commands.
+    """Run one of the four commands; the exit code after an interrupt is 130 or 143.
 
     Nothing here imports torch: help and the commonest mistakes answer at once.
-
-    Args:
-        argv: the command and its arguments, such as `["fit", "--config", "quickstart.yaml"]`.
-
-    Returns:
-        Exit code: 0, or 130 or 143 after an interrupt.
-
-    Raises:
-        UserError: a mistake in the config, the flags or the data.
     """
     stage, *rest = argv
     if {"-h", "--help"} & set(rest):

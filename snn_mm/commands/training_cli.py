@@ -28,7 +28,7 @@ from snn_mm.config.options import Command, RunOptions, find_checkpoint
 from snn_mm.config.parser import Parser
 from snn_mm.config.saved_config import dumped, make_storable
 from snn_mm.config.trainer_options import (
-    built,
+    build_trainer,
     check_amounts,
     check_callbacks,
     check_synchronised,
@@ -143,7 +143,7 @@ class TrainCLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer.plugins = [*plugins, AtomicCheckpointIO()]
         make = super().instantiate_trainer
-        built_trainer = built(lambda: make(**kwargs))
+        built_trainer = build_trainer(lambda: make(**kwargs))
         if self.command.stage == "fit":
             check_synchronised(built_trainer, self.model)
         return built_trainer

@@ -31,9 +31,12 @@ def describe_changes(before: Namespace, after: Namespace, later: Iterable[Entry]
     changed = [path for path in was if path in now and was[path] != now[path]]
     added = outermost(p for p in now if p not in was and (p in given or p[:-1] in LISTS))
     lines = [
-        *(f"removed  {said(path, was)}{advice(path, given)}" for path in removed),
-        *(f"changed  {said(path, was)} -> {now[path]}{reason(path, given)}" for path in changed),
-        *(f"{'added ' if path[:-1] in LISTS else 'set   '}   {said(path, now)}" for path in added),
+        *(f"removed  {setting(path, was)}{advice(path, given)}" for path in removed),
+        *(f"changed  {setting(path, was)} -> {now[path]}{reason(path, given)}" for path in changed),
+        *(
+            f"{'added ' if path[:-1] in LISTS else 'set   '}   {setting(path, now)}"
+            for path in added
+        ),
     ]
     left = len(lines) - MAX_CHANGES
     return lines if left <= 0 else [*lines[:MAX_CHANGES], f"and {left} more, see config.yaml"]
@@ -43,7 +46,7 @@ LISTS = (("trainer", "callbacks"), ("trainer", "logger"), ("trainer", "plugins")
 """Lists of classes, none of which is there by default."""
 
 
-def said(path: KeyPath, facts: Facts) -> str:
+def setting(path: KeyPath, facts: Facts) -> str:
     """A key and its value; the key alone where it says it all."""
     return ".".join(path) + (f": {facts[path]}" if facts[path] else "")
 

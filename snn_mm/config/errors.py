@@ -10,9 +10,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from snn_mm.config.class_names import OWN_PACKAGES
 from snn_mm.config.explain import explain
 from snn_mm.config.options import Command
-from snn_mm.config.own_code import own_failure
 from snn_mm.config.parser import ParserError
-from snn_mm.config.values import missing_path, refused_value
+from snn_mm.config.values import missing_path, own_failure, refused_value
 from snn_mm.errors import UserError
 
 MAX_LINES = 5

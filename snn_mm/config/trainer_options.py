@@ -183,7 +183,7 @@ def check_devices(accelerator: str, devices: Any) -> None:
         )
 
 
-def built(build: Callable[[], Trainer]) -> Trainer:
+def build_trainer(build: Callable[[], Trainer]) -> Trainer:
     """Build a trainer; whatever else Lightning has against its options is the user's to mend.
 
     Raises:

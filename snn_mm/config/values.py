@@ -1,4 +1,4 @@
-"""What libraries have against a value, in a few lines that name the key.
+"""What libraries and code of one's own have against a value, in a few lines that name the key.
 
 A value that this project checks is refused where it is used. Whatever else torch, Lightning or a
 class of one's own refuses comes as an exception: what it says is kept, and the key is found by the
@@ -7,7 +7,9 @@ objects in its traceback, whose classes the config names.
 
 from __future__ import annotations
 
+import linecache
 import re
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -18,6 +20,8 @@ from snn_mm.config.tree import Entry
 REFUSALS = (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError)
 BUILDING = re.compile(r"__init__|__post_init__|configure_optimizers|\w+_dataloader|<\w+>")
 """Functions of a class that a config names in which its values are used for the first time."""
+SHOW_STACK = "SNN_MM_TRACEBACK"
+"""Environment variable that asks for the whole stack."""
 LIBRARIES = ("jsonargparse", "lightning", "torch")
 
 
@@ -40,12 +44,26 @@ def refused_value(error: BaseException, entries: list[Entry]) -> str | None:
     return f"{entry.key}: {what}\nin {entry.place}"
 
 
+def own_failure(error: BaseException) -> str | None:
+    """Where an error began in code that is neither this project's nor a library's; None elsewhere.
+
+    A library that fails was called by somebody: the innermost frame outside of libraries tells.
+    """
+    steps = [step for step in traceback.walk_tb(error.__traceback__) if not is_installed(step[0])]
+    if not steps or str(steps[-1][0].f_globals.get("__name__", "")).startswith(OWN_PACKAGES):
+        return None
+    frame, number = steps[-1]
+    file, function = frame.f_code.co_filename, frame.f_code.co_name
+    what = (str(error).strip().splitlines() or [""])[0]
+    return (
+        f"{file}:{number}, in {function}: {type(error).__name__}: {what}\n"
+        f"    {linecache.getline(file, number).strip()}\n{SHOW_STACK}=1 shows the whole stack"
+    )
+
+
 def frames_of(error: BaseException) -> Iterator[FrameType]:
     """Frames of a traceback, outermost first."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
+    yield from (frame for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def is_refusal(frames: list[FrameType]) -> bool:

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from snn_mm.errors import UserError
@@ -93,12 +92,7 @@ class HeldFile:
     def __enter__(self) -> HeldFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -115,7 +109,7 @@ def lock_file(path: Path, lock: KernelLock | None = None) -> HeldFile | None:
         (lock or fcntl.lockf)(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in WITHOUT_LOCKS:
-            tell_once(path, error)
+            warn_once(path, error)
             if mark.take():
                 return HeldFile(file, mark)
         file.close()
@@ -140,7 +134,7 @@ def holder(path: Path) -> str:
     return Mark(path).describe()
 
 
-def tell_once(path: Path, error: OSError) -> None:
+def warn_once(path: Path, error: OSError) -> None:
     """Say that a file system has no locks, once for each."""
     device = path.stat().st_dev
     if device not in _told:

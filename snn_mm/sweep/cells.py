@@ -95,7 +95,7 @@ class Sweep:
         return (Axis((CONFIG,), tuple(map(str, self.experiments)), EXPERIMENT), *self.axes)
 
     @property
-    def shown_axes(self) -> tuple[Axis, ...]:
+    def labelled_axes(self) -> tuple[Axis, ...]:
         """The axes that run ids tell; a single experiment goes without saying."""
         return self.all_axes if len(self.experiments) > 1 else self.axes
 
@@ -110,7 +110,7 @@ class Sweep:
         ]
 
     def _label(self, values: tuple[str, ...]) -> str:
-        pairs = list(zip(self.all_axes, values))[-len(self.shown_axes) :]
+        pairs = list(zip(self.all_axes, values))[-len(self.labelled_axes) :]
         return "+".join(f"{axis.label}={file_safe(axis.word(value))}" for axis, value in pairs)
 
     def _cell(self, name: str, values: tuple[str, ...]) -> SweepCell:

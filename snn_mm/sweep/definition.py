@@ -30,7 +30,7 @@ def describe(sweep: Sweep) -> Facts:
     """
     files = config_files(sweep)
     check_configs(files)
-    facts: Facts = {axis.name: list(axis.values) for axis in sweep.shown_axes}
+    facts: Facts = {axis.name: list(axis.values) for axis in sweep.labelled_axes}
     facts["flags"] = list(sweep.flags)
     facts["seed keys"] = [key for axis in sweep.axes if axis.label == SEED for key in axis.keys]
     for file in files:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from snn_mm.config.tree import WRAPPERS
 from snn_mm.errors import UserError
 
 CONFIG = "config"
@@ -27,8 +28,6 @@ SECTIONS = ("model", "data")
 
 Grid = dict[str, tuple[str, ...]]
 """Values by the key they set; or config files by the name of their axis."""
-
-WRAPPERS = ("init_args", "dict_kwargs")
 
 
 @dataclass(frozen=True)

@@ -98,29 +98,22 @@ class ForkStart:
     ) -> Child:
         """Fork it."""
         target = (self.main, list(arguments), Inherited(log.fileno()), dict(environment))
-        process = ForkServerProcess(target=run_forked, args=target)
+        process = Forked(target=run_forked, args=target)
         process.start()
-        return Forked(process)
+        return process
 
 
-class Forked:
-    """A fork, as something to watch and to stop.
-
-    Args:
-        process: the fork.
-    """
-
-    def __init__(self, process: ForkServerProcess) -> None:
-        self.process = process
+class Forked(ForkServerProcess):
+    """A fork, watched and stopped like a `subprocess.Popen`."""
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self.process.pid or 0
+        return self.ident or 0
 
     def poll(self) -> int | None:
         """Its exit code, None while it lives."""
-        return self.process.exitcode
+        return self.exitcode
 
     def send_signal(self, number: int) -> None:
         """Send it a signal."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 
 from snn_mm.config.tree import check_configs, parsed
 from snn_mm.errors import UserError
-from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files
+from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files, parse_grid
 
 EXPERIMENTS = "experiments"
 """The key that tells a sweep file from an experiment."""
@@ -41,15 +42,7 @@ class SweepRequest:
     flags: tuple[str, ...] = ()
     from_experiment: bool = False
 
-    def overruled(
-        self,
-        name: str | None,
-        experiments: str | None,
-        grid: Grid,
-        seeds: str | None,
-        seed_keys: str | None,
-        flags: tuple[str, ...],
-    ) -> SweepRequest:
+    def overruled(self, options: argparse.Namespace, flags: Sequence[str]) -> SweepRequest:
         """The same with what the command line says instead; None says nothing.
 
         An axis takes the place of the axis with its name; flags come after those of the file, and
@@ -58,19 +51,19 @@ class SweepRequest:
         Raises:
             UserError: other experiments than those of a sweep file, but there is no sweep file.
         """
-        if experiments and self.from_experiment:
+        if options.experiments and self.from_experiment:
             raise UserError(
                 f"--experiments replaces those of a sweep file; {self.experiments[0]} is an "
                 f"experiment\na sweep file has the key `{EXPERIMENTS}`"
             )
-        paths = (Path(word.strip()) for word in (experiments or "").split(",") if word.strip())
+        words = map(str.strip, (options.experiments or "").split(","))
         return replace(
             self,
-            name=name or self.name,
-            experiments=tuple(paths) or self.experiments,
-            grid={**self.grid, **grid},
-            seeds=seeds or self.seeds,
-            seed_keys=seed_keys or self.seed_keys,
+            name=options.name or self.name,
+            experiments=tuple(Path(word) for word in words if word) or self.experiments,
+            grid={**self.grid, **parse_grid(options.grid)},
+            seeds=options.seeds or self.seeds,
+            seed_keys=options.seed_keys or self.seed_keys,
             flags=(*self.flags, *flags),
         )
 

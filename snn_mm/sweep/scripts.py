@@ -112,7 +112,7 @@ def check_for_wandb(sweep: Sweep) -> None:
             f"--print wandb: a W&B grid can't give {' and '.join(tied.keys)} the same seed\n"
             "accepted: one of --seed-keys"
         )
-    files = [axis.label for axis in sweep.shown_axes if axis.is_files]
+    files = [axis.label for axis in sweep.labelled_axes if axis.is_files]
     if len(files) > 1 or len(sweep.experiments) > 1:
         raise UserError(
             f"--print wandb: a W&B grid can't cross the config files of {' and '.join(files)}\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from snn_mm.commands.checks.packages import installed
 from snn_mm.commands.checks.result import Check, fail, ok
 
 MALICIOUS_LIGHTNING = ("2.6.2", "2.6.3")
@@ -27,7 +27,7 @@ def check_combinations() -> Iterator[Check]:
 def malicious_lightning() -> Iterator[Check]:
     """Look for the two uploads of lightning that stole credentials (GHSA-w37p-236h-pfx3)."""
     for name in ("lightning", "pytorch-lightning"):
-        version = _version(name)
+        version = installed(name)
         if version in MALICIOUS_LIGHTNING:
             yield fail(
                 name,
@@ -38,7 +38,7 @@ def malicious_lightning() -> Iterator[Check]:
 
 def torch_beside_torchaudio() -> Iterator[Check]:
     """Look for a torch that the last release of torchaudio cannot be imported with."""
-    torch, torchaudio = _version("torch"), _version("torchaudio")
+    torch, torchaudio = installed("torch"), installed("torchaudio")
     if torch is None or torchaudio is None or Version(torchaudio) < Version("2.11"):
         return
     if Version(torch) not in TORCH_FOR_TORCHAUDIO:
@@ -56,16 +56,9 @@ def cuda_extensions() -> Iterator[Check]:
         if folder and any(_mentions(file, CUDA_LIBRARY) for file in folder.rglob("*.so")):
             yield fail(
                 name,
-                f"is a CUDA build, torch {_version('torch')} is not: its extension cannot load; "
+                f"is a CUDA build, torch {installed('torch')} is not: its extension cannot load; "
                 "install all three from one index",
             )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _folder(name: str) -> Path | None:

@@ -27,7 +27,7 @@ def check_requirements() -> Iterator[Check]:
     """Compare each required package with its bounds; a missing or unfit one is a failure."""
     for requirement in project_requirements():
         problem = complaint(requirement)
-        detail = f"{_installed(requirement.name) or 'none'}, accepted {_bounds(requirement)}"
+        detail = f"{installed(requirement.name) or 'none'}, accepted {_bounds(requirement)}"
         name = requirement.name
         yield fail(name, f"{detail}: {problem}") if problem else ok(name, detail)
 
@@ -50,12 +50,12 @@ def check_extras() -> Iterator[Check]:
 def check_agreement() -> Iterator[Check]:
     """Look for packages whose own requirements the installed set does not meet."""
     for name in [requirement.name for requirement in project_requirements()]:
-        if _installed(name) is None:
+        if installed(name) is None:
             continue
         for needed in _applicable(metadata.requires(name) or []):
             problem = complaint(needed)
             if problem:
-                found = _installed(needed.name) or "none"
+                found = installed(needed.name) or "none"
                 yield warn(name, f"wants {needed.name} {_bounds(needed)}, found {found}")
 
 
@@ -74,14 +74,14 @@ def project_requirements(extra: str = "") -> list[Requirement]:
 
 def complaint(requirement: Requirement) -> str:
     """Say what is wrong with the installed package: missing, too old, too new; empty if it fits."""
-    installed = _installed(requirement.name)
-    if installed is None:
+    found = installed(requirement.name)
+    if found is None:
         return "missing"
-    version = Version(installed)
+    version = Version(found)
     for bound in requirement.specifier:
         if not bound.contains(version, prereleases=True):
             if bound.operator == "!=":
-                return f"{installed} is excluded"
+                return f"{found} is excluded"
             lower = bound.operator in (">=", ">", "~=", "==", "===")
             return "too old" if lower and version < _bound_version(bound.version) else "too new"
     return ""
@@ -102,7 +102,8 @@ def _bounds(requirement: Requirement) -> str:
     return ",".join(sorted(map(str, requirement.specifier), reverse=True))
 
 
-def _installed(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """Return the version of an installed package, None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

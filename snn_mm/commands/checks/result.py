@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 
@@ -23,21 +24,7 @@ class Check(NamedTuple):
     detail: str
 
 
-def ok(name: str, detail: str) -> Check:
-    """Report that something is as it should be."""
-    return Check(Status.OK, name, detail)
-
-
-def info(name: str, detail: str) -> Check:
-    """Report a fact that is neither good nor bad."""
-    return Check(Status.INFO, name, detail)
-
-
-def warn(name: str, detail: str) -> Check:
-    """Report what works now and may not be what the user wants."""
-    return Check(Status.WARN, name, detail)
-
-
-def fail(name: str, detail: str) -> Check:
-    """Report what will not work, with its remedy."""
-    return Check(Status.FAIL, name, detail)
+ok = partial(Check, Status.OK)  # as it should be
+info = partial(Check, Status.INFO)  # neither good nor bad
+warn = partial(Check, Status.WARN)  # works now, and may not be what the user wants
+fail = partial(Check, Status.FAIL)  # will not work; said with its remedy

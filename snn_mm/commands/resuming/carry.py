@@ -134,21 +134,21 @@ def merged(before: Config, now: Config, saved: dict[str, Any]) -> CarryOver:
     if was["model"] != is_now["model"]:
         told = changes(before, now, "model") or ["model is not that of the run"]
         check_weights(old, new, saved, told)
-        carried.groups, schedulers = told_as(
+        carried.groups, schedulers = refusing_conflicts(
             told, lambda: merged_optimizers(old.model, new.model, saved)
         )
         carried.states["lr_schedulers"] = schedulers
     if any(was[name] != is_now[name] for name in ("checkpoint", "callbacks")):
         told = changes(before, now, "checkpoint") + changes(before, now, "trainer.callbacks")
         lists = [[each.checkpoint, *each.callbacks] for each in (old, new)]
-        carried.states["callbacks"] = told_as(
+        carried.states["callbacks"] = refusing_conflicts(
             told or ["trainer.callbacks are not those of the run"],
             lambda: merged_callbacks(lists[0], lists[1], saved["callbacks"]),
         )
     return carried
 
 
-def told_as(told: list[str], work: Callable[[], T]) -> T:
+def refusing_conflicts(told: list[str], work: Callable[[], T]) -> T:
     """The result of some work; a conflict becomes the user's mistake."""
     try:
         return work()

@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.strategies import DDPStrategy
 
-from snn_mm.config.trainer_options import accelerators, built, check_trainer
+from snn_mm.config.trainer_options import accelerators, build_trainer, check_trainer
 from snn_mm.errors import UserError
 
 USABLE = {
@@ -89,4 +89,4 @@ def test_any_other_complaint_of_lightning_loses_its_stack_trace() -> None:
         raise ValueError("no such profiler")
 
     with pytest.raises(UserError, match=r"^trainer: no such profiler$"):
-        built(complain)
+        build_trainer(complain)

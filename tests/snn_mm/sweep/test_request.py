@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def test_an_experiment_is_no_sweep_file_to_replace_experiments_of(folder: Path) 
     request = read_request(Path("a.yaml"))
     assert request.name == "a-sweep"
     with pytest.raises(UserError, match=r"a\.yaml is an experiment"):
-        request.overruled(None, "b.yaml", {}, "2", None, ())
+        request.overruled(Namespace(experiments="b.yaml"), ())
 
 
 def test_wandb_can_not_cross_several_files(

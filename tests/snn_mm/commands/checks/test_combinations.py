@@ -11,7 +11,7 @@ from snn_mm.commands.checks.result import Status
 
 
 def use_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
-    monkeypatch.setattr(combinations, "_version", versions.get)
+    monkeypatch.setattr(combinations, "installed", versions.get)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import own_classes
 import pytest
 
 from snn_mm.cli import main
-from snn_mm.config.own_code import own_failure
+from snn_mm.config.values import own_failure
 from snn_mm.neurons import reset_neurons
 
 Fails = Callable[..., str]

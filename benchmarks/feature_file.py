@@ -24,13 +24,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peak_memory import peak_of
 
 SHAPES = {"text": (50, 768), "text_bert": (3, 50), "audio": (925, 25), "vision": (232, 177)}
 NAMES, LABELS = ("train", "valid", "test"), ("", "_T", "_A", "_V")
@@ -157,21 +157,10 @@ def status(key: str) -> float:
 
 def measured(task: str, root: Path) -> None:
     """Run a task in this process while a thread watches its memory, and print what it took."""
-    peak, is_done = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not is_done.wait(0.005):
-            peak[0] = max(peak[0], status("RssAnon"))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     begin = time.perf_counter()
-    try:
+    with peak_of(lambda: status("RssAnon"), 0.005) as peak:
         TASKS[task](root)
-    finally:
-        seconds = time.perf_counter() - begin
-        is_done.set()
-        watcher.join()
+    seconds = time.perf_counter() - begin
     print(f"{task:<12}{seconds:>9.2f}{peak[0]:>12.0f}{status('VmHWM'):>11.0f}", flush=True)
 
 

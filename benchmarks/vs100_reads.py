@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
+from peak_memory import peak_of
 
 from datamodules.av_cil.module import AUDIO, VISUAL_H5, ClassIncremental
 from datamodules.base import LoaderOptions
@@ -76,28 +74,10 @@ def memory() -> int:
     return total
 
 
-@contextmanager
-def peak_memory(every: float = 0.1) -> Iterator[list[int]]:
-    """Yield a list of one number, which ends as the largest `memory()` seen."""
-    peak, done = [memory()], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(every):
-            peak[0] = max(peak[0], memory())
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
-
-
 def read_epoch(folder: Path, workers: int, reads: int, batch_size: int) -> None:
     """Read `reads` samples in random order and print what it took."""
     loader = LoaderOptions(batch_size, workers, prefetch_factor=1 if workers else None)
-    with peak_memory() as peak:
+    with peak_of(memory, 0.1) as peak:
         data = ClassIncremental(
             data_dir=str(folder), dataset="vs100", protocol="joint", loader=loader
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datamodules.feature_files.reduce import named, reduced
-from datamodules.feature_files.values import DType, PickledArray, RefusedError
+from datamodules.feature_files.values import DType, PickledArray, RefusedError, named, reduced
 
 _CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _VALUES = frozenset({

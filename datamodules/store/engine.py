@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from datamodules.store.clip import Clip, DecodeOptions
-from datamodules.store.decode import decode_clip
+from datamodules.store.clip import Clip, DecodedClip, DecodeOptions
+from datamodules.store.folders import IMAGES
+from datamodules.store.frames import read_frames, read_picture
 from datamodules.store.journal import describe_changes, describe_source, listing_digest
+from datamodules.store.media import read_extent
 from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions, exclusive
+from datamodules.store.sound import read_sound
 from datamodules.store.store import STORE, ClipStore
 from datamodules.store.workers import Workers
 from datamodules.store.writer import ClipStoreWriter
@@ -134,6 +137,24 @@ def _decode(request: PrepareRequest, on_progress: OnProgress) -> int:
         readable = [clip for clip in clips if clip.id not in failures.reasons]
         writer.finish(readable, request.class_names, facts)
     return len(to_do) - len(left_out)
+
+
+def decode_clip(clip: Clip, options: DecodeOptions) -> DecodedClip:
+    """Decode a clip.
+
+    Raises:
+        UnreadableClipError: something of it is missing or damaged; says what.
+    """
+    source = describe_source(clip)  # before: what replaces a file from now on is another source
+    # The whole file is checked even for a stretch of it: damage elsewhere is no reason to trust it.
+    heard = read_extent(clip.sound)
+    sample_rate, sound = read_sound(clip.sound, clip.start, clip.end)
+    if clip.picture.suffix.lower() in IMAGES:
+        return DecodedClip(sample_rate, sound, [read_picture(clip.picture, options)], source)
+    seen = heard if clip.picture == clip.sound else read_extent(clip.picture)
+    stop = seen.picture if clip.end is None else min(clip.end, seen.picture)
+    frames = read_frames(clip.picture, clip.start, stop, options)
+    return DecodedClip(sample_rate, sound, frames, source)
 
 
 def _cannot_write(directory: Path, error: OSError) -> str:

@@ -1,4 +1,7 @@
-"""Pictures as the store keeps them, of a film or an image: upright JPEGs not larger than needed."""
+"""Pictures as the store keeps them, of a film or an image: upright JPEGs not larger than needed.
+
+What is missing, damaged or has no picture raises `UnreadableClipError`.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,7 @@ SEEK_GAP = 10.0
 
 
 def read_frames(path: Path, start: float, stop: float, options: DecodeOptions) -> list[bytes]:
-    """Return as JPEG the frames shown in the middle of equal parts of a stretch.
-
-    Raises:
-        UnreadableClipError: there is no picture, or it is damaged.
-    """
+    """Return as JPEG the frames shown in the middle of equal parts of a stretch."""
     with reading(path) as file:
         if not file.streams.video:
             raise UnreadableClipError(f"{path.name} has no picture")
@@ -58,9 +57,6 @@ def convert_frames(
         path: a film.
         times: in seconds, ascending; after the end its last frame is shown.
         convert: from an upright RGB image.
-
-    Raises:
-        UnreadableClipError: there is no picture, or it is damaged.
     """
     with reading(path) as file:
         if not file.streams.video:
@@ -139,11 +135,7 @@ def _display_signs(frame: av.VideoFrame) -> tuple[int, ...]:
 
 
 def read_picture(path: Path, options: DecodeOptions) -> bytes:
-    """Return an image as JPEG; one that is small and upright already keeps its bytes.
-
-    Raises:
-        UnreadableClipError: it is missing or damaged.
-    """
+    """Return an image as JPEG; one that is small and upright already keeps its bytes."""
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:

@@ -13,7 +13,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
-from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.engine import FeatureCache
 from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from datamodules.store.folders import find_files
 from datamodules.store.processing import OnProgress
 from datamodules.store.source import sha256
-from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.engine import FeatureCache
 from feature_makers.extract.labels import LabelledUtterance
 from feature_makers.extract.options import ExtractOptions
 from feature_makers.weights import load_transformer, require_package

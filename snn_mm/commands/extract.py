@@ -68,8 +68,7 @@ def _extract(
     """Extract what is missing and write the store."""
     # Imported here, so that help and mistakes answer at once.
     from feature_makers.extract.assemble import assemble, check_replaceable, check_splits
-    from feature_makers.extract.cache import FeatureCache
-    from feature_makers.extract.engine import extract, extracting_to
+    from feature_makers.extract.engine import FeatureCache, extract, extracting_to
 
     directory = options.root / "prepared" / options.name
     check_replaceable(directory)

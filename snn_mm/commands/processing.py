@@ -39,7 +39,8 @@ def new_parser(
     """
     name, layout = " ".join(usage.split()[:2]), argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(name, usage, description, epilog, formatter_class=layout)
-    add, cores = parser.add_argument, os.cpu_count() or 1
+    group = parser.add_argument_group(f"how {clips} are gone through")
+    add, cores = group.add_argument, os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help=f"{workers}; default: {cores}")
     text = f"the largest share of {clips} to leave out; default: 0.02"
     add("--max_unreadable", type=float, default=0.02, metavar="SHARE", help=text)

@@ -109,11 +109,7 @@ def _clips(parts: Mapping[str, Sequence[Event]], videos: Mapping[str, Path]) -> 
 
 
 def read_events(source: Path, lists: Path | None) -> dict[str, list[Event]]:
-    """Return the events by part: `train`, `val` and `test`, or none where no list says so.
-
-    Raises:
-        UserError: a file is missing, or a row has another form.
-    """
+    """Return the events by part: `train`, `val` and `test`, or none where no list says so."""
     folder = lists or source
     if lists is None and not (source / LISTS["train"]).is_file():
         return {"": read_rows(source / "Annotations.txt")}
@@ -121,11 +117,7 @@ def read_events(source: Path, lists: Path | None) -> dict[str, list[Event]]:
 
 
 def read_rows(path: Path) -> list[Event]:
-    """Return the events of one file, with or without its header line.
-
-    Raises:
-        UserError: it is missing, or a row has another form or class.
-    """
+    """Return the events of one file, with or without its header line."""
     if not path.is_file():
         raise UserError(f"{path} is missing: accepted are {', '.join(LISTS.values())}.")
     rows = path.read_text(encoding="utf-8-sig").splitlines()

@@ -54,11 +54,7 @@ def find_clips(source: Path, lists: Path | None) -> list[Clip]:
 
 
 def label_of(name: str) -> int:
-    """Return the class that an id's third word says.
-
-    Raises:
-        UserError: the id is not of CREMA-D.
-    """
+    """Return the class that an id's third word says."""
     words = name.split("_")
     if len(words) != 4 or words[2] not in CLASS_NAMES:
         raise UserError(
@@ -69,11 +65,7 @@ def label_of(name: str) -> int:
 
 
 def read_parts(lists: Path) -> dict[str, str]:
-    """Return the part, `train` or `test`, of each id that OGM-GE's lists name.
-
-    Raises:
-        UserError: a list is missing, has another form, contradicts an id, or repeats one.
-    """
+    """Return the part, `train` or `test`, of each id that OGM-GE's lists name."""
     parts: dict[str, str] = {}
     for part in ("train", "test"):
         path = lists / f"{part}.csv"

@@ -89,9 +89,6 @@ def find_videos(source: Path) -> dict[Segment, list[Path]]:
     Of several files of a segment the archive's replacement of a corrupt one counts, otherwise that
     of the test part, so that the part is whole and has none of the training part, otherwise the
     first by path.
-
-    Raises:
-        UserError: there are none.
     """
     videos: dict[Segment, list[Path]] = {}
     others: list[str] = []
@@ -135,11 +132,7 @@ def _by_lists(videos: Videos, lists: Path, source: Path) -> list[Clip]:
 
 
 def read_lists(lists: Path) -> dict[Segment, tuple[int, str]]:
-    """Return the class and the part, `train` or `test`, of each listed segment.
-
-    Raises:
-        UserError: a list is missing, or a row has another form or class.
-    """
+    """Return the class and the part, `train` or `test`, of each listed segment."""
     listed: dict[Segment, tuple[int, str]] = {}
     for part in ("train", "test"):
         path = lists / f"my_{part}.txt"

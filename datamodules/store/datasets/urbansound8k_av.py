@@ -58,11 +58,7 @@ def files_by_class(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
 
 
 def label_of(path: Path) -> int:
-    """Return the class that a file's folder says.
-
-    Raises:
-        UserError: it is no class of UrbanSound8K.
-    """
+    """Return the class that a file's folder says."""
     if path.parent.name not in CLASS_NAMES:
         raise UserError(
             f"{path.parent} is no class of UrbanSound8K-AV: accepted are {', '.join(CLASS_NAMES)}."

@@ -12,7 +12,7 @@ import datamodules
 from datamodules.sentiment.extracted import ExtractedFeatures
 from datamodules.store.clip import Clip
 from feature_makers.extract.assemble import assemble, write_config
-from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.engine import FeatureCache
 from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
 

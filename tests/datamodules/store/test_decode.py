@@ -14,7 +14,7 @@ from PIL import Image
 
 from datamodules.store.clip import Clip, DecodedClip, DecodeOptions, UnreadableClipError
 from datamodules.store.datasets import ave
-from datamodules.store.decode import decode_clip
+from datamodules.store.engine import decode_clip
 
 FRAME_RATE, SAMPLE_RATE = 25, 44100
 EVENT = 2.4

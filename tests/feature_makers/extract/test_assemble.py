@@ -10,7 +10,7 @@ import pytest
 from datamodules.feature_files.store import SPLITS, FeatureStore
 from datamodules.store.clip import Clip
 from feature_makers.extract.assemble import assemble, common_length
-from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.engine import FeatureCache
 from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
 

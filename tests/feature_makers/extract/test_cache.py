@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from feature_makers.extract.cache import FeatureCache
+from feature_makers.extract.engine import FeatureCache
 
 FEATURES = np.arange(6, dtype=np.float32).reshape(3, 2)
 

@@ -18,8 +18,7 @@ from openface_table import write_table
 from datamodules.store.clip import Clip, UnreadableClipError
 from datamodules.store.processing import ProcessingOptions
 from feature_makers.extract.audio import librosa_features, read_wave
-from feature_makers.extract.cache import FeatureCache
-from feature_makers.extract.engine import Extraction, extract, extracting_to
+from feature_makers.extract.engine import Extraction, FeatureCache, extract, extracting_to
 from feature_makers.extract.labels import read_labels
 from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions

@@ -116,3 +116,15 @@ def test_a_damaged_encoder_is_refused(bert: Path, tmp_path: Path, name: str) -> 
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
     with pytest.raises(UserError, match=f"text encoder {tmp_path}: "):
         TextEncoder(tmp_path)
+
+
+@pytest.mark.slow
+def test_weights_of_other_shapes_are_refused(bert: Path, tmp_path: Path) -> None:
+    for path in bert.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = (tmp_path / "config.json").read_text()
+    (tmp_path / "config.json").write_text(
+        config.replace('"intermediate_size": 32', '"intermediate_size": 48')
+    )
+    with pytest.raises(UserError, match=f"text encoder {tmp_path}: "):
+        TextEncoder(tmp_path)

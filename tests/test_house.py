@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -18,3 +19,10 @@ def test_no_folder_holds_more_than_twenty_files() -> None:
 def test_no_file_has_more_than_250_lines() -> None:
     lines = {str(file): len(file.read_text().splitlines()) for file in FILES}
     assert {file: number for file, number in lines.items() if number > 250} == {}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    bodies = (ast.parse(file.read_text()).body for file in FILES)
+    names = Counter(node.name for body in bodies for node in body if isinstance(node, ast.ClassDef))
+    public = {name: number for name, number in names.items() if not name.startswith("_")}
+    assert {name for name, number in public.items() if number > 1} == set()

@@ -11,12 +11,6 @@ from typing import Any, Literal
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-import datamodules
-import snn_mm.callbacks
-import snn_mm.encoders
-import snn_mm.fusion
-import snn_mm.modules
-import snn_mm.neurons  # noqa: F401
 from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
@@ -25,6 +19,7 @@ from snn_mm.commands.summary import print_metrics, print_summary, print_table
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.config.checkpoints import check_checkpoint
+from snn_mm.config.class_names import import_choices
 from snn_mm.config.errors import user_message
 from snn_mm.config.options import Command
 from snn_mm.config.trainer_options import check_batches
@@ -35,7 +30,7 @@ from snn_mm.run.malloc import keep_large_blocks
 
 Stage = Literal["validate", "test"]
 
-datamodules.import_all()  # configs may use short class names
+import_choices()
 
 
 def execute(command: Command) -> int:

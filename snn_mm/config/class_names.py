@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+import datamodules
 from snn_mm.modules.continual.methods import Method
 
 OWN_PACKAGES = ("snn_mm.", "datamodules.", "feature_makers.")
@@ -27,6 +28,13 @@ ROOTS: dict[tuple[str, ...], type] = {
 }
 """What kind of class a key of the config holds."""
 BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Method, Optimizer, LRScheduler)
+
+
+def import_choices() -> None:
+    """Import the classes that configs may call by their short names."""
+    for room in ("callbacks", "encoders", "fusion", "modules", "neurons"):
+        import_module(f"snn_mm.{room}")
+    datamodules.import_all()
 
 
 def subclasses(bases: Iterable[type]) -> Iterator[type]:

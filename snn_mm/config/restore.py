@@ -10,13 +10,8 @@ import yaml
 from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
-import datamodules  # noqa: F401 - imported so that configs may use short class names
-import snn_mm.callbacks
-import snn_mm.encoders
-import snn_mm.fusion
-import snn_mm.modules
-import snn_mm.neurons  # noqa: F401
 from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
+from snn_mm.config.class_names import import_choices
 from snn_mm.config.errors import error_chain, shorten
 from snn_mm.config.explain import explain
 from snn_mm.config.tree import read_entries
@@ -140,6 +135,7 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
     Raises:
         UserError: the installed code does not accept the config.
     """
+    import_choices()
     add_class_folders([run.config])
     parser = LightningArgumentParser(exit_on_error=False)
     for name, base in PARTS.items():

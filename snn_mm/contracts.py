@@ -117,6 +117,17 @@ class ModulatesLoss(Protocol):
 
 
 @runtime_checkable
+class LeavesStep(Protocol):
+    """A module that says what its last step computed.
+
+    Attributes:
+        step: left by each training, validation and test step, detached.
+    """
+
+    step: StepOutput | None
+
+
+@runtime_checkable
 class OwnsParameters(Protocol):
     """A module that says which parameters belong to which modality."""
 
@@ -130,18 +141,16 @@ class OwnsParameters(Protocol):
 
 
 @runtime_checkable
-class Modulated(OwnsParameters, Protocol):
+class Modulated(LeavesStep, OwnsParameters, Protocol):
     """What a modulation needs of a LightningModule; any module that offers it can be modulated.
 
     Attributes:
         modalities: their names, in the order of fusion.
         num_classes: K.
-        step: left by each training, validation and test step, detached.
         loss_modulations: asked in order by each training step.
     """
 
     num_classes: int
-    step: StepOutput | None
     loss_modulations: list[ModulatesLoss]
 
     @property

@@ -57,7 +57,6 @@ class AGM(GradientModulation):
     references: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a degree that is none."""
         super().__post_init__()
         self.check_positive("alpha")
 

@@ -46,7 +46,6 @@ class Modulation(Callback, ABC):
     factors: dict[str, float] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse options that are none."""
         if not hasattr(self, "name"):
             raise UserError(
                 f'{type(self).__name__}: no name; accepted: name = "..." in the class, the prefix '

@@ -63,7 +63,6 @@ class IEMF(NoisyGradientModulation):
     after_window: Literal["restore", "keep"] = "restore"
 
     def __post_init__(self) -> None:
-        """Refuse options that have no effect together."""
         super().__post_init__()
         check_iemf_options(self.gamma, self.kappa)
         if self.update == "learning_rate" and self.grad_noise != "none":

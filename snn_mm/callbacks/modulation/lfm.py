@@ -71,7 +71,6 @@ class LFM(LossModulation):
     alpha2: float = field(init=False, default=BOUNDS[1])
 
     def __post_init__(self) -> None:
-        """Refuse a rate and numbers of samples that are none."""
         super().__post_init__()
         self.check_positive("alpha_rate")
         if self.held_out_samples < 2:

@@ -85,7 +85,6 @@ class LossAdjustment(LossModulation):
     validation: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a strength that is none."""
         super().__post_init__()
         check_strength(self.alpha, self.level)
 

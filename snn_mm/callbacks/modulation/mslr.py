@@ -59,7 +59,6 @@ class MSLR(GradientModulation):
     accuracies: dict[int, dict[str, float]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse numbers of epochs and scales that are none."""
         super().__post_init__()
         for key, count in (("window", self.window), ("ramp_epochs", self.ramp_epochs)):
             if count < 1:

@@ -62,7 +62,6 @@ class OGM(NoisyGradientModulation):
     end_epoch: int | None = 50
 
     def __post_init__(self) -> None:
-        """Refuse a degree that is none."""
         super().__post_init__()
         self.check_positive("alpha")
 

@@ -71,7 +71,6 @@ class PMR(LossModulation):
     ratios: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse weights that are none."""
         super().__post_init__()
         if not self.alpha > 0 or self.entropy_weight < 0:
             raise UserError(

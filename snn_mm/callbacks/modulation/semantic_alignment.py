@@ -72,7 +72,6 @@ class SemanticAlignment(LossModulation):
     temperature: float = 0.07
 
     def __post_init__(self) -> None:
-        """Refuse a weight and a temperature that are none."""
         super().__post_init__()
         if self.weight < 0 or self.temperature <= 0:
             raise UserError(

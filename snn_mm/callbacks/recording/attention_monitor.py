@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
 from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
-from snn_mm.contracts import Batch, FusionOutput, StepOutput
+from snn_mm.contracts import Batch, FusionOutput, LeavesStep
 from snn_mm.errors import UserError
 from snn_mm.run.epoch_table import EpochTable
 
@@ -18,14 +18,8 @@ COLUMNS = ("epoch", "output", "time_step", "score")
 
 
 @runtime_checkable
-class Attends(Protocol):
-    """A module that weighs its time steps.
-
-    Attributes:
-        step: left by each step, detached.
-    """
-
-    step: StepOutput | None
+class Attends(LeavesStep, Protocol):
+    """A module that weighs its time steps."""
 
     def scores(self, output: FusionOutput) -> dict[str, Tensor]:
         """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
@@ -63,9 +57,9 @@ class AttentionMonitor(StageRecorder):
 
     def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Add the scores of one batch."""
-        step = getattr(module, "step", None)
-        if not validates_training(trainer) or not isinstance(module, Attends) or step is None:
+        if not validates_training(trainer) or not isinstance(module, Attends) or not module.step:
             return
+        step = module.step
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             scores = module.scores(step.output)
         for name, score in scores.items():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning import LightningModule, Trainer
-from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from snn_mm.callbacks.modulation.functional.iemf import gather_evidence, iemf_coefficient
 from snn_mm.callbacks.modulation.gradient import mean_strength, unimodal_strengths
 from snn_mm.callbacks.modulation.iemf import IEMF
 from snn_mm.callbacks.recording.run_files import callbacks_of
 from snn_mm.callbacks.recording.stages import Stage, StageRecorder
-from snn_mm.contracts import FUSED, Batch, Evidence, FusionOutput
+from snn_mm.contracts import FUSED, Batch, Evidence, LeavesStep
 from snn_mm.errors import UserError
 
 
@@ -27,40 +23,22 @@ class CoefficientMonitor(StageRecorder):
     """
 
     def __init__(self) -> None:
-        self._handle: RemovableHandle | None = None
-        self._output: FusionOutput | None = None
         self._evidence: list[Evidence] = []
 
     def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
-        """Start listening to the fusion."""
-        fusion = getattr(module, "fusion", None)
-        if not isinstance(fusion, nn.Module) or not hasattr(module, "readout"):
-            raise UserError(
-                f"CoefficientMonitor: {type(module).__name__} has no `fusion`, `readout`"
-            )
-        self.release()
-        self._handle = fusion.register_forward_hook(self._keep)
-
-    def release(self) -> None:
-        """Let go of the fusion."""
-        if self._handle is not None:
-            self._handle.remove()
-        self._handle = self._output = None
+        """Start from nothing; refuse a module that leaves no logits."""
         self._evidence = []
+        if not isinstance(module, LeavesStep):
+            raise UserError(f"CoefficientMonitor: {type(module).__name__} leaves no `step`")
 
-    def _keep(self, fusion: nn.Module, inputs: Any, output: FusionOutput) -> None:
-        self._output = output
-
-    def gather(self, trainer: Trainer, module: Any, batch: Batch) -> None:
+    def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Gather the evidence of a batch."""
-        if self._output is not None:
-            logits = module.readout(self._output)
-            self._evidence.append(gather_evidence(logits, batch["target"]))
+        if isinstance(module, LeavesStep) and module.step is not None:
+            self._evidence.append(gather_evidence(module.step.logits, module.step.target))
 
     def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Log ξ of the validation or test set."""
-        evidence = self._evidence
-        self.release()
+        evidence, self._evidence = self._evidence, []
         if not evidence:
             return
         strength = mean_strength(evidence, trainer)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,6 +59,11 @@ def count_spikes(neurons: nn.Module, spikes: Tensor) -> Tensor:
     return torch.stack([sum_leading(spikes, dims).sum(dtype=torch.float64), places])
 
 
+def count_into(counts: list[Tensor], neurons: nn.Module, _: Any, spikes: Tensor) -> None:
+    """As a forward hook: keep what a layer of neurons fired."""
+    counts.append(count_spikes(neurons, spikes.detach()))
+
+
 class FiringRateMonitor(StageRecorder):
     """Log the mean firing rate of every spiking encoder, and of a spiking fusion, in evaluation.
 
@@ -76,7 +82,7 @@ class FiringRateMonitor(StageRecorder):
         for name, part in spiking_parts(module):
             counts = self._counts[name] = []
             self._hooks += [
-                neurons.register_forward_hook(counter(counts))
+                neurons.register_forward_hook(partial(count_into, counts))
                 for _, neurons in spiking_layers(part)
             ]
 
@@ -95,15 +101,6 @@ class FiringRateMonitor(StageRecorder):
         for hook in self._hooks:
             hook.remove()
         self._hooks, self._counts = [], {}
-
-
-def counter(counts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
-    """A forward hook that keeps what a layer of neurons fired."""
-
-    def count(neurons: nn.Module, inputs: Any, spikes: Tensor) -> None:
-        counts.append(count_spikes(neurons, spikes.detach()))
-
-    return count
 
 
 def spiking_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -55,13 +55,6 @@ def test_xi_of_the_test_set_is_logged_too(
     assert metrics["test/xi"] == pytest.approx(expected_xi(spiking_module, loader, 1.0), rel=1e-5)
 
 
-def test_no_hook_is_left_behind(
-    spiking_module: IEMFModule, make_trainer: MakeTrainer, loader: DataLoader[Batch]
-) -> None:
-    make_trainer(CoefficientMonitor(), max_epochs=1).fit(spiking_module, loader, loader)
-    assert not spiking_module.fusion._forward_hooks
-
-
-def test_a_module_without_fusion_is_refused(make_trainer: MakeTrainer) -> None:
-    with pytest.raises(UserError, match="has no `fusion`"):
+def test_a_module_that_leaves_no_logits_is_refused(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(UserError, match="leaves no `step`"):
         CoefficientMonitor().on_validation_start(make_trainer(), LightningModule())

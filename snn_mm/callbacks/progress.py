@@ -10,7 +10,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichModelSummary, RichProgressBar
 from torch import Tensor
 
-SHOWN = ("train/loss", "val/loss", "val/mae/fused", "val/corr/fused")
+PRINTED = ("train/loss", "val/loss", "val/mae/fused", "val/corr/fused")
 """Metrics in the line, beside every `val/accuracy/...`; a module logs some of them."""
 
 
@@ -32,9 +32,9 @@ class LossBar(RichProgressBar):
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         """What stands behind the bar."""
-        shown = super().get_metrics(trainer, pl_module)
-        shown.pop("v_num", None)  # the end of the run's id
-        return shown if self._loss is None else {"loss": float(self._loss), **shown}
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)  # the end of the run's id
+        return metrics if self._loss is None else {"loss": float(self._loss), **metrics}
 
     def _get_train_description(self, current_epoch: int) -> str:
         last = self.trainer.max_epochs
@@ -95,10 +95,10 @@ class PlainProgress(Callback):
 
 def format_epoch(epoch: int, last: int | None, metrics: dict[str, Tensor], seconds: float) -> str:
     """One line such as `epoch 2/10  train/loss 0.512  val/accuracy/fused 0.871  4.2 s`."""
-    shown = [
+    scores = [
         f"{name} {float(value):.3f}"
         for name, value in sorted(metrics.items())
-        if name in SHOWN or name.startswith("val/accuracy/")
+        if name in PRINTED or name.startswith("val/accuracy/")
     ]
     total = "" if last is None or last < 0 else f"/{last}"
-    return "  ".join([f"epoch {epoch}{total}", *shown, f"{seconds:.1f} s"])
+    return "  ".join([f"epoch {epoch}{total}", *scores, f"{seconds:.1f} s"])

@@ -142,22 +142,6 @@ class EnergyReport:
             "without_rule": {k: n / self.samples for k, n in self.without_rule.items()},
         }
 
-    def table(self) -> str:
-        """A small table: one line for each part, one for the whole, and what is not in it."""
-        rows: list[tuple[str, ...]] = [
-            ("per sample", "MAC", "SynOps", "compute µJ", "memory µJ", "formula µJ", "purity")
-        ]
-        rows += [_row(name, part) for name, part in {**self.parts, "total": self.total}.items()]
-        if self.ann_twin:
-            rows.append(_row("ANN twin", self.ann_twin.total))
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        ]
-        left_out = [f"{name} {n / self.samples:,.0f}" for name, n in self.without_rule.items()]
-        return "\n".join([*lines, *([f"no rule for: {', '.join(left_out)}"] if left_out else [])])
-
     def _layer_as_dict(self, layer: Layer) -> dict[str, Any]:
         numbers = asdict(summarise([layer], self.cost_model, self.samples))
         return {"name": layer.name, "part": layer.part, **numbers}
@@ -171,10 +155,3 @@ def _summarise_ann(layers: Sequence[Layer], cost: CostModel) -> EnergySummary:
 
 def _ratio(ann: float, snn: float) -> float | None:
     return ann / snn if snn > 0 else None
-
-
-def _row(name: str, part: EnergySummary) -> tuple[str, ...]:
-    counts = (f"{value:,.0f}" for value in (part.mac, part.synops))
-    energies = (part.compute_pj, part.memory_pj, part.formula_pj)
-    share = "-" if part.purity is None else f"{part.purity:.3f}"
-    return (name, *counts, *(f"{value / PJ_PER_UJ:.3f}" for value in energies), share)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import yaml
 
+from snn_mm.config.renamed import now_called
 from snn_mm.errors import UserError
 
 KeyPath = tuple[str, ...]
@@ -86,7 +87,9 @@ def check_configs(configs: list[Path]) -> None:
 
 
 def _alike(path: Path) -> str:
-    """A line with the config files that look most like a name, or where there are some."""
+    """A line with what a file is called now, with those that look most like it, or where some are."""
+    if now := now_called(path):
+        return f"\nnow: {now}"
     folders = dict.fromkeys([path.parent, Path("experiments")])
     files = {file.stem: str(file) for folder in folders for file in folder.glob("*.y*ml")}
     near = [files[stem] for stem in difflib.get_close_matches(path.stem, files)]

@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from snn_mm.cli import main
+from snn_mm.config.renamed import EXPERIMENTS as EXPERIMENTS_OF_BEFORE
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
 # Sentiment, tasks and questions have files of their own beside this one.
-OWN_FILES = ("sgmt_", "iemf_lwf", "iemf_ssil", "iemf_avcil", "incremental_", "iemf_avqa", "avqa_")
+OWN_FILES = ("sgmt_", "iemf_ave_", "iemf_ks_", "iemf_vs100_", "incremental_", "iemf_avqa", "avqa_")
 ELSEWHERE = ("published", *OWN_FILES)
 EXPERIMENTS = [
     path.stem for path in sorted(FOLDER.glob("*.yaml")) if not path.stem.startswith(ELSEWHERE)
@@ -49,7 +50,7 @@ SWITCHED = [
 MODULATED = [
     ("imbalanced_digits", (network, f"methods/{method}", update))
     for method in METHODS
-    if method != "mslr_ead"
+    if method not in ("mslr_ead", "iemf")
     for network, update in (("snn", "vanilla"), ("ann", "with_iemf"))
 ]
 
@@ -182,6 +183,12 @@ def test_a_sweep_expands_and_its_last_run_parses(
     assert len(lines) == len(set(lines)) == int(announced[1])
     last = shlex.split(lines[-1])[1:]
     assert main([*last, "--print_config"]) == 0
+
+
+def test_what_is_named_in_place_of_files_that_are_gone_is_there() -> None:
+    for old, new in EXPERIMENTS_OF_BEFORE.items():
+        assert not (FOLDER / f"{old}.yaml").exists()
+        assert [name for name in new if not (FOLDER / f"{name}.yaml").is_file()] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.yaml")), ids=lambda path: path.stem)

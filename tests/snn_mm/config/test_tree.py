@@ -129,3 +129,10 @@ def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     for text, value in (("a: 1", "1"), ("a: 23", "23")):
         path.write_text(text)
         assert read_entries([path], [])[0].value == value
+
+
+@pytest.mark.parametrize("folder", ["", "experiments/", "/elsewhere/experiments/"])
+def test_a_file_of_before_is_answered_with_what_does_the_same_now(folder: str) -> None:
+    now = f"--config {folder}iemf_ave_ci.yaml --config {folder}_base/continual/lwf.yaml"
+    with pytest.raises(UserError, match=rf"no such file\nnow: {now}$"):
+        check_configs([Path(f"{folder}iemf_lwf_ave.yaml")])

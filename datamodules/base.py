@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from inspect import getattr_static
+from typing import Any, ClassVar, cast
 
 from datamodules.split import SampleSource, Source, check_split, collate, warn_of_lacking
 from datamodules.split_module import (
@@ -24,11 +25,20 @@ class MultimodalDataModule(SplitDataModule):
     """Base of every classification data set: name the modalities and classes, and load a split."""
 
     class_names: Sequence[str]
+    inputs: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """By modality what an encoder must know of it, such as `{"audio": {"in_channels": 1}}`."""
 
     @property
     def num_classes(self) -> int:
         """K, the number of classes."""
         return len(self.class_names)
+
+    def facts(self) -> dict[str, Any]:
+        """What encoders must know, and K unless the class names are read from a file."""
+        names = getattr_static(self, "class_names", None)
+        return {"inputs": self.inputs} | (
+            {"num_classes": len(names)} if isinstance(names, Sequence) else {}
+        )
 
     @abstractmethod
     def load_split(self, name: SplitName) -> SampleSource:

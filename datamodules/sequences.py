@@ -116,6 +116,16 @@ class SequenceDataModule(SplitDataModule):
     def load_split(self, name: SplitName) -> SequenceSplit:
         """Open one split; called once for each split that is needed."""
 
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Longest L, and D, by modality, as far as they are known before any data are read."""
+        return {}
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of lengths and widths."""
+        lengths = {name: length for name, (length, _) in self.shapes().items()}
+        dims = {name: dim for name, (_, dim) in self.shapes().items()}
+        return {"feature_dims": dims, "max_lengths": lengths} if dims else {}
+
     @property
     def feature_dims(self) -> dict[str, int]:
         """D by modality; what a model needs."""

@@ -123,6 +123,14 @@ class SplitDataModule(LightningDataModule, ABC):
     def collate(samples: list[Any]) -> Batch:
         """Make a batch of samples."""
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of the data before any are read, by the names of a model's parameters.
+
+        `snnmm fit` gives it to a model whose config does not say otherwise; below `inputs` stands
+        by modality what is for its encoder, such as `in_channels`.
+        """
+        return {}
+
     def content_options(self) -> dict[str, object]:
         """Return the options that change the samples without changing the stored arrays."""
         return {}

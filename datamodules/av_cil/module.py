@@ -23,19 +23,21 @@ class Benchmark(NamedTuple):
 
     Attributes:
         folder: name of its folder.
+        classes: how many there are.
         classes_per_task: how many classes each task adds.
         memory: how many exemplars are kept.
     """
 
     folder: str
+    classes: int
     classes_per_task: int
     memory: int
 
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "ave": Benchmark("AVE", 7, 340),
-    "ks": Benchmark("kinetics-sounds", 6, 500),
-    "vs100": Benchmark("VGGSound_100", 10, 1500),
+    "ave": Benchmark("AVE", 28, 7, 340),
+    "ks": Benchmark("kinetics-sounds", 30, 6, 500),
+    "vs100": Benchmark("VGGSound_100", 100, 10, 1500),
 }
 
 AUDIO = Path("audio_pretrained_feature/audio_pretrained_feature_dict.npy")
@@ -91,9 +93,14 @@ class ClassIncremental(IncrementalDataModule):
         if classes_per_task is None:
             classes_per_task = benchmark.classes_per_task
         super().__init__(root, classes_per_task, memory=memory, protocol=protocol, **options)
+        self.benchmark = benchmark
         self.data_dir = Path(data_dir or Path(root) / benchmark.folder)
         self.features_dir = Path(features_dir or self.data_dir)
         self.audio_dim, self.visual_shape = audio_dim, visual_shape
+
+    def facts(self) -> dict[str, Any]:
+        """Classes of the benchmark, and how many each task adds."""
+        return {**super().facts(), "num_classes": self.benchmark.classes}
 
     @property
     def class_names(self) -> Sequence[str]:  # type: ignore[override]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
@@ -74,6 +74,12 @@ class ClipDataModule(MultimodalDataModule):
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
         self.snr_db, self.noise_in = snr_db, noise_in
+
+    def facts(self) -> dict[str, Any]:
+        """K, and whether the protocol shows one frame or several."""
+        kind = "static" if self.protocol.frames == 1 else "frames"
+        visual = {"in_channels": 3, "input_kind": kind}
+        return {**super().facts(), "inputs": {"audio": {"in_channels": 1}, "visual": visual}}
 
     @cached_property
     def store(self) -> ClipStore:

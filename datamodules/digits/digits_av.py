@@ -54,6 +54,10 @@ class DigitsAV(MultimodalDataModule):
 
     modalities = ("audio", "visual")
     class_names = speech.WORDS
+    inputs = {
+        "audio": {"in_channels": 1, "bands": LOG_MEL.n_mels, "frames": LOG_MEL.frames},
+        "visual": {"in_channels": 1},
+    }
 
     def __init__(
         self,

@@ -74,6 +74,10 @@ class SpokenDigitsEvents(MultimodalDataModule):
 
     modalities = ("audio", "events")
     class_names = tuple("0123456789")
+    inputs = {
+        "audio": {"in_channels": 1, "bands": LOG_MEL.n_mels, "frames": LOG_MEL.frames},
+        "events": {"in_channels": 2, "input_kind": "events"},
+    }
 
     def __init__(
         self,

@@ -69,6 +69,10 @@ class IncrementalDataModule(MultimodalDataModule):
         self._set_task: int | None = None
         self._saved_task: int | None = None
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of the data, and how many classes each task adds."""
+        return {**super().facts(), "classes_per_task": self.classes_per_task}
+
     @abstractmethod
     def load_split(self, name: SplitName) -> SampleSource:
         """Open one split with all classes; called once for each split that is needed."""

@@ -24,6 +24,10 @@ class IncrementalScenario(IncrementalDataModule):
         self.data = data
         self.modalities, self.class_names = data.modalities, data.class_names
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of the data set, and how many classes each task adds."""
+        return {**super().facts(), **self.data.facts()}
+
     def prepare_data(self) -> None:
         """Prepare the data set."""
         self.data.prepare_data()

@@ -124,6 +124,13 @@ class MusicAVQA(MultimodalDataModule):
         self.grounding, self.grounding_seconds = grounding, grounding_seconds
         self.expected_words, self.expected_answers = expected_words, expected_answers
 
+    def facts(self) -> dict[str, Any]:
+        """The numbers of words and answers that are expected, and the widths of the features."""
+        counts = {"num_classes": self.expected_answers, "vocabulary": self.expected_words}
+        audio = {"in_features": self.features.audio_shape[1]}
+        inputs = {"audio": audio, "visual": {"in_channels": self.features.visual_shape[1]}}
+        return {"inputs": inputs} | {name: n for name, n in counts.items() if n is not None}
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Words and answers of all training questions.

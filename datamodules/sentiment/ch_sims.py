@@ -21,6 +21,7 @@ class CHSims(FeatureFileModule):
         """The unaligned features."""
         return Distributed(
             "SIMS/Processed/unaligned_39.pkl",
+            {"text": (39, 768), "audio": (400, 33), "visual": (55, 709)},
             "c9e20c13ec0454d98bb9c1e520e490c75146bfa2dfeeea78d84de047dbdd442f",
         )
 
@@ -37,4 +38,5 @@ class CHSimsV2(FeatureFileModule):
     @property
     def distributed(self) -> Distributed:
         """The supervised part."""
-        return Distributed("ch-simsv2s.pkl")
+        shapes = {"text": (50, 768), "audio": (925, 25), "visual": (232, 177)}
+        return Distributed("ch-simsv2s.pkl", shapes)

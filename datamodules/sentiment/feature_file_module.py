@@ -23,10 +23,12 @@ class Distributed(NamedTuple):
 
     Attributes:
         file: its path in the distributed folder; its bare name is looked for too.
+        shapes: longest L, and D, by modality.
         sha256: what it is known by; None where nobody published it.
     """
 
     file: str
+    shapes: dict[str, tuple[int, int]]
     sha256: str | None = None
 
 
@@ -109,6 +111,10 @@ class FeatureFileModule(SequenceDataModule):
     @abstractmethod
     def distributed(self) -> Distributed:
         """The file that is read unless `file` names another."""
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Those of the distributed file; another that differs is refused by the model."""
+        return self.distributed.shapes
 
     @property
     def path(self) -> Path:

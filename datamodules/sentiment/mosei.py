@@ -19,10 +19,12 @@ class Mosei(AlignedFileModule):
     files: ClassVar[dict[str, Distributed]] = {
         "aligned": Distributed(
             "MOSEI/Processed/aligned_50.pkl",
+            {"text": (50, 768), "audio": (50, 74), "visual": (50, 35)},
             "45eccfb748a87c80ecab9bfac29582e7b1466bf6605ff29d3b338a75120bf791",
         ),
         "unaligned": Distributed(
             "MOSEI/Processed/unaligned_50.pkl",
+            {"text": (50, 768), "audio": (500, 74), "visual": (500, 35)},
             "ad8b23d50557045e7d47959ce6c5b955d8d983f2979c7d9b7b9226f6dd6fec1f",
         ),
     }

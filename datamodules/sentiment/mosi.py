@@ -43,10 +43,12 @@ class Mosi(AlignedFileModule):
     files: ClassVar[dict[str, Distributed]] = {
         "aligned": Distributed(
             "MOSI/Processed/aligned_50.pkl",
+            {"text": (50, 768), "audio": (50, 5), "visual": (50, 20)},
             "d3994fd25681f9c7ad6e9c6596a6fe9b4beb85ff7d478ba978b124139002e5f9",
         ),
         "unaligned": Distributed(
             "MOSI/Processed/unaligned_50.pkl",
+            {"text": (50, 768), "audio": (375, 5), "visual": (500, 20)},
             "78e0f8b5ef8ff71558e7307848fc1fa929ecb078203f565ab22b9daab2e02524",
         ),
     }

@@ -19,6 +19,8 @@ from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError, check_choice
 
+DIMS = {"text": 100, "audio": 73, "visual": 100}
+LONGEST = 63
 Context = Literal["none", "past", "all"]
 ValFrom = Literal["train", "test"]
 
@@ -94,6 +96,11 @@ class MosiUtterances(SequenceDataModule):
         self.context_steps = context_steps
         self.val_from: ValFrom = val_from
         self.val_fraction, self.standardise = val_fraction, standardise
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """D, and the steps of a sample: no video has more than 63 utterances."""
+        steps = 1 if self.context == "none" else self.context_steps or LONGEST
+        return {name: (steps, dim) for name, dim in DIMS.items()}
 
     @cached_property
     def utterances(self) -> Utterances:

@@ -79,14 +79,13 @@ class POM(SequenceDataModule):
         self.label, self.standardise = label, standardise
 
     @property
-    def feature_dims(self) -> dict[str, int]:
-        """D by modality."""
-        return dict(DIMS)
-
-    @property
     def max_lengths(self) -> dict[str, int]:
-        """Steps of the longest sequence by modality."""
+        """Steps of the longest sequence by modality, which no review needs to have."""
         return dict.fromkeys(DIMS, STEPS)
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Those of the files, which are refused if they are others."""
+        return {name: (STEPS, dim) for name, dim in DIMS.items()}
 
     def load_split(self, name: SplitName) -> SequenceSplit:
         """Read one part."""

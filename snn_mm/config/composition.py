@@ -28,7 +28,7 @@ class ConfigFile(ActionConfigFile):
     def __call__(
         self, parser: Any, cfg: Any, values: Any, option_string: str | None = None
     ) -> None:
-        """Apply a file; `parser.layers` remembers what the first, the second ... file led to."""
+        """Apply a file; `parser` remembers what each file led to, and which keys they set."""
         path = Path(values)
         for key in trainer_lists(path):
             # Of two lists of equal length jsonargparse merges item by item: the `start_epoch` of
@@ -36,8 +36,10 @@ class ConfigFile(ActionConfigFile):
             cfg[f"trainer.{key}"] = []
         before = cfg.clone()
         self.apply_config(parser, cfg, self.dest, values)
-        lay_over(before, cfg, read_file(path))
+        entries = list(read_file(path))
+        lay_over(before, cfg, entries)
         parser.layers.append(cfg.clone())
+        parser.given |= {entry.path for entry in entries}
 
 
 def lay_over(before: Namespace, after: Namespace, given: Iterable[Entry]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
@@ -11,7 +12,8 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import ActionConfigFile, LightningArgumentParser
 
 from snn_mm.config.composition import ConfigFile, lay_over, select_modalities
-from snn_mm.config.tree import Entry, read_flags
+from snn_mm.config.data_facts import fill_from_data
+from snn_mm.config.tree import Entry, KeyPath, read_flags
 
 _TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
 """The flags of the command line that is being parsed."""
@@ -26,10 +28,13 @@ class Parser(LightningArgumentParser):
 
     Attributes:
         layers: the settings after each config file that was read.
+        given: the keys that these files and the flags set.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.layers: list[Namespace] = []
+        self.given: set[KeyPath] = set()
+        self.args: list[str] = []
         super().__init__(*args, **options)
 
     def add_argument(self, *args: Any, **options: Any) -> Any:
@@ -42,7 +47,7 @@ class Parser(LightningArgumentParser):
         self, args: Sequence[str] | None = None, *rest: Any, **options: Any
     ) -> Namespace:
         """Parse a command line, or what jsonargparse hands of it to the parser of a class."""
-        self.layers = []
+        self.layers, self.given = [], set()
         known = None if args is None else list(args)
         typed = _TYPED.get()
         if typed is not None and known is not None:
@@ -52,18 +57,25 @@ class Parser(LightningArgumentParser):
             settings: Namespace = super().parse_args(known, *rest, **options)
         finally:
             _TYPED.reset(token)
-        return self.settled(settings)
+        self.settle(settings)
+        fill_from_data(self, settings, self.given)
+        return settings
 
     def dump(self, cfg: Namespace, *rest: Any, **options: Any) -> str:
         """Settings as YAML."""
-        return str(super().dump(self.settled(cfg.clone()), *rest, **options))
+        shown = cfg.clone()
+        self.settle(shown)
+        with suppress(Exception):  # an incomplete config is shown as it is
+            fill_from_data(self, shown, self.given)
+        return str(super().dump(shown, *rest, **options))
 
-    def settled(self, settings: Namespace) -> Namespace:
-        """Settings, changed in place, with what follows from the flags of a command line."""
+    def settle(self, settings: Namespace) -> None:
+        """Add to settings, in place, what follows from the flags of a command line."""
+        flags = list(read_flags(self.args))
+        self.given |= {flag.path for flag in flags}
         if self.layers:
-            lay_over(self.layers[-1], settings, read_flags(list(self.args)))
+            lay_over(self.layers[-1], settings, flags)
         select_modalities(settings)
-        return settings
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message."""

@@ -18,15 +18,25 @@ from datamodules.split_module import (
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
-__all__ = ["DEFAULT_LOADER", "SPLITS", "LoaderOptions", "MultimodalDataModule", "SplitName"]
+Inputs = Mapping[str, Mapping[str, object]]
+"""By modality, then by the parameter of an encoder."""
+
+__all__ = [
+    "DEFAULT_LOADER",
+    "SPLITS",
+    "Inputs",
+    "LoaderOptions",
+    "MultimodalDataModule",
+    "SplitName",
+]
 
 
 class MultimodalDataModule(SplitDataModule):
     """Base of every classification data set: name the modalities and classes, and load a split."""
 
     class_names: Sequence[str]
-    inputs: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    """By modality what an encoder must know of it, such as `{"audio": {"in_channels": 1}}`."""
+    inputs: ClassVar[Inputs] = {}
+    """What an encoder must know of a modality, such as `{"audio": {"in_channels": 1}}`."""
 
     @property
     def num_classes(self) -> int:

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import SPLITS, MultimodalDataModule, SplitName
+from datamodules.base import SPLITS, Inputs, MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
 from datamodules.digits import speech
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
@@ -54,7 +54,7 @@ class DigitsAV(MultimodalDataModule):
 
     modalities = ("audio", "visual")
     class_names = speech.WORDS
-    inputs = {
+    inputs: ClassVar[Inputs] = {
         "audio": {"in_channels": 1, "bands": LOG_MEL.n_mels, "frames": LOG_MEL.frames},
         "visual": {"in_channels": 1},
     }

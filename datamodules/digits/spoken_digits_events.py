@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.base import Inputs, MultimodalDataModule, SplitName
 from datamodules.cache import build_once, cache_path, open_arrays
 from datamodules.digits import fsdd, nmnist
 from datamodules.digits.nmnist import EventOptions
@@ -74,7 +74,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
 
     modalities = ("audio", "events")
     class_names = tuple("0123456789")
-    inputs = {
+    inputs: ClassVar[Inputs] = {
         "audio": {"in_channels": 1, "bands": LOG_MEL.n_mels, "frames": LOG_MEL.frames},
         "events": {"in_channels": 2, "input_kind": "events"},
     }

@@ -87,7 +87,7 @@ def check_configs(configs: list[Path]) -> None:
 
 
 def _alike(path: Path) -> str:
-    """A line with what a file is called now, with those that look most like it, or where some are."""
+    """A line with what does the same now, or with the files of the nearest names."""
     if now := now_called(path):
         return f"\nnow: {now}"
     folders = dict.fromkeys([path.parent, Path("experiments")])

@@ -34,9 +34,11 @@ def settings() -> Settings:
             parser.add_argument(f"--{section}", type=dict | str)
         parser.add_lightning_class_args(LightningModule, "model", subclass_mode=True)
         parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
+        outer = Parser(exit_on_error=False)
+        outer.add_subcommands().add_subcommand("fit", parser)
         config = f"--config={EXPERIMENTS / experiment}.yaml"
-        parsed = parser.parse_args([config, *flags])
-        found: dict[str, Any] = yaml.safe_load(parser.dump(parsed))["model"]["init_args"]
+        parsed = outer.parse_args(["fit", config, *flags])
+        found: dict[str, Any] = yaml.safe_load(parser.dump(parsed.fit))["model"]["init_args"]
         return found
 
     return read
@@ -79,7 +81,7 @@ def test_tasks_and_words_come_from_the_data(settings: Settings) -> None:
 def test_class_names_of_ones_own_are_enough(settings: Settings) -> None:
     channels = [f"--model.encoders.{name}.in_channels=1" for name in ("audio", "visual")]
     own = f"--data={Toy.__module__}.{Toy.__qualname__}"
-    assert settings("quickstart", own, *channels)["num_classes"] == 2
+    assert settings("iemf_cremad", own, *channels)["num_classes"] == 2
 
 
 def run(*flags: str) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from snn_mm.config.class_names import find_class, parameters
+from snn_mm.config.class_names import find_class
+from snn_mm.config.manifest import parameters
 from snn_mm.config.tree import KeyPath
 
 INPUTS = "inputs"
@@ -62,7 +63,7 @@ def fill(
         path: the key that holds the class.
         given: keys that files and flags set.
     """
-    accepted = parameters(find_class(kind["class_path"]))
+    accepted = {parameter.name for parameter in parameters(find_class(kind["class_path"]))}
     for name, value in known.items():
         if name not in accepted:
             continue

@@ -44,7 +44,7 @@ def fill_from_data(
 
 def built(parser: LightningArgumentParser, data: Namespace) -> Any:
     """A data module of its settings, by which nothing is read; it may refuse its arguments."""
-    settings = Namespace(data=data.clone())
+    settings = Namespace(data=data.clone())  # type: ignore[no-untyped-call]
     try:
         parser.validate(settings, skip_required=True)
     except (KeyError, TypeError) as error:  # such as a missing argument

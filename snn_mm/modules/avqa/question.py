@@ -17,25 +17,22 @@ class QuestionEncoder(nn.Module):
     Args:
         vocabulary: number of words, the padding included.
         width: D of words, LSTM and question.
-        layers: of the LSTM.
     """
 
-    def __init__(self, vocabulary: int, width: int = 512, layers: int = 1) -> None:
+    def __init__(self, vocabulary: int, width: int = 512) -> None:
         super().__init__()
-        if vocabulary < 1 or width < 1 or layers < 1:
+        if vocabulary < 1 or width < 1:
             raise UserError(
-                "QuestionEncoder: vocabulary, width and layers are at least 1; "
-                f"got {vocabulary}, {width}, {layers}"
+                f"QuestionEncoder: vocabulary and width are at least 1; got {vocabulary}, {width}"
             )
         self.vocabulary = vocabulary
         self.words = nn.Embedding(vocabulary, width)
-        self.lstm = nn.LSTM(width, width, layers, batch_first=True)
-        self.linear = nn.Linear(2 * layers * width, width)
+        self.lstm = nn.LSTM(width, width, batch_first=True)
+        self.linear = nn.Linear(2 * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Questions `[N, D]` of words `[N, L]` as numbers below the size of the vocabulary."""
         _, states = self.lstm(self.words(tokens).tanh())
-        both = torch.cat(states, dim=-1)  # hidden and cell, [layers, N, 2D]
-        joined = both.transpose(0, 1).flatten(1)  # [N, layers * 2D]
-        question: Tensor = self.linear(joined.tanh())
+        both = torch.cat(states, dim=-1).squeeze(0)  # hidden and cell, [1, N, 2D] -> [N, 2D]
+        question: Tensor = self.linear(both.tanh())
         return question

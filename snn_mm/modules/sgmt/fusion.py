@@ -71,19 +71,16 @@ class FusionNetwork(nn.Module):
 
     def forward(self, sequences: dict[str, Sequence]) -> list[Sequence]:
         """Merged sequences `[T, N, D]`: one, or one for each ordered pair of modalities."""
-        if self.pairs:
-            return [self._attend(i, sequences) for i in range(len(self.pairs))]
-        merged = self._merge([sequences[name] for name in self.modalities])
-        for layer in self.layers:
-            merged = layer(merged)
-        return [merged]
-
-    def _attend(self, pair: int, sequences: dict[str, Sequence]) -> Sequence:
-        """What the first modality of a pair finds in the second."""
-        own, other = (sequences[name] for name in self.pairs[pair])
-        for layer in self.layers[pair * self.depth : (pair + 1) * self.depth]:
-            own = layer(own, other)
-        return own
+        contexts: list[Sequence | None] = [None]
+        if self.pairs:  # the first modality of a pair attends to the second
+            merged = [sequences[own] for own, _ in self.pairs]
+            contexts = [sequences[other] for _, other in self.pairs]
+        else:
+            merged = [self._merge([sequences[name] for name in self.modalities])]
+        for i, layer in enumerate(self.layers):
+            stack = i // self.depth
+            merged[stack] = layer(merged[stack], contexts[stack])
+        return merged
 
     def _merge(self, sequences: list[Sequence]) -> Sequence:
         if self.merge == "time":

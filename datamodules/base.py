@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from inspect import getattr_static
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from datamodules.split import SampleSource, Source, check_split, collate, warn_of_lacking
+from datamodules.split import SampleSource, check_split, collate, warn_of_lacking
 from datamodules.split_module import (
     DEFAULT_LOADER,
     SPLITS,
@@ -15,7 +14,6 @@ from datamodules.split_module import (
     SplitDataModule,
     SplitName,
 )
-from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
 Inputs = Mapping[str, Mapping[str, object]]
@@ -31,7 +29,7 @@ __all__ = [
 ]
 
 
-class MultimodalDataModule(SplitDataModule):
+class MultimodalDataModule(SplitDataModule[SampleSource]):
     """Base of every classification data set: name the modalities and classes, and load a split."""
 
     class_names: Sequence[str]
@@ -50,11 +48,7 @@ class MultimodalDataModule(SplitDataModule):
             {"num_classes": len(names)} if isinstance(names, Sequence) else {}
         )
 
-    @abstractmethod
-    def load_split(self, name: SplitName) -> SampleSource:
-        """Open one split; called once for each split that is needed."""
-
-    def check_split(self, name: SplitName, split: Source) -> None:
+    def check_split(self, name: SplitName, split: SampleSource) -> None:
         """Refuse a split that is empty, inconsistent, or has labels that are no classes.
 
         Warns of classes that it lacks.
@@ -63,11 +57,7 @@ class MultimodalDataModule(SplitDataModule):
             if not hasattr(self, name_of):
                 who = type(self).__name__
                 raise UserError(f"{who}: no {name_of}; accepted: {name_of} = (...) in the class")
-        samples = cast("SampleSource", split)
-        check_split(name, samples, self.modalities, self.num_classes)
-        warn_of_lacking(name, samples, self.class_names)
+        check_split(name, split, self.modalities, self.num_classes)
+        warn_of_lacking(name, split, self.class_names)
 
-    @staticmethod
-    def collate(samples: list[Any]) -> Batch:
-        """Stack samples."""
-        return collate(samples)
+    collate = staticmethod(collate)

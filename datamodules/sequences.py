@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from datamodules.split import Draw, Source
+from datamodules.split import Draw, Source, check_finite, check_parts
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
@@ -103,7 +102,27 @@ class SequenceSplit(Source):
         return sha.hexdigest()
 
 
-class SequenceDataModule(SplitDataModule):
+def collate(samples: list[SequenceSample]) -> Batch:
+    """Pad sequences with zeros to the longest of the batch, refusing those that are not finite."""
+    names, owners = samples[0].inputs, samples[0].unimodal_target
+    sequences = {name: [sample.inputs[name] for sample in samples] for name in names}
+    batch: Batch = {
+        "inputs": {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
+        "lengths": {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()},
+        "target": torch.tensor([sample.target for sample in samples], dtype=torch.float32),
+        "id": [sample.id for sample in samples],
+    }
+    for name, values in batch["inputs"].items():
+        check_finite(name, values, batch["id"])
+    if owners:
+        own = {name: [sample.unimodal_target[name] for sample in samples] for name in owners}
+        batch["unimodal_target"] = {
+            name: torch.tensor(scores, dtype=torch.float32) for name, scores in own.items()
+        }
+    return batch
+
+
+class SequenceDataModule(SplitDataModule[SequenceSplit]):
     """Base of every data set of sequences: name the modalities, and load a split.
 
     Attributes:
@@ -111,10 +130,6 @@ class SequenceDataModule(SplitDataModule):
     """
 
     labelled_modalities: tuple[str, ...] = ()
-
-    @abstractmethod
-    def load_split(self, name: SplitName) -> SequenceSplit:
-        """Open one split; called once for each split that is needed."""
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Longest L, and D, by modality, as far as they are known before any data are read."""
@@ -129,56 +144,20 @@ class SequenceDataModule(SplitDataModule):
     @property
     def feature_dims(self) -> dict[str, int]:
         """D by modality; what a model needs."""
-        train = cast("SequenceSplit", self.split("train"))
+        train = self.split("train")
         return {name: train.width(name) for name in self.modalities}
 
     @property
     def max_lengths(self) -> dict[str, int]:
         """Steps of the longest sequence of all splits by modality; what a model needs."""
-        splits = [cast("SequenceSplit", self.split(name)) for name in SPLITS]
+        splits = [self.split(name) for name in SPLITS]
         return {name: max(split.longest(name) for split in splits) for name in self.modalities}
 
-    def check_split(self, name: SplitName, split: Source) -> None:
+    def check_split(self, name: SplitName, split: SequenceSplit) -> None:
         """Refuse a split that is empty, inconsistent, or has labels that are no numbers."""
-        check_sequence_split(
-            name, cast("SequenceSplit", split), self.modalities, self.labelled_modalities
-        )
+        check_sequence_split(name, split, self.modalities, self.labelled_modalities)
 
-    @staticmethod
-    def collate(samples: list[Any]) -> Batch:
-        """Pad samples to the longest of the batch."""
-        return collate(samples)
-
-
-def collate(samples: list[SequenceSample]) -> Batch:
-    """Pad sequences with zeros to the longest of the batch, in each modality.
-
-    Raises:
-        UserError: a sequence holds NaN or infinity; names the modality and the sample.
-    """
-    names, owners = samples[0].inputs, samples[0].unimodal_target
-    sequences = {name: [sample.inputs[name] for sample in samples] for name in names}
-    for name, rows in sequences.items():
-        _check_finite(name, rows, samples)
-    batch: Batch = {
-        "inputs": {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
-        "lengths": {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()},
-        "target": torch.tensor([sample.target for sample in samples], dtype=torch.float32),
-        "id": [sample.id for sample in samples],
-    }
-    if owners:
-        own = {name: [sample.unimodal_target[name] for sample in samples] for name in owners}
-        batch["unimodal_target"] = {
-            name: torch.tensor(scores, dtype=torch.float32) for name, scores in own.items()
-        }
-    return batch
-
-
-def _check_finite(modality: str, rows: list[Tensor], samples: list[SequenceSample]) -> None:
-    """Refuse sequences `[L, D]` with NaN or infinity, naming the first such sample."""
-    for row, sample in zip(rows, samples, strict=True):
-        if not row.isfinite().all():
-            raise UserError(f"NaN or infinity in modality '{modality}' of sample '{sample.id}'.")
+    collate = staticmethod(collate)
 
 
 def check_sequence_split(
@@ -198,27 +177,17 @@ def check_sequence_split(
     Raises:
         UserError: names the split, the part or the sample, and what is accepted.
     """
-    if len(split) == 0:
-        raise UserError(f"The '{name}' split is empty: no sample to read.")
-    declared = {"sequences": modalities, "lengths": modalities, "labels": labelled_modalities}
-    parts = (split.arrays, split.lengths, split.unimodal_targets)
-    for (part, names), found in zip(declared.items(), parts, strict=True):
-        if set(found) != set(names):
-            raise UserError(
-                f"The '{name}' split has {part} of the modalities {sorted(found)}; "
-                f"the data module declares {sorted(names)}."
-            )
-    _check_counts(name, split)
+    check_parts(
+        name,
+        split,
+        {
+            "sequences": (split.arrays, modalities),
+            "lengths": (split.lengths, modalities),
+            "labels": (split.unimodal_targets, labelled_modalities),
+        },
+    )
     _check_lengths(name, split)
     _check_targets(name, split)
-
-
-def _check_counts(name: str, split: SequenceSplit) -> None:
-    """Refuse parts of different length, and ids that occur twice."""
-    counts = split.counts()
-    if len(set(counts.values())) > 1:
-        found = ", ".join(f"{count} {part}" for part, count in counts.items())
-        raise UserError(f"The parts of the '{name}' split differ in length: {found}.")
 
 
 def _check_lengths(name: str, split: SequenceSplit) -> None:

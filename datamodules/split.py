@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,7 +41,13 @@ class Draw(NamedTuple):
 
 
 class Source(Dataset[Any], ABC):
-    """What a data module reads a split from, whatever the samples are and are stored in."""
+    """What a data module reads a split from, whatever the samples are and are stored in.
+
+    Attributes:
+        ids: a unique name of each sample.
+    """
+
+    ids: Sequence[str]
 
     @abstractmethod
     def __getitem__(self, index: int | Draw) -> Any:
@@ -50,6 +56,10 @@ class Source(Dataset[Any], ABC):
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of samples."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """Return how many samples each part has, by the part's name."""
 
     @abstractmethod
     def digest(self) -> str:
@@ -61,11 +71,9 @@ class SampleSource(Source):
 
     Attributes:
         labels: the class of each sample, `[n]`.
-        ids: a unique name of each sample.
     """
 
     labels: NDArray[np.int64]
-    ids: Sequence[str]
 
     @property
     @abstractmethod
@@ -79,7 +87,7 @@ class SampleSource(Source):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def lengths(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Return how many samples each part has, by the part's name."""
         return {"labels": len(self.labels), "unique ids": len(set(self.ids))}
 
@@ -119,9 +127,9 @@ class Split(SampleSource):
         """Names of the modalities."""
         return tuple(self.arrays)
 
-    def lengths(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Return how many samples each part has, by the part's name."""
-        return {name: len(rows) for name, rows in self.rows.items()} | super().lengths()
+        return {name: len(rows) for name, rows in self.rows.items()} | super().counts()
 
     def __getitem__(self, index: int | Draw) -> Sample:
         row = index.row if isinstance(index, Draw) else index
@@ -148,21 +156,21 @@ class Split(SampleSource):
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack samples into a `Batch`, refusing inputs that are not finite.
-
-    Raises:
-        UserError: an input holds NaN or infinity; names the modality and the sample.
-    """
+    """Stack samples into a `Batch`, refusing inputs that are not finite."""
     ids = [sample.id for sample in samples]
     names = samples[0].inputs
     inputs = {name: torch.stack([sample.inputs[name] for sample in samples]) for name in names}
     for name, values in inputs.items():
-        _check_finite(name, values, ids)
+        check_finite(name, values, ids)
     return {"inputs": inputs, "target": torch.tensor([s.target for s in samples]), "id": ids}
 
 
-def _check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
-    """Refuse `values` `[N, ...]` with NaN or infinity, naming the first such sample."""
+def check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
+    """Refuse inputs `[N, ...]` with NaN or infinity.
+
+    Raises:
+        UserError: names the modality and the first such sample.
+    """
     finite = values.flatten(1).isfinite().all(dim=1)  # [N, ...] -> [N]
     if not finite.all():
         first = ids[int(finite.logical_not().nonzero()[0])]
@@ -177,18 +185,35 @@ def check_split(
     Raises:
         UserError: names the split, or the sample and the accepted range.
     """
+    check_parts(name, split, {"samples": (split.modalities, modalities)})
+    _check_labels(name, split, num_classes)
+
+
+def check_parts(
+    name: str, split: Source, parts: Mapping[str, tuple[Iterable[str], Iterable[str]]]
+) -> None:
+    """Refuse a split that is empty, lacks a modality, or has parts that differ in length.
+
+    Args:
+        name: of the split.
+        split: what to check.
+        parts: modalities that are there and those that are declared, by what is there of them.
+
+    Raises:
+        UserError: names the split, the part, and what is accepted.
+    """
     if len(split) == 0:
         raise UserError(f"The '{name}' split is empty: no sample to read.")
-    if set(split.modalities) != set(modalities):
-        raise UserError(
-            f"The '{name}' split has the modalities {sorted(split.modalities)}; "
-            f"the data module declares {sorted(modalities)}."
-        )
-    lengths = split.lengths()
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{length} {part}" for part, length in lengths.items())
-        raise UserError(f"The parts of the '{name}' split differ in length: {found}.")
-    _check_labels(name, split, num_classes)
+    for part, (found, declared) in parts.items():
+        if set(found) != set(declared):
+            raise UserError(
+                f"The '{name}' split has {part} of the modalities {sorted(found)}; "
+                f"the data module declares {sorted(declared)}."
+            )
+    counts = split.counts()
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} {part}" for part, count in counts.items())
+        raise UserError(f"The parts of the '{name}' split differ in length: {listed}.")
 
 
 def warn_of_lacking(part: str, split: SampleSource, class_names: Sequence[str]) -> None:

@@ -7,12 +7,12 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, Self, cast
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Literal, Self, TypeVar, cast
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.strategies import DDPStrategy
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source
@@ -20,6 +20,7 @@ from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
 SplitName = Literal["train", "val", "test"]
+SourceT = TypeVar("SourceT", bound=Source)
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _NEEDED_BY_STAGE: dict[str, tuple[SplitName, ...]] = {
     "fit": ("train", "val"),
@@ -64,7 +65,7 @@ class LoaderOptions:
 DEFAULT_LOADER = LoaderOptions()
 
 
-class SplitDataModule(LightningDataModule, ABC):
+class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
     """Base of every data module: load a split, say what a batch of it is.
 
     The training order depends on `(seed, epoch)` alone, so that a run resumed at the start of an
@@ -93,7 +94,7 @@ class SplitDataModule(LightningDataModule, ABC):
                 "a class that hands *args and **kwargs on need not name it"
             )
         self.root, self.seed, self.loader = root, seed, loader
-        self._splits: dict[SplitName, Source] = {}
+        self._splits: dict[SplitName, SourceT] = {}
 
     @classmethod
     def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> Self:
@@ -111,11 +112,11 @@ class SplitDataModule(LightningDataModule, ABC):
         return super().load_from_checkpoint(*args, **kwargs)
 
     @abstractmethod
-    def load_split(self, name: SplitName) -> Source:
+    def load_split(self, name: SplitName) -> SourceT:
         """Open one split; called once for each split that is needed."""
 
     @abstractmethod
-    def check_split(self, name: SplitName, split: Source) -> None:
+    def check_split(self, name: SplitName, split: SourceT) -> None:
         """Raise a UserError for a split that can't be trained or evaluated on."""
 
     @staticmethod
@@ -135,7 +136,7 @@ class SplitDataModule(LightningDataModule, ABC):
         """Return the options that change the samples without changing the stored arrays."""
         return {}
 
-    def split(self, name: SplitName) -> Source:
+    def split(self, name: SplitName) -> SourceT:
         """Return a split, loaded and checked when it is first asked for."""
         if name not in self._splits:
             split = self.load_split(name)
@@ -201,24 +202,16 @@ class SplitDataModule(LightningDataModule, ABC):
         return self._loader(split, ShareSampler(split, trainer.world_size, trainer.global_rank))
 
     def _loader(
-        self,
-        split: Source,
-        sampler: Sampler[Any] | None = None,
-        drop_last: bool = False,
+        self, split: Dataset[Any], sampler: Sampler[Any] | None = None, **changes: Any
     ) -> DataLoader[Any]:
         """Wrap a split; without a sampler the order is that of the split."""
-        options = self.loader
+        options = {**asdict(self.loader), "drop_last": False, **changes}
         return DataLoader(
             split,
-            batch_size=options.batch_size,
             sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only
-            num_workers=options.num_workers,
             worker_init_fn=leave_inherited_objects,
             collate_fn=self.collate,
-            pin_memory=options.pin_memory,
-            drop_last=drop_last,
-            persistent_workers=options.persistent_workers,
-            prefetch_factor=options.prefetch_factor,
+            **options,
         )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from torch.utils.data import DataLoader
@@ -23,8 +22,7 @@ from datamodules.incremental.sampler import ReplaySampler
 from datamodules.incremental.selection import Batches, Selection
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.pairing import Rows
-from datamodules.split import SampleSource, Source
-from datamodules.split_module import leave_inherited_objects
+from datamodules.split import SampleSource
 
 TaskProtocol = Literal["incremental", "joint"]
 
@@ -73,15 +71,11 @@ class IncrementalDataModule(MultimodalDataModule):
         """What is known of the data, and how many classes each task adds."""
         return {**super().facts(), "classes_per_task": self.classes_per_task}
 
-    @abstractmethod
-    def load_split(self, name: SplitName) -> SampleSource:
-        """Open one split with all classes; called once for each split that is needed."""
-
-    def check_split(self, name: SplitName, split: Source) -> None:
+    def check_split(self, name: SplitName, split: SampleSource) -> None:
         """Refuse a split that can't be trained or evaluated on, or lacks classes."""
         super().check_split(name, split)
         check_memory(self.memory, self.tasks)
-        check_classes(name, cast("SampleSource", split), self.tasks, self.class_names)
+        check_classes(name, split, self.tasks, self.class_names)
 
     @cached_property
     def tasks(self) -> TaskSequence:
@@ -170,11 +164,11 @@ class IncrementalDataModule(MultimodalDataModule):
         """Return the rows of the training split that the memory holds during a task."""
         stored = range(self.task_classes(task).start)
         per_class = self.memory // max(len(stored), 1)
-        return exemplar_rows(self._labelled("train").labels, stored, per_class, self.seed)
+        return exemplar_rows(self.split("train").labels, stored, per_class, self.seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the task, its exemplars, and what a resumed run must not change."""
-        ids = self._labelled("train").ids
+        ids = self.split("train").ids
         exemplars = [str(ids[row]) for row in self.exemplars(self.task)]
         return {"task": self.task, "options": self.resume_options(), "exemplars": exemplars}
 
@@ -186,7 +180,7 @@ class IncrementalDataModule(MultimodalDataModule):
         """
         self._saved_task = state_dict["task"]
         if self._is_fitting:
-            ids = self._labelled("train").ids
+            ids = self.split("train").ids
             exemplars = [str(ids[row]) for row in self.exemplars(state_dict["task"])]
             check_resume(state_dict, self.resume_options(), exemplars)
 
@@ -196,16 +190,13 @@ class IncrementalDataModule(MultimodalDataModule):
 
     def _of_tasks(self, split: SplitName, tasks: Iterable[int]) -> Selection:
         """Pick the samples of some tasks, in the order of the split."""
-        source = self._labelled(split)
+        source = self.split(split)
         classes = [label for task in tasks for label in self.task_classes(task)]
         return Selection(source, np.flatnonzero(np.isin(source.labels, classes)))
 
-    def _labelled(self, name: SplitName) -> SampleSource:
-        return cast("SampleSource", self.split(name))
-
     def _replay_loader(self, task: int) -> DataLoader[Any]:
         """Wrap the training split of a task."""
-        source, options, trainer = self._labelled("train"), self.loader, self.trainer
+        source, options, trainer = self.split("train"), self.loader, self.trainer
         tasks = self.tasks
         trained = tasks.seen(task) if self.protocol == "joint" else tasks.classes(task)
         sampler = ReplaySampler(
@@ -219,14 +210,4 @@ class IncrementalDataModule(MultimodalDataModule):
             drop_last=options.drop_last,
         )
         check_batches(sampler, task)
-        return DataLoader(
-            Batches(source),
-            batch_size=None,
-            sampler=sampler,
-            num_workers=options.num_workers,
-            worker_init_fn=leave_inherited_objects,
-            collate_fn=self.collate,
-            pin_memory=options.pin_memory,
-            persistent_workers=options.persistent_workers,
-            prefetch_factor=options.prefetch_factor,
-        )
+        return self._loader(Batches(source), sampler, batch_size=None)

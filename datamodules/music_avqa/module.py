@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.music_avqa.features import FeatureFolder
@@ -26,7 +26,7 @@ from datamodules.music_avqa.vocabulary import (
     build_vocabulary,
     check_counts,
 )
-from datamodules.split import SampleSource, Source, check_split, collate
+from datamodules.split import SampleSource, check_split, collate
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_choice
 
@@ -181,10 +181,10 @@ class MusicAVQA(MultimodalDataModule):
         path = self.question_file(name)
         return QuestionSource(questions, self.vocabulary, folders, sampling, path)
 
-    def check_split(self, name: SplitName, split: Source) -> None:
+    def check_split(self, name: SplitName, split: SampleSource) -> None:
         """Refuse a split that is empty or inconsistent; warns of answers that nothing asks for."""
         if self.grounding:  # all of its pairs are of one class
-            check_split(name, cast("SampleSource", split), self.modalities, self.num_classes)
+            check_split(name, split, self.modalities, self.num_classes)
         else:
             super().check_split(name, split)
 

@@ -7,43 +7,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datamodules.av_cil.module import ClassIncremental
-    from datamodules.base import LoaderOptions, MultimodalDataModule
-    from datamodules.clips.ave import AVE
-    from datamodules.clips.crema_d import CremaD
-    from datamodules.clips.kinetics_sounds import KineticsSounds
-    from datamodules.clips.urbansound8k_av import UrbanSound8KAV
-    from datamodules.digits.digits_av import DigitsAV
-    from datamodules.digits.spoken_digits_events import SpokenDigitsEvents
-    from datamodules.incremental.scenario import IncrementalScenario
-    from datamodules.music_avqa.module import MusicAVQA
-    from datamodules.sentiment.ch_sims import CHSims, CHSimsV2
-    from datamodules.sentiment.extracted import ExtractedFeatures
-    from datamodules.sentiment.mosei import Mosei
-    from datamodules.sentiment.mosi import Mosi
-    from datamodules.sentiment.mosi_utterances import MosiUtterances
-    from datamodules.sentiment.pom import POM
-
-__all__ = [
-    "AVE",
-    "POM",
-    "CHSims",
-    "CHSimsV2",
-    "ClassIncremental",
-    "CremaD",
-    "DigitsAV",
-    "ExtractedFeatures",
-    "IncrementalScenario",
-    "KineticsSounds",
-    "LoaderOptions",
-    "Mosei",
-    "Mosi",
-    "MosiUtterances",
-    "MultimodalDataModule",
-    "MusicAVQA",
-    "SpokenDigitsEvents",
-    "UrbanSound8KAV",
-]
+    from datamodules.av_cil.module import ClassIncremental as ClassIncremental
+    from datamodules.base import LoaderOptions as LoaderOptions
+    from datamodules.base import MultimodalDataModule as MultimodalDataModule
+    from datamodules.clips.ave import AVE as AVE
+    from datamodules.clips.crema_d import CremaD as CremaD
+    from datamodules.clips.kinetics_sounds import KineticsSounds as KineticsSounds
+    from datamodules.clips.urbansound8k_av import UrbanSound8KAV as UrbanSound8KAV
+    from datamodules.digits.digits_av import DigitsAV as DigitsAV
+    from datamodules.digits.spoken_digits_events import SpokenDigitsEvents as SpokenDigitsEvents
+    from datamodules.incremental.scenario import IncrementalScenario as IncrementalScenario
+    from datamodules.music_avqa.module import MusicAVQA as MusicAVQA
+    from datamodules.sentiment.ch_sims import CHSims as CHSims
+    from datamodules.sentiment.ch_sims import CHSimsV2 as CHSimsV2
+    from datamodules.sentiment.extracted import ExtractedFeatures as ExtractedFeatures
+    from datamodules.sentiment.mosei import Mosei as Mosei
+    from datamodules.sentiment.mosi import Mosi as Mosi
+    from datamodules.sentiment.mosi_utterances import MosiUtterances as MosiUtterances
+    from datamodules.sentiment.pom import POM as POM
 
 _HOMES = {
     "AVE": "clips.ave",
@@ -78,5 +59,5 @@ def __getattr__(name: str) -> Any:
 
 def import_all() -> None:
     """Import every data module, so that configs may use short class names."""
-    for name in __all__:
+    for name in _HOMES:
         __getattr__(name)

@@ -27,6 +27,15 @@ def cache_path(root: str, name: str, options: Mapping[str, object]) -> Path:
     return Path(root) / "prepared" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+def prepared(
+    root: str, name: str, options: Mapping[str, object], build: Callable[[], Arrays]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays that these options give, built unless that is done."""
+    path = cache_path(root, name, options)
+    build_once(path, build)
+    return open_arrays(path)
+
+
 def build_once(directory: Path, build: Callable[[], Arrays]) -> None:
     """Write arrays to `directory` unless it exists.
 

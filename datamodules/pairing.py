@@ -19,11 +19,7 @@ def stream(seed: int, *purpose: object) -> np.random.Generator:
 
 
 def check_fractions(**fractions: float) -> None:
-    """Refuse fractions that leave no training data.
-
-    Raises:
-        UserError: names the fractions and what is accepted.
-    """
+    """Refuse fractions that leave no training data; names the fractions and what is accepted."""
     if min(fractions.values()) < 0 or sum(fractions.values()) >= 1:
         given = ", ".join(f"{name}={value}" for name, value in fractions.items())
         raise UserError(f"{given}: each must be at least 0 and their sum below 1.")

@@ -45,7 +45,6 @@ class SequenceSplit(Source):
         arrays: `[n, L, D]` by modality, padded at the end; may be memory-mapped.
         lengths: how many steps are no padding, `[n]` by modality.
         targets: the score of each sample, `[n]`.
-        ids: a unique name of each sample.
         unimodal_targets: scores `[n]` by modality, for those that have their own.
         content: a digest of `arrays` where it is known, so that large files are not read for it.
     """
@@ -61,7 +60,7 @@ class SequenceSplit(Source):
         return len(self.targets)
 
     def __getitem__(self, index: int | Draw) -> SequenceSample:
-        row = index.row if isinstance(index, Draw) else index
+        row = Draw.of(index).row
         # The copy detaches the tensor from a memory map, which is read-only.
         inputs = {
             name: torch.from_numpy(np.array(self.sequence(name, row), dtype=np.float32))

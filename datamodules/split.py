@@ -39,6 +39,11 @@ class Draw(NamedTuple):
     epoch: int
     row: int
 
+    @classmethod
+    def of(cls, index: int | Draw) -> Draw:
+        """A plain index is that of epoch 0."""
+        return index if isinstance(index, Draw) else cls(0, index)
+
 
 class Source(Dataset[Any], ABC):
     """What a data module reads a split from, whatever the samples are and are stored in.
@@ -71,14 +76,11 @@ class SampleSource(Source):
 
     Attributes:
         labels: the class of each sample, `[n]`.
+        modalities: their names.
     """
 
     labels: NDArray[np.int64]
-
-    @property
-    @abstractmethod
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
+    modalities: tuple[str, ...]
 
     @abstractmethod
     def __getitem__(self, index: int | Draw) -> Sample:
@@ -93,14 +95,37 @@ class SampleSource(Source):
 
 
 @dataclass(frozen=True)
+class FeatureScale:
+    """Shift and scale to a mean and deviation, taken from the training part alone.
+
+    Attributes:
+        mean: of each feature `[D]`, or of all.
+        deviation: of each feature `[D]`, or of all; above 0.
+    """
+
+    mean: Array | float
+    deviation: Array | float
+
+    @classmethod
+    def fit(cls, steps: Array) -> FeatureScale:
+        """Take mean and deviation of `steps` `[n, D]`; features that never change are shifted."""
+        exact = steps.astype(np.float64)
+        # Rounding leaves a constant a deviation that is tiny but not zero.
+        constant = (exact == exact[:1]).all(axis=0)
+        return cls(exact.mean(axis=0), np.where(constant, 1.0, exact.std(axis=0)))
+
+    def __call__(self, values: Array) -> NDArray[np.float32]:
+        """Standardise `[..., D]`."""
+        return ((values - self.mean) / self.deviation).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Split(SampleSource):
     """Samples that point into arrays of recordings, so that pairing recordings copies nothing.
 
     Attributes:
         arrays: recordings by modality, `[R, ...]`; may be memory-mapped.
         rows: for each sample its recording in `arrays`, `[n]` by modality.
-        labels: the class of each sample, `[n]`.
-        ids: a unique name of each sample.
         transforms: by modality, what turns a stored recording into an input.
     """
 
@@ -123,7 +148,7 @@ class Split(SampleSource):
         return cls(arrays, rows, labels.astype(np.int64), ids)
 
     @property
-    def modalities(self) -> tuple[str, ...]:
+    def modalities(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the modalities."""
         return tuple(self.arrays)
 
@@ -132,7 +157,7 @@ class Split(SampleSource):
         return {name: len(rows) for name, rows in self.rows.items()} | super().counts()
 
     def __getitem__(self, index: int | Draw) -> Sample:
-        row = index.row if isinstance(index, Draw) else index
+        row = Draw.of(index).row
         inputs = {name: self._input(name, row) for name in self.arrays}
         return Sample(inputs, int(self.labels[row]), str(self.ids[row]))
 

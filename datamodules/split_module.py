@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source
 from snn_mm.contracts import Batch
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 SplitName = Literal["train", "val", "test"]
 SourceT = TypeVar("SourceT", bound=Source)
@@ -51,11 +51,8 @@ class LoaderOptions:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.num_workers < 0:
-            raise UserError(
-                f"loader: batch_size is {self.batch_size} and num_workers {self.num_workers}; "
-                "accepted are at least 1 and at least 0."
-            )
+        check_range("loader.batch_size", self.batch_size, 1)
+        check_range("loader.num_workers", self.num_workers, 0)
         if self.num_workers == 0 and (self.persistent_workers or self.prefetch_factor):
             raise UserError(
                 "loader: persistent_workers and prefetch_factor need num_workers of at least 1."

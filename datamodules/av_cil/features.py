@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,30 +20,8 @@ from snn_mm.errors import UserError
 Shape = tuple[int, ...]
 
 
-class FeatureFile(Protocol):
-    """Arrays of one shape by id."""
-
-    path: Path
-    shape: Shape
-
-    def ids(self) -> frozenset[str]:
-        """Return the ids that have an array."""
-        ...
-
-    def read(self, key: str, out: NDArray[np.float32]) -> None:
-        """Read the array of an id into `out` `[*shape]`.
-
-        Raises:
-            UserError: it is missing, of another shape or not of real numbers; names file and id.
-        """
-        ...
-
-
-class H5Features:
-    """An HDF5 file with one data set for each id, of which nothing is kept in memory.
-
-    The file is opened by the process that reads, when it first does: an HDF5 handle must not be
-    shared with forked workers.
+class FeatureFile(ABC):
+    """Arrays of one shape by id.
 
     Args:
         path: of the file.
@@ -51,8 +30,33 @@ class H5Features:
 
     def __init__(self, path: Path, shape: Shape) -> None:
         self.path, self.shape = path, shape
-        self._file: Any = None
-        self._owner = 0
+
+    @abstractmethod
+    def ids(self) -> frozenset[str]:
+        """Return the ids that have an array."""
+
+    @abstractmethod
+    def read(self, key: str, out: NDArray[np.float32]) -> None:
+        """Read the array of an id into `out` `[*shape]`.
+
+        Raises:
+            UserError: it is missing, of another shape or not of real numbers; names file and id.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file; it is opened again when it is read."""
+
+
+class H5Features(FeatureFile):
+    """An HDF5 file with one data set for each id, of which nothing is kept in memory.
+
+    The file is opened by the process that reads, when it first does: an HDF5 handle must not be
+    shared with forked workers.
+    """
+
+    _file: Any = None
+    _owner = 0
 
     def ids(self) -> frozenset[str]:
         """Return the ids that have an array."""
@@ -60,11 +64,11 @@ class H5Features:
             return frozenset(file)
 
     def read(self, key: str, out: NDArray[np.float32]) -> None:
-        """Read the array of an id into `out` `[*shape]`; HDF5 converts float16 on the way."""
+        """Read the array of an id into `out` `[*shape]`."""
         try:
             stored = self._handle()[key]
             check_array(self.path, key, stored.shape, stored.dtype, self.shape)
-            stored.read_direct(out)
+            stored.read_direct(out)  # HDF5 converts float16 on the way
         except (OSError, KeyError, AttributeError) as error:
             raise UserError(f"{self.path}: '{key}' can't be read ({error}).") from error
 
@@ -95,16 +99,8 @@ class H5Features:
             raise UserError(f"{self.path} can't be read as HDF5 ({error}).") from error
 
 
-class PickledFeatures:
-    """A dictionary of arrays in an `.npy` file; large arrays stay in the file, which is mapped.
-
-    Args:
-        path: of the file.
-        shape: of each array.
-    """
-
-    def __init__(self, path: Path, shape: Shape) -> None:
-        self.path, self.shape = path, shape
+class PickledFeatures(FeatureFile):
+    """A dictionary of arrays in an `.npy` file; large arrays stay in the file, which is mapped."""
 
     @cached_property
     def _content(self) -> tuple[dict[Any, Any], Pickle]:

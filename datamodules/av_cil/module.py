@@ -12,7 +12,6 @@ from datamodules.av_cil.lists import Lists, read_lists
 from datamodules.av_cil.split import FeatureSplit, collate
 from datamodules.base import SplitName
 from datamodules.incremental import IncrementalDataModule, TaskProtocol
-from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_choice
 
 Dataset = Literal["ave", "ks", "vs100"]
@@ -116,10 +115,7 @@ class ClassIncremental(IncrementalDataModule):
         """Find the features of one split."""
         return FeatureSplit(name, self.lists.labelled[name], self._files)
 
-    @staticmethod
-    def collate(samples: list[Any]) -> Batch:
-        """Make a batch of samples, without a copy if they were read together."""
-        return collate(samples)
+    collate = staticmethod(collate)
 
     def teardown(self, stage: str) -> None:
         """Close the feature files; they are opened again when they are read."""

@@ -35,21 +35,16 @@ class FeatureSplit(SampleSource):
     ) -> None:
         self.ids = list(labelled)
         self.labels = np.array(list(labelled.values()), dtype=np.int64)
-        self.files = dict(files)
+        self.files, self.modalities = dict(files), tuple(files)
         for file in files.values():
             self._check_complete(name, file)
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return tuple(self.files)
 
     def __getitem__(self, index: int | Draw) -> Sample:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
         """Read the samples of a batch into one array a modality; see `stack_rows`."""
-        rows = [index.row if isinstance(index, Draw) else index for index in indices]
+        rows = [Draw.of(index).row for index in indices]
         inputs = {name: self._read(name, rows) for name in self.files}
         return [
             Sample({m: x[i] for m, x in inputs.items()}, int(self.labels[row]), self.ids[row])

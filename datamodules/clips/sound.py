@@ -12,7 +12,7 @@ from torchaudio.transforms import Resample
 
 from datamodules.clips.protocols import Protocol
 from datamodules.signal.audio import Wave
-from datamodules.signal.spectrogram import KaldiFbank, LogMelSTFT, LogPower, LogSTFT
+from datamodules.signal.spectrogram import kaldi_fbank, log_mel, log_power, log_stft
 
 MARGIN_S = 0.1
 """What is resampled beyond the end of the window, longer than any resampling filter."""
@@ -20,7 +20,7 @@ MARGIN_S = 0.1
 
 def audio_input(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
     """Turn a wave `[samples]` into the spectrogram `[1, F, L]` of a protocol."""
-    spectrum = transform(protocol)(window(wave, sample_rate, protocol)).unsqueeze(0)
+    spectrum = spectrogram(window(wave, sample_rate, protocol), protocol).unsqueeze(0)
     if protocol.standardise:
         deviation, mean = torch.std_mean(spectrum, correction=0)
         spectrum = (spectrum - mean) / (deviation + 1e-9)
@@ -42,18 +42,18 @@ def window(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
     return resampled.clamp(-1, 1)
 
 
-def transform(protocol: Protocol) -> LogSTFT | LogMelSTFT | LogPower | KaldiFbank:
-    """Return the transform that a protocol names."""
+def spectrogram(wave: Tensor, protocol: Protocol) -> Tensor:
+    """Return the spectrogram `[F, L]` of `[samples]` that a protocol names."""
     rate, n_fft, hop = protocol.sample_rate, protocol.n_fft, protocol.hop
     match protocol.spectrogram:
         case "log_stft":
-            return LogSTFT(n_fft, hop)
+            return log_stft(wave, n_fft, hop)
         case "log_mel":
-            return LogMelSTFT(rate, n_fft, hop, protocol.n_mels)
+            return log_mel(wave, rate, n_fft, hop, protocol.n_mels)
         case "log_power":
-            return LogPower(rate, n_fft, hop)
+            return log_power(wave, rate, n_fft, hop)
         case "fbank":
-            return KaldiFbank(rate, protocol.n_mels)
+            return kaldi_fbank(wave, rate, protocol.n_mels)
 
 
 @functools.cache

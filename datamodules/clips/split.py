@@ -47,6 +47,8 @@ class ClipSplit(SampleSource):
         snr_db: noise on the inputs; in training another one in every epoch.
     """
 
+    modalities = ("audio", "visual")
+
     def __init__(
         self,
         store: ClipStore,
@@ -62,13 +64,8 @@ class ClipSplit(SampleSource):
         names = store.ids
         self.ids: Sequence[str] = [names[row] for row in rows]
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return ("audio", "visual")
-
     def __getitem__(self, index: int | Draw) -> Sample:
-        epoch, sample = index if isinstance(index, Draw) else (0, index)
+        epoch, sample = Draw.of(index)
         row = int(self.rows[sample])
         try:
             inputs = {"audio": self._audio(row), "visual": self._visual(row, epoch)}

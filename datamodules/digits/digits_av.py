@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import SPLITS, Inputs, MultimodalDataModule, SplitName
-from datamodules.cache import build_once, cache_path, open_arrays
+from datamodules.cache import prepared
 from datamodules.digits import speech
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel, centre
 from datamodules.signal.noise import Levels, noise
-from datamodules.split import Split
+from datamodules.split import FeatureScale, Split
 from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel()
@@ -78,13 +77,12 @@ class DigitsAV(MultimodalDataModule):
     def prepare_data(self) -> None:
         """Synthesise the speech, pair it and compute the features, unless that is done."""
         speech.check_packages()
-        build_once(self._speech_path(), speech.build_bank)
-        build_once(self._path(), self._build)
+        self._arrays()
 
     def load_split(self, name: SplitName) -> Split:
         """Open one split of the prepared arrays."""
-        self.prepare_data()
-        arrays = open_arrays(self._path())
+        speech.check_packages()
+        arrays = self._arrays()
         inputs = {modality: arrays[f"{name}_{modality}"] for modality in self.modalities}
         return Split.aligned(inputs, arrays[f"{name}_label"], arrays[f"{name}_id"].tolist())
 
@@ -97,16 +95,15 @@ class DigitsAV(MultimodalDataModule):
             "snr_db": asdict(self.snr_db),
         }
 
-    def _speech_path(self) -> Path:
-        return cache_path(self.root, "spoken_digits", speech.versions())
-
-    def _path(self) -> Path:
-        return cache_path(self.root, "digits_av", {**speech.versions(), **self.content_options()})
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        options = {**speech.versions(), **self.content_options()}
+        return prepared(self.root, "digits_av", options, self._build)
 
     def _build(self) -> dict[str, NDArray[Any]]:
         """Make the arrays of all splits."""
         images, labels = load_images()
-        bank = speech.Bank(**open_arrays(self._speech_path()))
+        versions = speech.versions()
+        bank = speech.Bank(**prepared(self.root, "spoken_digits", versions, speech.build_bank))
         rows = stratified_cut(labels, self.fractions, stream(self.seed, "images"))
         voices = split_voices(bank.speakers, self.fractions, stream(self.seed, "voices"))
         arrays: dict[str, NDArray[Any]] = {}
@@ -172,8 +169,8 @@ def standardise(
     """Shift and scale each modality of all splits by the mean and deviation of `train`."""
     for modality in modalities:
         train = arrays[f"train_{modality}"]
-        mean, deviation = train.mean(dtype=np.float64), train.std(dtype=np.float64)
+        scale = FeatureScale(train.mean(dtype=np.float64), train.std(dtype=np.float64))
         for split in SPLITS:
             name = f"{split}_{modality}"
-            arrays[name] = ((arrays[name] - mean) / deviation).astype(np.float32)
+            arrays[name] = scale(arrays[name])
     return arrays

@@ -26,7 +26,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 )
 
 
-class Request(NamedTuple):
+class SpeechRequest(NamedTuple):
     """What to say and how: `voice` is `accent+variant`, `rate` in words a minute, `pitch` 0-99."""
 
     text: str
@@ -65,7 +65,7 @@ class Synthesiser:
             self._pieces.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return 0
 
-    def say(self, request: Request) -> NDArray[np.int16]:
+    def say(self, request: SpeechRequest) -> NDArray[np.int16]:
         """Return the wave `[samples]` of a request."""
         library, text = self._library, request.text.encode()
         if library.espeak_SetVoiceByName(request.voice.encode()) != 0:
@@ -90,7 +90,7 @@ def variants() -> list[str]:
 
 def main(requests_file: str, out_file: str) -> None:
     """Say every request of a JSON list; write the waves end to end, their ends and the rate."""
-    requests = [Request(*fields) for fields in json.loads(Path(requests_file).read_text())]
+    requests = [SpeechRequest(*fields) for fields in json.loads(Path(requests_file).read_text())]
     synthesiser = Synthesiser()
     waves = [synthesiser.say(request) for request in requests]
     ends = np.cumsum([len(wave) for wave in waves])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.resources
 import importlib.util
 import json
 import re
@@ -37,11 +38,7 @@ PACKAGES = {
 
 
 def check_packages() -> None:
-    """Refuse to go on without the extra packages.
-
-    Raises:
-        UserError: names what is missing and how to install it.
-    """
+    """Refuse to go on without the extra packages; names what is missing and how to install it."""
     missing = [
         name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None
     ]
@@ -83,14 +80,14 @@ class Bank:
         return audio.normalise(self.waves[start : self.ends[index]].astype(np.float32))
 
 
-def plan() -> Iterator[tuple[str, int, espeak.Request]]:
+def plan() -> Iterator[tuple[str, int, espeak.SpeechRequest]]:
     """List what to synthesise: speaker, digit and request, the same on every machine."""
     rng = np.random.default_rng(0)
     for speaker in espeak.variants():
         for digit, word in enumerate(WORDS):
             for accent in rng.choice(ACCENTS, TAKES, replace=False):
                 rate, pitch = int(rng.integers(130, 221)), int(rng.integers(30, 71))
-                yield speaker, digit, espeak.Request(word, f"{accent}+{speaker}", rate, pitch)
+                yield speaker, digit, espeak.SpeechRequest(word, f"{accent}+{speaker}", rate, pitch)
 
 
 def build_bank() -> dict[str, NDArray[Any]]:
@@ -109,7 +106,7 @@ def build_bank() -> dict[str, NDArray[Any]]:
     }
 
 
-def synthesise(requests: list[espeak.Request]) -> list[audio.Wave]:
+def synthesise(requests: list[espeak.SpeechRequest]) -> list[audio.Wave]:
     """Let espeak-ng say all requests in a process of its own; waves at `SAMPLE_RATE`.
 
     Raises:
@@ -135,11 +132,8 @@ def _resampled(wave: NDArray[np.int16], rate: int) -> audio.Wave:
 
 def _recorded(digit: int) -> audio.Wave:
     """Return the digit in the recorded voice that the captcha package carries."""
-    spec = importlib.util.find_spec("captcha")
-    if spec is None or spec.origin is None:
-        raise UserError('DigitsAV needs captcha: run `pip install "snn_mm[demo]"`.')
-    path = Path(spec.origin).parent / "data" / str(digit) / "default.wav"
-    return audio.read_wav(path, SAMPLE_RATE)
+    folder = Path(str(importlib.resources.files(RECORDED)))
+    return audio.read_wav(folder / "data" / str(digit) / "default.wav", SAMPLE_RATE)
 
 
 def _to_int16(wave: audio.Wave) -> NDArray[np.int16]:

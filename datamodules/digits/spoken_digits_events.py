@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import Inputs, MultimodalDataModule, SplitName
-from datamodules.cache import build_once, cache_path, open_arrays
+from datamodules.cache import prepared
 from datamodules.digits import fsdd, nmnist
 from datamodules.digits.nmnist import EventOptions
 from datamodules.division import warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel
 from datamodules.signal.noise import Levels
-from datamodules.split import Split
+from datamodules.split import FeatureScale, Split
 from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel(hop=128, frames=48)
@@ -37,18 +38,6 @@ class EventSNR(Levels):
 AS_RECORDED = EventSNR()
 
 Prepared = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Standardise:
-    """Shift and scale to the mean and deviation of the training split."""
-
-    mean: float
-    deviation: float
-
-    def __call__(self, recording: NDArray[Any]) -> NDArray[Any]:
-        """Standardise a recording `[...]`."""
-        return (recording - self.mean) / self.deviation
 
 
 class SpokenDigitsEvents(MultimodalDataModule):
@@ -111,7 +100,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
         speech, events = self._open_speech(), self._open_events()
         rows = self._pair(speech, events, name)
         heard = speech["inputs"][self._speech_parts(speech)["train"]]
-        standardise = Standardise(float(heard.mean()), float(heard.std()))
+        standardise = FeatureScale(float(heard.mean()), float(heard.std()))
         names = zip(speech["names"][rows["audio"]], events["names"][rows["events"]])
         return Split(
             arrays={"audio": speech["inputs"], "events": events["inputs"]},
@@ -137,9 +126,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
         found = fsdd.list_utterances(self.fsdd_dir)
         files = inventory(utterance.path for utterance in found)
         noisy = self._noise(self.snr_db.audio)
-        path = cache_path(self.root, "fsdd", {"log_mel": asdict(LOG_MEL), "files": files, **noisy})
-        build_once(path, lambda: fsdd.read_utterances(found, LOG_MEL, **noisy))
-        return open_arrays(path)
+        options = {"log_mel": asdict(LOG_MEL), "files": files, **noisy}
+        read = partial(fsdd.read_utterances, found, LOG_MEL, **noisy)
+        return prepared(self.root, "fsdd", options, read)
 
     def _open_events(self) -> Prepared:
         """Return the prepared recordings of N-MNIST, preparing them first if need be."""
@@ -149,9 +138,8 @@ class SpokenDigitsEvents(MultimodalDataModule):
         files = inventory(recording.path for recording in found)
         noisy = self._noise(self.snr_db.events)
         options = {**binning, "labels": labels, "files": files, **noisy}
-        path = cache_path(self.root, "nmnist", options)
-        build_once(path, lambda: nmnist.read_recordings(found, self.events, **noisy))
-        return open_arrays(path)
+        read = partial(nmnist.read_recordings, found, self.events, **noisy)
+        return prepared(self.root, "nmnist", options, read)
 
     def _noise(self, snr_db: float | None) -> dict[str, Any]:
         """Return what decides the noise of a modality; without noise, seeds share their arrays."""
@@ -159,7 +147,8 @@ class SpokenDigitsEvents(MultimodalDataModule):
 
     def _pair(self, speech: Prepared, events: Prepared, name: SplitName) -> dict[str, Rows]:
         """Return the rows of both modalities for each sample of a split."""
-        spoken, seen = self._speech_parts(speech)[name], self._event_parts(events)[name]
+        spoken = self._speech_parts(speech)[name]
+        seen = self._parts("events", events["test"], events["labels"])[name]
         for modality, part in (("audio", spoken), ("events", seen)):
             if not len(part):
                 raise UserError(f"The '{name}' split is empty: no {modality} recording is in it.")
@@ -181,10 +170,6 @@ class SpokenDigitsEvents(MultimodalDataModule):
                 f"accepted are {known}."
             )
         return self._parts("audio", test, speech["labels"])
-
-    def _event_parts(self, events: Prepared) -> dict[SplitName, Rows]:
-        """Return the rows of the event recordings in each split."""
-        return self._parts("events", events["test"], events["labels"])
 
     def _parts(
         self, modality: str, test: NDArray[np.bool_], labels: NDArray[np.int64]

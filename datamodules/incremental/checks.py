@@ -10,24 +10,31 @@ import numpy as np
 from datamodules.incremental.sampler import ReplaySampler
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.split import SampleSource
-from snn_mm.errors import UserError, check_choice
+from snn_mm.errors import UserError, check_choice, check_range
 
 
 def check_options(protocol: str, memory: int, exemplar_batch: int) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        UserError: names the option and what is accepted.
-    """
+    """Refuse options that contradict each other; names the option and what is accepted."""
     check_choice("protocol", protocol, ("incremental", "joint"))
-    if memory < 0 or exemplar_batch < 1:
-        raise UserError(
-            f"memory is {memory} and exemplar_batch {exemplar_batch}; "
-            "accepted are at least 0 and at least 1."
-        )
+    check_range("memory", memory, 0)
+    check_range("exemplar_batch", exemplar_batch, 1)
     if memory and protocol == "joint":
         raise UserError(
             f"memory is {memory}, but protocol joint trains on all earlier samples; set memory: 0."
+        )
+
+
+def check_memory(memory: int, tasks: TaskSequence) -> None:
+    """Refuse a memory that could not hold one exemplar of each class in the last task.
+
+    Raises:
+        UserError: says how many exemplars are needed at least.
+    """
+    stored = tasks.num_classes - tasks.classes_per_task
+    if memory and memory < stored:
+        raise UserError(
+            f"memory is {memory}, less than one exemplar for each of the {stored} classes that are "
+            f"kept in the last task; accepted are 0 (no memory) and {stored} or more."
         )
 
 
@@ -57,11 +64,7 @@ def check_classes(
 
 
 def check_reload(every_n_epochs: int, num_tasks: int) -> None:
-    """Refuse a trainer that would miss the start of a task.
-
-    Raises:
-        UserError: names the trainer's option.
-    """
+    """Refuse a trainer that would miss the start of a task; names the trainer's option."""
     if every_n_epochs != 1 and num_tasks > 1:
         raise UserError(
             f"trainer.reload_dataloaders_every_n_epochs is {every_n_epochs}: the data of the next "

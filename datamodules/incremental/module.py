@@ -13,13 +13,13 @@ from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.incremental.checks import (
     check_batches,
     check_classes,
+    check_memory,
     check_options,
     check_reload,
     check_resume,
 )
-from datamodules.incremental.memory import check_memory, exemplar_rows
 from datamodules.incremental.sampler import ReplaySampler
-from datamodules.incremental.selection import Batches, Selection
+from datamodules.incremental.selection import Batches, Selection, exemplar_rows
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.pairing import Rows
 from datamodules.split import SampleSource
@@ -86,10 +86,6 @@ class IncrementalDataModule(MultimodalDataModule):
     def num_tasks(self) -> int:
         """Number of tasks."""
         return self.tasks.num_tasks
-
-    def task_classes(self, task: int) -> range:
-        """Return the classes that a task adds."""
-        return self.tasks.classes(task)
 
     def task_of_epoch(self, epoch: int) -> int:
         """Return the task that an epoch belongs to."""
@@ -162,14 +158,13 @@ class IncrementalDataModule(MultimodalDataModule):
 
     def exemplars(self, task: int) -> Rows:
         """Return the rows of the training split that the memory holds during a task."""
-        stored = range(self.task_classes(task).start)
+        stored = range(self.tasks.classes(task).start)
         per_class = self.memory // max(len(stored), 1)
         return exemplar_rows(self.split("train").labels, stored, per_class, self.seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the task, its exemplars, and what a resumed run must not change."""
-        ids = self.split("train").ids
-        exemplars = [str(ids[row]) for row in self.exemplars(self.task)]
+        exemplars = self._exemplar_ids(self.task)
         return {"task": self.task, "options": self.resume_options(), "exemplars": exemplars}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -180,9 +175,12 @@ class IncrementalDataModule(MultimodalDataModule):
         """
         self._saved_task = state_dict["task"]
         if self._is_fitting:
-            ids = self.split("train").ids
-            exemplars = [str(ids[row]) for row in self.exemplars(state_dict["task"])]
+            exemplars = self._exemplar_ids(state_dict["task"])
             check_resume(state_dict, self.resume_options(), exemplars)
+
+    def _exemplar_ids(self, task: int) -> list[str]:
+        ids = self.split("train").ids
+        return [str(ids[row]) for row in self.exemplars(task)]
 
     def resume_options(self) -> dict[str, object]:
         """Return the options that a checkpoint is tied to."""
@@ -191,7 +189,7 @@ class IncrementalDataModule(MultimodalDataModule):
     def _of_tasks(self, split: SplitName, tasks: Iterable[int]) -> Selection:
         """Pick the samples of some tasks, in the order of the split."""
         source = self.split(split)
-        classes = [label for task in tasks for label in self.task_classes(task)]
+        classes = [label for task in tasks for label in self.tasks.classes(task)]
         return Selection(source, np.flatnonzero(np.isin(source.labels, classes)))
 
     def _replay_loader(self, task: int) -> DataLoader[Any]:

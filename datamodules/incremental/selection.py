@@ -1,14 +1,14 @@
-"""Parts of a split, and whole batches of it."""
+"""Parts of a split, whole batches of it, and the samples of earlier tasks that are kept."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from datamodules.pairing import Rows
+from datamodules.pairing import Rows, stream
 from datamodules.split import Draw, Sample, SampleSource
 
 
@@ -21,26 +21,17 @@ class Selection(SampleSource):
     """
 
     def __init__(self, source: SampleSource, rows: Rows) -> None:
-        self.source, self.rows = source, rows
+        self.source, self.rows, self.modalities = source, rows, source.modalities
         self.labels = source.labels[rows]
         self.ids = [source.ids[row] for row in rows]
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return self.source.modalities
 
     def __getitem__(self, index: int | Draw) -> Sample:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
         """Read the samples of a batch."""
-        return read(self.source, [self._in_source(index) for index in indices])
-
-    def _in_source(self, index: int | Draw) -> int | Draw:
-        if isinstance(index, Draw):
-            return Draw(index.epoch, int(self.rows[index.row]))
-        return int(self.rows[index])
+        draws = map(Draw.of, indices)
+        return read(self.source, [Draw(epoch, int(self.rows[row])) for epoch, row in draws])
 
     def digest(self) -> str:
         """Return a SHA-256 of the split and the choice."""
@@ -69,3 +60,26 @@ def read(source: SampleSource, indices: Sequence[int | Draw]) -> list[Sample]:
         return [source[index] for index in indices]
     samples: list[Sample] = together(indices)
     return samples
+
+
+def exemplar_rows(labels: Rows, classes: Iterable[int], per_class: int, seed: int) -> Rows:
+    """Choose the samples of each class that a memory keeps.
+
+    They are the first of a permutation that depends on `(seed, class)` alone. When later tasks
+    leave fewer places, the prefix gets shorter: exemplars are drawn once and then dropped from the
+    end, as the released code of AV-CIL does, without any state that a resumed run would need.
+
+    Args:
+        labels: classes of the training samples, `[n]`.
+        classes: those kept.
+        per_class: how many samples of each; a class with fewer keeps all of them.
+        seed: decides the choice.
+
+    Returns:
+        Rows into `labels`, class by class.
+    """
+    chosen = [
+        stream(seed, "exemplars", label).permutation(np.flatnonzero(labels == label))[:per_class]
+        for label in classes
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *chosen])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class TaskSequence:
     epochs_per_task: int
 
     def __post_init__(self) -> None:
-        if self.epochs_per_task < 1:
-            raise UserError(f"epochs_per_task is {self.epochs_per_task}; accepted are 1 and more.")
+        check_range("epochs_per_task", self.epochs_per_task, 1)
         if self.classes_per_task < 1 or self.num_classes % self.classes_per_task:
             divisors = [n for n in range(1, self.num_classes + 1) if self.num_classes % n == 0]
             raise UserError(

@@ -52,11 +52,7 @@ class FeatureFolder:
         return by_name(sorted(files, key=lambda path: SUFFIXES.index(path.suffix.lower())))
 
     def require(self, videos: Iterable[str]) -> None:
-        """Refuse videos without features.
-
-        Raises:
-            UserError: names the first missing file and how many are missing.
-        """
+        """Refuse videos without features; names the first missing file and how many are missing."""
         wanted = sorted(set(videos))
         missing = [video for video in wanted if video not in self._paths]
         if missing:

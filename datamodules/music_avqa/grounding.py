@@ -12,7 +12,7 @@ from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.source import NEGATIVE, draw_negatives
 from datamodules.pairing import stream
 from datamodules.split import Draw, Sample, SampleSource
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 MATCH = 1
 """Target of every sample: sound and `visual` belong together; `negative` stands for 0."""
@@ -46,25 +46,20 @@ class GroundingSource(SampleSource):
         seed: int,
     ) -> None:
         self.videos, self.folders, self.seconds, self.seed = videos, folders, seconds, seed
+        self.modalities = tuple(folders)
         if len(videos) < 2:
             raise UserError(
                 f"grounding needs two videos for its pairs, but there is {len(videos)}."
             )
         shortest = min(folder.shape[0] for folder in folders.values())
-        if not 1 <= seconds <= shortest:
-            raise UserError(f"grounding_seconds is {seconds}; accepted are 1 to {shortest}.")
+        check_range("grounding_seconds", seconds, 1, shortest)
         for folder in folders.values():
             folder.require(videos)
         self.ids = [f"{video}:{second}" for video in videos for second in range(seconds)]
         self.labels: NDArray[np.int64] = np.full(len(self.ids), MATCH)
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return tuple(self.folders)
-
     def __getitem__(self, index: int | Draw) -> Sample:
-        draw = index if isinstance(index, Draw) else Draw(0, index)
+        draw = Draw.of(index)
         video, second = divmod(draw.row, self.seconds)
         rng = stream(self.seed, "grounding", *draw)
         ((other, its_second),) = draw_negatives(video, len(self.videos), self.seconds, 1, rng)

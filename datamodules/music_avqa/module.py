@@ -13,7 +13,6 @@ from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.grounding import GroundingSource
 from datamodules.music_avqa.questions import Question, read_questions
 from datamodules.music_avqa.source import (
-    QuestionSample,
     QuestionSource,
     Sampling,
     collate_questions,
@@ -26,9 +25,8 @@ from datamodules.music_avqa.vocabulary import (
     build_vocabulary,
     check_counts,
 )
-from datamodules.split import SampleSource, check_split, collate
-from snn_mm.contracts import Batch
-from snn_mm.errors import UserError, check_choice
+from datamodules.split import SampleSource, check_split
+from snn_mm.errors import UserError, check_choice, check_range
 
 Videos = Literal["all", "real", "synthetic"]
 
@@ -57,10 +55,7 @@ class FeatureLayout:
                 f"features: audio_shape has {self.audio_shape[0]} seconds and visual_shape "
                 f"{self.visual_shape[0]}; accepted are equally many."
             )
-        if not 1 <= self.stride <= self.audio_shape[0]:
-            raise UserError(
-                f"features: stride is {self.stride}; accepted are 1 to {self.audio_shape[0]}."
-            )
+        check_range("features.stride", self.stride, 1, self.audio_shape[0])
 
     def folders(self, root: Path) -> dict[str, FeatureFolder]:
         """Return the folder of each modality below `root`."""
@@ -188,12 +183,7 @@ class MusicAVQA(MultimodalDataModule):
         else:
             super().check_split(name, split)
 
-    @staticmethod
-    def collate(samples: list[Any]) -> Batch:
-        """Stack samples; a batch of questions has their `kind`, too."""
-        if isinstance(samples[0], QuestionSample):
-            return collate_questions(samples)
-        return collate(samples)
+    collate = staticmethod(collate_questions)
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

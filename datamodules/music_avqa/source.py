@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -87,6 +87,7 @@ class QuestionSource(SampleSource):
         path: Path,
     ) -> None:
         self.questions, self.folders, self.sampling = questions, folders, sampling
+        self.modalities = tuple(folders)
         self.tokens = torch.tensor([vocabulary.tokens(each, path) for each in questions])
         self.labels: NDArray[np.int64] = np.array([vocabulary.target(q, path) for q in questions])
         self.ids = sample_ids(questions)
@@ -96,15 +97,10 @@ class QuestionSource(SampleSource):
         if sampling.negatives and len(self.videos) < 2:
             raise UserError(f"negatives need another video, but {path} asks about one only.")
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return tuple(self.folders)
-
     def __getitem__(  # type: ignore[override]  # a Sample, and one field more
         self, index: int | Draw
     ) -> QuestionSample:
-        draw = index if isinstance(index, Draw) else Draw(0, index)
+        draw = Draw.of(index)
         question, row = self.questions[draw.row], draw.row
         inputs = {
             name: folder.steps(question.video_id, self.sampling.stride)
@@ -162,11 +158,10 @@ def sample_ids(questions: Sequence[Question]) -> list[str]:
     return ids
 
 
-def collate_questions(samples: list[QuestionSample]) -> QuestionBatch:
-    """Stack samples, refusing inputs that are not finite.
-
-    Raises:
-        UserError: an input holds NaN or infinity; names the modality and the sample.
-    """
+def collate_questions(samples: list[Any]) -> Batch:
+    """Stack samples, refusing inputs that are not finite; a `QuestionBatch` if they have kinds."""
     batch = collate([Sample(*sample[:3]) for sample in samples])
-    return {**batch, "kind": torch.tensor([sample.kind for sample in samples])}
+    if not isinstance(samples[0], QuestionSample):
+        return batch
+    kinds: QuestionBatch = {**batch, "kind": torch.tensor([sample.kind for sample in samples])}
+    return kinds

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from datamodules.feature_files.store import FeatureStore
 from datamodules.sentiment.feature_file_module import open_split
 from datamodules.sequences import SequenceDataModule, SequenceSplit
-from datamodules.split_module import DEFAULT_LOADER, LoaderOptions, SplitName
+from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
 
 
@@ -18,22 +19,14 @@ class ExtractedFeatures(SequenceDataModule):
     extracted.
 
     Args:
-        root: directory of the data, as `snnmm extract --root` has it.
         name: of the clips, as `snnmm extract --name` has it.
         standardise: shift and scale each feature to the mean and deviation of the training steps.
-        seed: decides the training order.
-        loader: how batches are loaded.
     """
 
     def __init__(
-        self,
-        root: str = "data",
-        name: str = "clips",
-        standardise: bool = True,
-        seed: int = 0,
-        loader: LoaderOptions = DEFAULT_LOADER,
+        self, root: str = "data", name: str = "clips", standardise: bool = True, **options: Any
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, **options)
         self.name, self.standardise = name, standardise
         directory = Path(root) / "prepared" / name
         if not directory.is_dir():

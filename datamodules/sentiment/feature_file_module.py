@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from datamodules.feature_files.convert import prepare
 from datamodules.feature_files.store import FeatureStore
 from datamodules.sequences import Array, SequenceDataModule, SequenceSplit
+from datamodules.split import FeatureScale
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
 
@@ -47,11 +48,8 @@ class StoredSplit(SequenceSplit):
     def sequence(self, modality: str, row: int) -> Array:
         """Return the steps `[L, D]` of one sample that are no padding."""
         steps = super().sequence(modality, row)
-        if modality not in self.statistics:
-            return steps
-        mean, deviation = self.statistics[modality]
-        standardised: Array = (steps - mean) / deviation
-        return standardised
+        scale = self.statistics.get(modality)
+        return steps if scale is None else FeatureScale(*scale)(steps)
 
     def __reduce__(self) -> Any:
         # A mapped array would be pickled with all its values.

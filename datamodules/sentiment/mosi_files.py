@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,12 +88,8 @@ def _read_part(folder: Path, part: str) -> tuple[dict[str, NDArray[np.float64]],
 
 def _read_table(path: Path) -> NDArray[np.float64]:
     """Read a CSV of quoted numbers, `[n, columns]`."""
-    try:
+    with _reading(path, "is no table of numbers"):
         table = np.loadtxt(path, delimiter=",", quotechar='"', ndmin=2)
-    except OSError as error:
-        raise _missing(path) from error
-    except ValueError as error:
-        raise UserError(f"{path} is no table of numbers: {error}") from error
     if len(bad := np.flatnonzero(~np.isfinite(table).all(axis=1))):
         raise UserError(f"{path} has NaN or infinity in line {bad[0] + 1}.")
     return table
@@ -99,29 +97,30 @@ def _read_table(path: Path) -> NDArray[np.float64]:
 
 def _read_rows(path: Path) -> Rows:
     """Read the first column, `[n]`."""
-    try:
+    with _reading(path, "has no row numbers in its first column"):
         rows: Rows = np.loadtxt(path, np.int64, delimiter=",", quotechar='"', usecols=0, ndmin=1)
-    except OSError as error:
-        raise _missing(path) from error
-    except ValueError as error:
-        raise UserError(f"The first column of {path} has no row numbers: {error}") from error
     return rows
 
 
 def _read_transcripts(path: Path) -> list[tuple[str, int]]:
     """Read name and label of each utterance."""
+    with (
+        _reading(path, "is no list of name, text, number and label"),
+        path.open(newline="", encoding="utf-8") as lines,
+    ):
+        return [(row[0], int(row[-1])) for row in csv.reader(lines)]
+
+
+@contextmanager
+def _reading(path: Path, otherwise: str) -> Iterator[None]:
+    """Say of a file what is wrong with it, if reading fails."""
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            return [(row[0], int(row[-1])) for row in csv.reader(lines)]
+        yield
     except OSError as error:
-        raise _missing(path) from error
+        raise UserError(
+            f"{path} can't be read. Accepted is a directory with transcripts.csv, text_train.csv,\n"
+            "text_test.csv and {text,audio,video}/*_{train,test}0.csv of CMU-MOSI, from\n"
+            "soujanyaporia/contextual-utterance-level-multimodal-sentiment-analysis; set mosi_dir."
+        ) from error
     except (ValueError, IndexError) as error:
-        raise UserError(f"{path} is no list of name, text, number and label: {error}") from error
-
-
-def _missing(path: Path) -> UserError:
-    return UserError(
-        f"{path} can't be read. Accepted is a directory with transcripts.csv, text_train.csv,\n"
-        "text_test.csv and {text,audio,video}/*_{train,test}0.csv of CMU-MOSI, from\n"
-        "soujanyaporia/contextual-utterance-level-multimodal-sentiment-analysis; set mosi_dir."
-    )
+        raise UserError(f"{path} {otherwise}: {error}") from error

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from datamodules.division import cut_groups
 from datamodules.pairing import Rows, check_fractions, stream
-from datamodules.sentiment.feature_scale import FeatureScale
 from datamodules.sentiment.mosi_files import Utterances, read_utterances
 from datamodules.sequences import SequenceDataModule, SequenceSplit
+from datamodules.split import FeatureScale
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError, check_choice
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.sentiment.feature_scale import FeatureScale
 from datamodules.sequences import SequenceDataModule, SequenceSplit
+from datamodules.split import FeatureScale
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError, check_choice
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,133 +13,107 @@ from torchaudio.functional import melscale_fbanks
 EPSILON = 1e-7
 """Added before the logarithm, as IEMF, OGM-GE and PMR do."""
 
+FBANK_FRAMES = 1024
+"""L of Kaldi's filter bank, ten seconds and a little."""
 
-@dataclass(frozen=True)
-class LogSTFT:
+
+def log_stft(wave: Tensor, n_fft: int = 512, hop: int = 353) -> Tensor:
     """Logarithm of the magnitude spectrum: what the published code of IEMF and OGM-GE feeds.
 
     log(|STFT| + 1e-7) with a Hann window, frames centred on multiples of `hop` and zeros beyond
     both ends (librosa's default; torchaudio's would reflect): L = 1 + samples // hop.
 
-    Attributes:
+    Args:
+        wave: `[samples]`.
         n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
         hop: samples from one frame to the next.
 
     Example:
-        >>> LogSTFT()(torch.zeros(706)).shape  # 512 // 2 + 1, 1 + 706 // 353
+        >>> log_stft(torch.zeros(706)).shape  # 512 // 2 + 1, 1 + 706 // 353
         torch.Size([257, 3])
     """
-
-    n_fft: int = 512
-    hop: int = 353
-
-    def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` into `[F, L]`."""
-        return (_magnitude(wave, self.n_fft, self.hop) + EPSILON).log()
+    return (_magnitude(wave, n_fft, hop) + EPSILON).log()
 
 
-@dataclass(frozen=True)
-class LogMelSTFT:
-    """Logarithm of mel bands over the frames of `LogSTFT`: what the text of IEMF's paper says.
+def log_mel(
+    wave: Tensor, sample_rate: int = 22050, n_fft: int = 512, hop: int = 353, n_mels: int = 64
+) -> Tensor:
+    """Logarithm of mel bands over the frames of `log_stft`: what the text of IEMF's paper says.
 
     log(M |STFT|² + 1e-7) with triangles equally spaced in mel = 2595 log10(1 + f / 700) from 0 Hz
     to half the sampling rate. The paper gives no number of bands; beyond 64 the lowest ones would
     fall between the bins of 512 samples at 22,050 Hz.
 
-    Attributes:
+    Args:
+        wave: `[samples]`.
         sample_rate: in Hz.
-        n_fft: samples a Fourier transform sees.
-        hop: samples from one frame to the next.
+        n_fft: as for `log_stft`.
+        hop: as for `log_stft`.
         n_mels: F, the number of mel bands.
 
     Example:
-        >>> LogMelSTFT()(torch.zeros(706)).shape
+        >>> log_mel(torch.zeros(706)).shape
         torch.Size([64, 3])
     """
-
-    sample_rate: int = 22050
-    n_fft: int = 512
-    hop: int = 353
-    n_mels: int = 64
-
-    def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` into `[F, L]`."""
-        power = _magnitude(wave, self.n_fft, self.hop).square()
-        bank = _mel_bank(self.sample_rate, self.n_fft, self.n_mels)
-        return (bank @ power + EPSILON).log()
+    power = _magnitude(wave, n_fft, hop).square()
+    return (_mel_bank(sample_rate, n_fft, n_mels) @ power + EPSILON).log()
 
 
-@dataclass(frozen=True)
-class LogPower:
+def log_power(wave: Tensor, sample_rate: int = 16000, n_fft: int = 512, hop: int = 159) -> Tensor:
     """Logarithm of the power spectral density: what PMR feeds.
 
     log(S + 1e-7) where S is what `scipy.signal.spectrogram` returns by default, in 1/Hz: Tukey
     window (a quarter tapered), the mean of each frame taken off, one-sided, no padding:
     L = 1 + (samples - n_fft) // hop. A wave shorter than one window is continued with zeros.
 
-    Attributes:
+    Args:
+        wave: `[samples]`.
         sample_rate: in Hz.
-        n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
-        hop: samples from one frame to the next; scipy's `nperseg - noverlap`.
+        n_fft: as for `log_stft`.
+        hop: as for `log_stft`; scipy's `nperseg - noverlap`.
 
     Example:
-        >>> LogPower()(torch.zeros(671)).shape  # 1 + (671 - 512) // 159
+        >>> log_power(torch.zeros(671)).shape  # 1 + (671 - 512) // 159
         torch.Size([257, 2])
     """
-
-    sample_rate: int = 16000
-    n_fft: int = 512
-    hop: int = 159
-
-    def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` into `[F, L]`."""
-        window = _tukey(self.n_fft)
-        frames = _at_least(wave, self.n_fft).unfold(
-            0, self.n_fft, self.hop
-        )  # [samples] -> [L, n_fft]
-        frames = frames - frames.mean(dim=1, keepdim=True)
-        power = torch.fft.rfft(frames * window).abs().square()
-        power /= self.sample_rate * window.square().sum()
-        power[:, 1:-1] *= 2  # the negative frequencies; 0 Hz and Nyquist have none
-        log_power: Tensor = (power + EPSILON).log()
-        return log_power.T  # [L, F] -> [F, L]
+    window = _tukey(n_fft)
+    frames = _at_least(wave, n_fft).unfold(0, n_fft, hop)  # [samples] -> [L, n_fft]
+    frames = frames - frames.mean(dim=1, keepdim=True)
+    power = torch.fft.rfft(frames * window).abs().square()
+    power /= sample_rate * window.square().sum()
+    power[:, 1:-1] *= 2  # the negative frequencies; 0 Hz and Nyquist have none
+    logarithm: Tensor = (power + EPSILON).log()
+    return logarithm.T  # [L, F] -> [F, L]
 
 
-@dataclass(frozen=True)
-class KaldiFbank:
+def kaldi_fbank(wave: Tensor, sample_rate: int = 16000, n_mels: int = 128) -> Tensor:
     """Kaldi's log-mel filter bank, standardised: what BalanceBenchmark feeds for Kinetics-Sounds.
 
-    (x + 4.503877) / (2 · 5.141276), frames of 25 ms every 10 ms, zeros after the last one.
+    (x + 4.503877) / (2 · 5.141276), frames of 25 ms every 10 ms; of L = 1024 frames longer waves
+    are cut, and frames of zeros follow shorter ones. A wave shorter than one window is continued
+    with zeros.
 
-    Attributes:
+    Args:
+        wave: `[samples]`.
         sample_rate: in Hz.
         n_mels: F, the number of mel bands.
-        frames: L; longer waves are cut, and frames of zeros follow shorter ones. A wave shorter
-            than one window is continued with zeros.
 
     Example:
-        >>> KaldiFbank()(torch.zeros(16000)).shape
+        >>> kaldi_fbank(torch.zeros(16000)).shape
         torch.Size([128, 1024])
     """
-
-    sample_rate: int = 16000
-    n_mels: int = 128
-    frames: int = 1024
-
-    def __call__(self, wave: Tensor) -> Tensor:
-        """Turn a wave `[samples]` into `[F, L]`."""
-        window = math.ceil(0.025 * self.sample_rate)
-        bands: Tensor = fbank(
-            _at_least(wave - wave.mean(), window).unsqueeze(0),
-            sample_frequency=self.sample_rate,
-            num_mel_bins=self.n_mels,
-            window_type="hanning",
-            htk_compat=True,
-            use_energy=False,
-            dither=0.0,
-        )[: self.frames]
-        padded = torch.nn.functional.pad(bands, (0, 0, 0, self.frames - len(bands)))
-        return ((padded + 4.503877) / (2 * 5.141276)).T  # [L, F] -> [F, L]
+    window = math.ceil(0.025 * sample_rate)
+    bands: Tensor = fbank(
+        _at_least(wave - wave.mean(), window).unsqueeze(0),
+        sample_frequency=sample_rate,
+        num_mel_bins=n_mels,
+        window_type="hanning",
+        htk_compat=True,
+        use_energy=False,
+        dither=0.0,
+    )[:FBANK_FRAMES]
+    padded = torch.nn.functional.pad(bands, (0, 0, 0, FBANK_FRAMES - len(bands)))
+    return ((padded + 4.503877) / (2 * 5.141276)).T  # [L, F] -> [F, L]
 
 
 def _at_least(wave: Tensor, samples: int) -> Tensor:

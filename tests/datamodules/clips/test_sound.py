@@ -12,7 +12,7 @@ from PIL import Image
 from torchaudio.functional import resample
 
 from datamodules.clips.protocols import IEMF, PMR, Spectrogram
-from datamodules.clips.sound import audio_input, transform, window
+from datamodules.clips.sound import audio_input, window
 
 WHOLE = replace(IEMF, seconds=None)
 
@@ -82,4 +82,3 @@ def test_a_resized_spectrogram_equals_pillows_as_iemf_has_it() -> None:
 def test_the_spectrogram_is_the_named_one(name: str, shape: tuple[int, ...]) -> None:
     protocol = replace(IEMF, spectrogram=name)
     assert audio_input(noise(66150), 22050, protocol).shape == shape
-    assert transform(protocol).hop == 353

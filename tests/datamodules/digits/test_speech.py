@@ -10,7 +10,7 @@ import pytest
 from datamodules.digits import espeak, speech
 from snn_mm.errors import UserError
 
-NOISY = [espeak.Request(word, "en-us+whisper", 175, 50) for word in ("nine", "two", "nine")]
+NOISY = [espeak.SpeechRequest(word, "en-us+whisper", 175, 50) for word in ("nine", "two", "nine")]
 
 
 def test_a_new_process_says_the_same() -> None:
@@ -21,14 +21,14 @@ def test_a_new_process_says_the_same() -> None:
 
 
 def test_a_slower_voice_takes_longer() -> None:
-    requests = [espeak.Request("nine", "en-us+klatt", rate, 50) for rate in (130, 220)]
+    requests = [espeak.SpeechRequest("nine", "en-us+klatt", rate, 50) for rate in (130, 220)]
     slow, fast = speech.synthesise(requests)
     assert len(slow) > 1.2 * len(fast)
 
 
 def test_an_unknown_voice_is_named() -> None:
     with pytest.raises(UserError, match="no voice 'martian'"):
-        speech.synthesise([espeak.Request("nine", "martian", 175, 50)])
+        speech.synthesise([espeak.SpeechRequest("nine", "martian", 175, 50)])
 
 
 def test_synthesiser_returns_a_wave_of_its_own_each_time() -> None:

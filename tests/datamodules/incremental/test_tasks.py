@@ -27,7 +27,7 @@ def test_epochs_belong_to_tasks_in_turn_and_the_last_task_keeps_those_beyond() -
     [
         ((28, 5, 1), r"classes_per_task is 5, .* 28 classes; accepted are 1, 2, 4, 7, 14, 28"),
         ((6, 0, 1), "classes_per_task is 0"),
-        ((6, 2, 0), "epochs_per_task is 0; accepted are 1"),
+        ((6, 2, 0), "epochs_per_task is 0; accepted: 1"),
     ],
 )
 def test_sizes_that_make_no_tasks_are_refused(sizes: tuple[int, int, int], message: str) -> None:

@@ -157,7 +157,7 @@ def test_fewer_training_questions_than_the_official_ones_are_refused(tmp_path: P
     ("options", "message"),
     [
         ({"videos": "few"}, "videos is 'few'; accepted: all, real, synthetic"),
-        ({"grounding": True, "grounding_seconds": 61}, "grounding_seconds is 61; accepted are 1"),
+        ({"grounding": True, "grounding_seconds": 61}, "grounding_seconds is 61; accepted: 1"),
     ],
 )
 def test_a_wrong_setting_is_named(avqa_dir: Path, options: dict[str, Any], message: str) -> None:

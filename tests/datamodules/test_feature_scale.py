@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datamodules.sentiment.feature_scale import FeatureScale
+from datamodules.split import FeatureScale
 
 
 def test_each_feature_gets_mean_zero_and_deviation_one() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from incremental_data import TaskToy
 
-from datamodules.incremental.memory import exemplar_rows
+from datamodules.incremental.selection import exemplar_rows
 from snn_mm.errors import UserError
 
 LABELS = np.arange(60) % 6

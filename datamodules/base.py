@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from inspect import getattr_static
 from typing import Any, ClassVar
 
-from datamodules.split import SampleSource, check_split, collate, warn_of_lacking
+from datamodules.division import warn_of_lacking
+from datamodules.split import SampleSource, check_split, collate
 from datamodules.split_module import (
     DEFAULT_LOADER,
     SPLITS,

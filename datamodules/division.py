@@ -8,9 +8,12 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.pairing import Rows
-from datamodules.split import SHOWN_CLASSES
+from datamodules.split import SampleSource
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
+
+SHOWN_CLASSES = 10
+"""Classes that a message names."""
 
 
 def listed(parts: Sequence[str], name: str) -> tuple[Rows, Rows]:
@@ -30,6 +33,17 @@ def listed(parts: Sequence[str], name: str) -> tuple[Rows, Rows]:
             f"Prepare them with it:\nsnnmm prepare {name} --source DIR --lists DIR"
         )
     return np.flatnonzero(array == "train"), np.flatnonzero(array == "test")
+
+
+def warn_of_lacking(part: str, split: SampleSource, class_names: Sequence[str]) -> None:
+    """Warn of classes that a split has no sample of: they can't be learnt, or are never tested."""
+    counts = np.bincount(split.labels, minlength=len(class_names))
+    if lacking := [name for name, count in zip(class_names, counts) if not count]:
+        more = ", ..." * (len(lacking) > SHOWN_CLASSES)
+        rank_zero_warn(
+            f"The '{part}' split has no sample of {len(lacking)} of {len(class_names)} classes: "
+            f"{', '.join(lacking[:SHOWN_CLASSES])}{more}."
+        )
 
 
 def warn_of_small_classes(

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -20,9 +19,6 @@ from snn_mm.errors import UserError
 
 Array = NDArray[Any]
 Transform = Callable[[Array], Array]
-
-SHOWN_CLASSES = 10
-"""Classes that a message names."""
 
 
 class Sample(NamedTuple):
@@ -239,17 +235,6 @@ def check_parts(
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {part}" for part, count in counts.items())
         raise UserError(f"The parts of the '{name}' split differ in length: {listed}.")
-
-
-def warn_of_lacking(part: str, split: SampleSource, class_names: Sequence[str]) -> None:
-    """Warn of classes that a split has no sample of: they can't be learnt, or are never tested."""
-    counts = np.bincount(split.labels, minlength=len(class_names))
-    if lacking := [name for name, count in zip(class_names, counts) if not count]:
-        more = ", ..." * (len(lacking) > SHOWN_CLASSES)
-        rank_zero_warn(
-            f"The '{part}' split has no sample of {len(lacking)} of {len(class_names)} classes: "
-            f"{', '.join(lacking[:SHOWN_CLASSES])}{more}."
-        )
 
 
 def _check_labels(name: str, split: SampleSource, num_classes: int) -> None:

@@ -16,7 +16,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from datamodules.base import LoaderOptions, MultimodalDataModule
-from datamodules.split import Split, check_split, warn_of_lacking
+from datamodules.division import warn_of_lacking
+from datamodules.split import Split, check_split
 from snn_mm.errors import UserError
 
 ToyFactory = Callable[..., MultimodalDataModule]

@@ -258,7 +258,7 @@ def test_a_repeated_id_is_refused() -> None:
     [{"batch_size": 0}, {"num_workers": -1}, {"prefetch_factor": 2}, {"persistent_workers": True}],
 )
 def test_loader_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="loader[:.]"):
+    with pytest.raises(UserError, match=r"loader[:.]"):
         LoaderOptions(**options)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -127,8 +126,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
         files = inventory(utterance.path for utterance in found)
         noisy = self._noise(self.snr_db.audio)
         options = {"log_mel": asdict(LOG_MEL), "files": files, **noisy}
-        read = partial(fsdd.read_utterances, found, LOG_MEL, **noisy)
-        return prepared(self.root, "fsdd", options, read)
+        return prepared(
+            self.root, "fsdd", options, lambda: fsdd.read_utterances(found, LOG_MEL, **noisy)
+        )
 
     def _open_events(self) -> Prepared:
         """Return the prepared recordings of N-MNIST, preparing them first if need be."""
@@ -138,8 +138,12 @@ class SpokenDigitsEvents(MultimodalDataModule):
         files = inventory(recording.path for recording in found)
         noisy = self._noise(self.snr_db.events)
         options = {**binning, "labels": labels, "files": files, **noisy}
-        read = partial(nmnist.read_recordings, found, self.events, **noisy)
-        return prepared(self.root, "nmnist", options, read)
+        return prepared(
+            self.root,
+            "nmnist",
+            options,
+            lambda: nmnist.read_recordings(found, self.events, **noisy),
+        )
 
     def _noise(self, snr_db: float | None) -> dict[str, Any]:
         """Return what decides the noise of a modality; without noise, seeds share their arrays."""

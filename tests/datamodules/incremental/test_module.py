@@ -156,7 +156,7 @@ def test_a_trainer_that_would_miss_a_task_is_refused(tmp_path: Path, every: int)
         ({"protocol": "replay"}, "protocol is 'replay'; accepted: incremental, joint"),
         ({"protocol": "joint", "memory": 8}, "memory is 8, but protocol joint"),
         ({"memory": -1}, "memory is -1"),
-        ({"exemplar_batch": 0}, "exemplar_batch 0"),
+        ({"exemplar_batch": 0}, "exemplar_batch is 0"),
         ({"classes_per_task": 4}, "classes_per_task is 4"),
         ({"labels": [0, 1, 2, 3]}, "Class 4"),
         ({"loader": LoaderOptions(13, drop_last=True)}, "Task 2 has 12 training samples, too few"),

@@ -153,6 +153,7 @@ ANSWERS: tuple[tuple[str, Answer], ...] = (
     (r"unrecognized arguments: ([^\s=]+)", unknown_key),
     (r"(?:given class_path '|instantiatable class, but )([\w.]+)", unknown_class),
     (r"Expected a dot import path string: (\S+)", unknown_class),
+    (r"a callable class: No module named .*?Got value: ([\w.]+)", unknown_class),
     (r'Parser key "([^"]+)":\s+Unexpected keys: (\{.*?\})', unknown_key),
     (r"the following arguments are required: (.+)", missing_value),
     (GOT_VALUE, wrong_value),

@@ -48,6 +48,10 @@ ON_THE_COMMAND_LINE = {
     "nested": (["--model.encoders.audio.widht", "3"], ["of ToyEncoder", "nearest: width"]),
     "without its section": (["--max_epochs", "3"], ["'max_epochs'", "trainer.max_epochs"]),
     "class": (["--model.optimizer", "Adm"], ["model.optimizer: no class 'Adm'", "nearest: Adam"]),
+    "class of a factory": (
+        ["--model.fusion", "my.Own"],
+        ["model.fusion: no class 'my.Own' that fits here (No module named 'my')"],
+    ),
     "choice": (["--checkpoint.mode", "up"], ["checkpoint.mode: expected min or max, got 'up'"]),
     "metric": (["--checkpoint.monitor", "val/acc"], ["checkpoint.monitor", "val/accuracy/"]),
     "trainer value": (["--trainer.strategy", "gloo"], ["trainer.strategy is 'gloo'", "auto, ddp"]),

@@ -66,13 +66,9 @@ def prepare(request: PrepareRequest, on_progress: OnProgress) -> Preparation:
             process is preparing it, or it can't be written.
     """
     check_clips(request.clips, request.class_names)
-    try:
-        request.directory.mkdir(parents=True, exist_ok=True)
-        with exclusive(request.directory, "being prepared"):
-            decoded = 0 if _is_up_to_date(request) else _decode(request, on_progress)
-            return Preparation(ClipStore(request.directory), decoded)
-    except OSError as error:
-        raise UserError(_cannot_write(request.directory, error)) from error
+    with exclusive(request.directory, "being prepared", _cannot_write):
+        decoded = 0 if _is_up_to_date(request) else _decode(request, on_progress)
+        return Preparation(ClipStore(request.directory), decoded)
 
 
 def check_clips(clips: Sequence[Clip], class_names: Sequence[str]) -> None:

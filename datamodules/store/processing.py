@@ -44,18 +44,25 @@ class ProcessingOptions:
 
 
 @contextmanager
-def exclusive(directory: Path, state: str) -> Iterator[None]:
-    """Keep other processes from writing to a directory.
+def exclusive(
+    directory: Path, state: str, refusal: Callable[[Path, OSError], str]
+) -> Iterator[None]:
+    """Make a directory and keep other processes from writing to it.
 
     Raises:
-        UserError: another process does, which leaves the directory in this `state`.
+        UserError: another process does, which is its `state`; or it can't be written, which
+            `refusal` words.
     """
     path = directory / ".lock"
-    if (lock := lock_file(path)) is None:
-        who = holder(path)
-        raise UserError(f"{directory} is {state} by another process; wait for its end{who}")
-    with lock:
-        yield
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if (lock := lock_file(path)) is None:
+            who = holder(path)
+            raise UserError(f"{directory} is {state} by another process; wait for its end{who}")
+        with lock:
+            yield
+    except OSError as error:
+        raise UserError(refusal(directory, error)) from error
 
 
 @dataclass

@@ -47,7 +47,6 @@ class ClipStore:
     Attributes:
         ids: names of the clips, sorted.
         parts: for each clip the part that the official list puts it in, "" if none does.
-        labels: for each clip the index of its class, `[N]`.
         class_names: K names.
         fingerprint: 16 hexadecimal digits that change when any clip, label or part changes.
         unreadable: number of clips left out because they could not be read; `unreadable.tsv` names
@@ -75,13 +74,17 @@ class ClipStore:
             raise UserError(_damaged(self.directory, f"layout {layout} is not {LAYOUT}"))
         if not is_whole:
             raise UserError(_damaged(self.directory, "files are shorter than they were"))
-        self.labels: NDArray[np.int64] = np.ascontiguousarray(self._clips["label"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.directory,)
 
     def __len__(self) -> int:
         return len(self._clips)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """For each clip the index of its class, `[N]`."""
+        return np.ascontiguousarray(self._clips["label"])
 
     def sample_rate(self, row: int) -> int:
         """Return the sampling rate of a clip's sound, in Hz."""
@@ -150,14 +153,13 @@ def _read(file: io.FileIO, offset: int, size: int) -> bytes:
 
 def _missing(directory: Path) -> str:
     state = "is not finished" if (directory / JOURNAL).is_file() else "is missing"
-    return (
-        f"Prepared data {directory} {state}. Prepare it:\n"
-        f"snnmm prepare {directory.name} --source DIR --root {directory.parent.parent}"
-    )
+    return f"Prepared data {directory} {state}. Prepare it:\n{_command(directory)}"
 
 
 def _damaged(directory: Path, reason: str) -> str:
-    return (
-        f"Prepared data {directory} is damaged ({reason}). Prepare it again:\n"
-        f"snnmm prepare {directory.name} --source DIR --root {directory.parent.parent} --update"
-    )
+    again = f"Prepare it again:\n{_command(directory)} --update"
+    return f"Prepared data {directory} is damaged ({reason}). {again}"
+
+
+def _command(directory: Path) -> str:
+    return f"snnmm prepare {directory.name} --source DIR --root {directory.parent.parent}"

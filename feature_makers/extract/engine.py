@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.store.clip import Clip, UnreadableClipError
-from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions, exclusive
+from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions
 from datamodules.store.source import are_unchanged, record_files
 from datamodules.store.workers import Workers
 from feature_makers.extract.labels import LabelledUtterance
 from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions
-from snn_mm.errors import UserError
 from snn_mm.run.replace import replacing
 
 
@@ -78,22 +76,12 @@ class Extraction:
     unreadable: dict[str, str]
 
 
-@contextmanager
-def extracting_to(directory: Path) -> Iterator[None]:
-    """Make a directory and keep other processes from extracting into it.
-
-    Raises:
-        UserError: another process does, or it can't be written.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with exclusive(directory, "in use"):
-            yield
-    except OSError as error:
-        raise UserError(
-            f"features can't be written to {directory} ({error.strerror}); what is there is kept.\n"
-            "accepted: a --root with write access and space; then start again"
-        ) from error
+def cannot_write(directory: Path, error: OSError) -> str:
+    """Say that a directory can't be written."""
+    return (
+        f"features can't be written to {directory} ({error.strerror}); what is there is kept.\n"
+        "accepted: a --root with write access and space; then start again"
+    )
 
 
 def extract(

@@ -67,8 +67,9 @@ def _extract(
 ) -> tuple[Extraction, FeatureStore]:
     """Extract what is missing and write the store."""
     # Imported here, so that help and mistakes answer at once.
+    from datamodules.store.processing import exclusive
     from feature_makers.extract.assemble import assemble, check_replaceable, check_splits
-    from feature_makers.extract.engine import FeatureCache, extract, extracting_to
+    from feature_makers.extract.engine import FeatureCache, cannot_write, extract
 
     directory = options.root / "prepared" / options.name
     check_replaceable(directory)
@@ -80,7 +81,7 @@ def _extract(
     settings = _settings(options)
     print(f"{len(utterances)} clips in {options.labels}", flush=True)
     cache = FeatureCache(options.root / "extracted" / options.name)
-    with extracting_to(cache.directory):
+    with exclusive(cache.directory, "in use", cannot_write):
         with notes_as_lines(), ClipProgress() as progress:
             how = processing.processing_options(options)
             extraction = extract(utterances, cache, settings, how, progress)

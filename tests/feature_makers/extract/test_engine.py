@@ -16,9 +16,9 @@ import pytest
 from openface_table import write_table
 
 from datamodules.store.clip import Clip, UnreadableClipError
-from datamodules.store.processing import ProcessingOptions
+from datamodules.store.processing import ProcessingOptions, exclusive
 from feature_makers.extract.audio import librosa_features, read_wave
-from feature_makers.extract.engine import Extraction, FeatureCache, extract, extracting_to
+from feature_makers.extract.engine import Extraction, FeatureCache, cannot_write, extract
 from feature_makers.extract.labels import read_labels
 from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions
@@ -74,7 +74,7 @@ def start(
 ) -> Extraction:
     clips = read_labels(source / "labels.csv", source, source)
     cache, processing = FeatureCache(directory), ProcessingOptions(**rest)
-    with extracting_to(directory):
+    with exclusive(directory, "in use", cannot_write):
         return extract(clips, cache, options, processing, lambda done, total, unreadable: None)
 
 
@@ -178,5 +178,8 @@ def test_two_processes_do_not_share_a_place(
 ) -> None:
     # A process may take its own lock again, so another one's is played.
     monkeypatch.setattr("datamodules.store.processing.lock_file", lambda path: None)
-    with pytest.raises(UserError, match="is in use by another process"), extracting_to(tmp_path):
+    with (
+        pytest.raises(UserError, match="is in use by another process"),
+        exclusive(tmp_path, "in use", cannot_write),
+    ):
         pass

@@ -128,6 +128,15 @@ class LeavesStep(Protocol):
 
 
 @runtime_checkable
+class ScoresTimeSteps(LeavesStep, Protocol):
+    """A module whose time steps have attention scores."""
+
+    def scores(self, output: FusionOutput) -> dict[str, Tensor]:
+        """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
+        ...
+
+
+@runtime_checkable
 class OwnsParameters(Protocol):
     """A module that says which parameters belong to which modality."""
 

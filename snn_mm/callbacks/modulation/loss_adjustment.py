@@ -16,23 +16,19 @@ from snn_mm.callbacks.modulation.functional.ogm_ge import ogm_coefficients
 from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
 from snn_mm.callbacks.modulation.gradient import by_modality
 from snn_mm.callbacks.modulation.loss import LossModulation
-from snn_mm.contracts import FusionOutput, LossTerms, StepOutput
+from snn_mm.contracts import FusionOutput, LossTerms, ScoresTimeSteps, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
 Level = Literal["batch", "validation"]
 Scored = Literal["mean", "readout"]
-Strength = float | Literal["attention"]
+Alpha = float | Literal["attention"]
 
 
 @runtime_checkable
-class WeighsTimeSteps(Protocol):
+class WeighsTimeSteps(ScoresTimeSteps, Protocol):
     """A module whose loss is a sum over time steps, each with an attention score."""
-
-    def scores(self, output: FusionOutput) -> dict[str, Tensor]:
-        """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
-        ...
 
     def time_weighted_terms(
         self, output: FusionOutput, target: Tensor, factors: dict[str, Tensor]
@@ -41,7 +37,7 @@ class WeighsTimeSteps(Protocol):
         ...
 
 
-def check_strength(alpha: Strength, level: str) -> None:
+def check_strength(alpha: Alpha, level: str) -> None:
     """Refuse a strength that is negative, no number, or has no time steps to act on."""
     if alpha == "attention":
         if level != "batch":
@@ -78,7 +74,7 @@ class LossAdjustment(LossModulation):
     name = "loss_adjustment"
     min_modalities = 2
 
-    alpha: Strength = 0.8
+    alpha: Alpha = 0.8
     level: Level = "batch"
     scored: Scored = "mean"
     after_end: AfterEnd = "k_one"

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
 from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
-from snn_mm.contracts import Batch, FusionOutput, LeavesStep
+from snn_mm.contracts import Batch, ScoresTimeSteps
 from snn_mm.errors import UserError
 from snn_mm.run.epoch_table import EpochTable
 
 COLUMNS = ("epoch", "output", "time_step", "score")
-
-
-@runtime_checkable
-class Attends(LeavesStep, Protocol):
-    """A module that weighs its time steps."""
-
-    def scores(self, output: FusionOutput) -> dict[str, Tensor]:
-        """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
-        ...
 
 
 class AttentionMonitor(StageRecorder):
@@ -40,7 +29,7 @@ class AttentionMonitor(StageRecorder):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a module without attention over time."""
-        if not isinstance(pl_module, Attends):
+        if not isinstance(pl_module, ScoresTimeSteps):
             raise UserError(
                 f"trainer.callbacks: AttentionMonitor needs a module with `scores`, such as "
                 f"TAAFModule; {type(pl_module).__name__} has none"
@@ -57,7 +46,11 @@ class AttentionMonitor(StageRecorder):
 
     def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Add the scores of one batch."""
-        if not validates_training(trainer) or not isinstance(module, Attends) or not module.step:
+        if (
+            not validates_training(trainer)
+            or not isinstance(module, ScoresTimeSteps)
+            or not module.step
+        ):
             return
         step = module.step
         with torch.no_grad(), trainer.precision_plugin.forward_context():

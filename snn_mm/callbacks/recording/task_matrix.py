@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import torch
@@ -54,12 +52,8 @@ class MatrixRecord(Callback):
 def to_csv(matrix: Matrix) -> str:
     """A matrix as CSV: one line a task learned, one column a task tested, empty if unseen."""
     width = max((len(row) for row in matrix), default=0)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["learned", *(f"task_{task}" for task in range(width))])
+    rows = [["learned", *(f"task_{task}" for task in range(width))]]
     for learned, row in enumerate(matrix):
-        seen = [
-            f"{accuracy:.6f}" if tested <= learned else "" for tested, accuracy in enumerate(row)
-        ]
-        writer.writerow([learned, *seen])
-    return text.getvalue()
+        numbers = enumerate(row)
+        rows.append([str(learned), *(f"{a:.6f}" if task <= learned else "" for task, a in numbers)])
+    return "".join(",".join(row) + "\n" for row in rows)

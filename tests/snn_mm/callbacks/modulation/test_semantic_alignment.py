@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,35 +8,13 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from snn_mm.callbacks.modulation.semantic_alignment import (
-    SemanticAlignment,
-    semantic_alignment_loss,
-)
+from snn_mm.callbacks import SemanticAlignment
 from snn_mm.contracts import Batch, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.fusion import CMCI, SCMRL, FusionFactory
 from snn_mm.modules import TAAFModule
-
-
-def test_loss_is_its_double_sum_and_its_gradient_is_right() -> None:
-    a, b = torch.randn(2, 3, 4, 5, dtype=torch.float64)
-    target = torch.tensor([0, 1, 0, 2])
-    x, y = a.mean(dim=0).tolist(), b.mean(dim=0).tolist()
-    score = [[sum(p * q for p, q in zip(r, s)) / 0.5 for s in y] for r in x]
-    expected = 0.0
-    for i, j in torch.cartesian_prod(torch.arange(4), torch.arange(4)).tolist():
-        if target[i] == target[j]:
-            expected -= score[i][j] - math.log(sum(map(math.exp, score[i])))
-    loss = semantic_alignment_loss(a, b, target, 0.5)
-    assert float(loss) == pytest.approx(expected / 16, rel=1e-12)
-
-    def of_both(first: Tensor, second: Tensor) -> Tensor:
-        return semantic_alignment_loss(first, second, target, 0.5)
-
-    assert torch.autograd.gradcheck(of_both, (a.requires_grad_(), b.requires_grad_()))
 
 
 def fit(make_encoders: Any, fusion: FusionFactory, callback: Any, batch: Batch, path: Path) -> Any:

@@ -51,7 +51,7 @@ class IEMFLIF(LIF):
 
 
 class TAAFLIF(LIF):
-    """The neuron of TAAF (Eqs 1-3): u <- 0.5 u + I, hard reset, not detached.
+    """The neuron of TAAF (Eqs 1-3): u <- (1 - 1/tau) u + I, hard reset, not detached.
 
     The paper names neither threshold nor surrogate. Both are those of the code its equations come
     from (TET): threshold 1, surrogate max(0, 1 - |u - 1|), fires strictly above the threshold.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, held, step_before
+from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, delayed, hold_last
 
 HIDDEN = {"text": 64, "audio": 16, "visual": 64}
 PROPOSAL = Hidden(32, 0.7)
@@ -87,8 +87,8 @@ class VertexLSTM(nn.Module):
             x: `[N, T, D]`, zero beyond lengths.
             lengths: `[N]`.
         """
-        states = held(self.lstm(x)[0], lengths)
-        both = torch.cat([step_before(states), states], dim=-1)  # [N, T, 2 D']
+        states = hold_last(self.lstm(x)[0], lengths)
+        both = torch.cat([delayed(states), states], dim=-1)  # [N, T, 2 D']
         return states, self.transform(both).relu()
 
 

@@ -37,14 +37,14 @@ def two_layers(in_features: int, hidden: Hidden, out_features: int) -> nn.Sequen
     )
 
 
-def held(states: Tensor, lengths: Tensor) -> Tensor:
+def hold_last(states: Tensor, lengths: Tensor) -> Tensor:
     """States `[N, T, D]` that stay as they are after lengths `[N]`."""
     steps = torch.arange(states.shape[1], device=states.device)
     index = torch.minimum(steps, lengths.unsqueeze(1) - 1)  # [N, T]
     return states.gather(1, index.unsqueeze(-1).expand(-1, -1, states.shape[2]))
 
 
-def step_before(states: Tensor) -> Tensor:
+def delayed(states: Tensor) -> Tensor:
     """States `[N, T, D]` one step later, zeros first."""
     return torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
 

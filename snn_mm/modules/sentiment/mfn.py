@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, held, step_before, two_layers
+from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, delayed, hold_last, two_layers
 
 HIDDEN = {"text": 128, "audio": 16, "visual": 128}
 ATTENTION, PROPOSAL = Hidden(32, 0.2), Hidden(128, 0.5)
@@ -83,7 +83,7 @@ class CellLSTM(nn.Module):
         state = (zeros, zeros)
         states = [state := self.cell(step, state) for step in x.unbind(1)]
         hidden, cell = zip(*states, strict=True)
-        return held(torch.stack(hidden, 1), lengths), held(torch.stack(cell, 1), lengths)
+        return hold_last(torch.stack(hidden, 1), lengths), hold_last(torch.stack(cell, 1), lengths)
 
 
 class DeltaMemoryAttention(nn.Module):
@@ -104,6 +104,6 @@ class DeltaMemoryAttention(nn.Module):
 
     def forward(self, cells: Tensor) -> Tensor:
         """Attended cells `[N, T, 2 D]` of cells `[N, T, D]`; zeros before the first step."""
-        both = torch.cat([step_before(cells), cells], dim=-1)  # [N, T, 2 D]
+        both = torch.cat([delayed(cells), cells], dim=-1)  # [N, T, 2 D]
         attention: Tensor = self.scorer(both).softmax(dim=-1)
         return attention * both

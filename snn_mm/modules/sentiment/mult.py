@@ -65,7 +65,7 @@ class MulT(SentimentNetwork):
         self.causal, self.steps = causal, steps
         for name, features in self.feature_dims.items():
             dropout = dropouts.text if name == TEXT else 0.0
-            kernel = odd(size_of(kernels, name, "kernels"), name)
+            kernel = check_kernel(size_of(kernels, name, "kernels"), name)
             self.encoders[name] = ValidConv(features, dim, kernel, dropout)
         self.crossings, self.summaries = nn.ModuleDict(), nn.ModuleDict()
         for name, source in permutations(self.modalities, 2):
@@ -163,7 +163,7 @@ def check_settings(modalities: tuple[str, ...], dim: int, heads: int) -> None:
         raise UserError(f"model.network.dim is {dim}; accepted: a multiple of heads, {heads}")
 
 
-def odd(kernel: int, modality: str) -> int:
+def check_kernel(kernel: int, modality: str) -> int:
     """The kernel.
 
     Raises:

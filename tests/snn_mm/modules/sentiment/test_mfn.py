@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from snn_mm.errors import UserError
-from snn_mm.modules.sentiment.memory import Hidden, held
+from snn_mm.modules.sentiment.memory import Hidden, hold_last
 from snn_mm.modules.sentiment.mfn import MFN
 from snn_mm.modules.sentiment.network import SentimentNetwork
 
@@ -109,7 +109,7 @@ def test_scores_equal_a_loop_over_each_clip() -> None:
 
 def test_states_stay_as_they_are_after_the_end() -> None:
     states = torch.arange(8.0).view(2, 4, 1)
-    kept = held(states, torch.tensor([2, 4])).squeeze(-1)
+    kept = hold_last(states, torch.tensor([2, 4])).squeeze(-1)
     assert kept.tolist() == [[0.0, 1.0, 1.0, 1.0], [4.0, 5.0, 6.0, 7.0]]
 
 

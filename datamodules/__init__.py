@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from datamodules.digits.spoken_digits_events import SpokenDigitsEvents as SpokenDigitsEvents
     from datamodules.incremental.scenario import IncrementalScenario as IncrementalScenario
     from datamodules.music_avqa.module import MusicAVQA as MusicAVQA
-    from datamodules.sentiment.ch_sims import CHSims as CHSims
-    from datamodules.sentiment.ch_sims import CHSimsV2 as CHSimsV2
     from datamodules.sentiment.extracted import ExtractedFeatures as ExtractedFeatures
-    from datamodules.sentiment.mosei import Mosei as Mosei
-    from datamodules.sentiment.mosi import Mosi as Mosi
+    from datamodules.sentiment.mmsa import CHSims as CHSims
+    from datamodules.sentiment.mmsa import CHSimsV2 as CHSimsV2
+    from datamodules.sentiment.mmsa import Mosei as Mosei
+    from datamodules.sentiment.mmsa import Mosi as Mosi
     from datamodules.sentiment.mosi_utterances import MosiUtterances as MosiUtterances
     from datamodules.sentiment.pom import POM as POM
 
 _HOMES = {
     "AVE": "clips.ave",
-    "CHSims": "sentiment.ch_sims",
-    "CHSimsV2": "sentiment.ch_sims",
+    "CHSims": "sentiment.mmsa",
+    "CHSimsV2": "sentiment.mmsa",
     "ClassIncremental": "av_cil.module",
     "CremaD": "clips.crema_d",
     "DigitsAV": "digits.digits_av",
@@ -37,8 +37,8 @@ _HOMES = {
     "IncrementalScenario": "incremental.scenario",
     "KineticsSounds": "clips.kinetics_sounds",
     "LoaderOptions": "base",
-    "Mosei": "sentiment.mosei",
-    "Mosi": "sentiment.mosi",
+    "Mosei": "sentiment.mmsa",
+    "Mosi": "sentiment.mmsa",
     "MosiUtterances": "sentiment.mosi_utterances",
     "MultimodalDataModule": "base",
     "MusicAVQA": "music_avqa.module",

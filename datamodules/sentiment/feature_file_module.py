@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_warn
 
@@ -17,6 +16,8 @@ from datamodules.sequences import Array, SequenceDataModule, SequenceSplit
 from datamodules.split import FeatureScale
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
+
+Alignment = Literal["aligned", "unaligned"]
 
 
 class Distributed(NamedTuple):
@@ -91,6 +92,8 @@ class FeatureFileModule(SequenceDataModule):
     modalities = ("text", "audio", "visual")
     title: ClassVar[str]
     page: ClassVar[str] = "github.com/thuiar/MMSA"
+    files: ClassVar[dict[str, Distributed]]
+    alignment: Alignment = "unaligned"
 
     def __init__(
         self,
@@ -106,9 +109,9 @@ class FeatureFileModule(SequenceDataModule):
         self.clip_lengths, self.verify = clip_lengths, verify
 
     @property
-    @abstractmethod
     def distributed(self) -> Distributed:
         """The file that is read unless `file` names another."""
+        return self.files[self.alignment]
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Those of the distributed file; another that differs is refused by the model."""

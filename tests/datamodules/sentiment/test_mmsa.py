@@ -1,4 +1,4 @@
-"""CH-SIMS from files in the distributed layout."""
+"""CH-SIMS, CMU-MOSI and CMU-MOSEI from files in the distributed layout."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import CHSims, CHSimsV2
+from datamodules import CHSims, CHSimsV2, Mosei, Mosi
 from datamodules.base import LoaderOptions
 from snn_mm.errors import UserError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "feature_files"))
-from feature_data import make_content, save
+from feature_data import make_aligned_content, make_content, save
 
 Content = dict[str, Any]
 
@@ -105,3 +105,36 @@ def test_what_was_replaced_is_told_once(root: Path, content: Content) -> None:
 def test_a_missing_file_is_named_with_where_it_comes_from(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"ch-simsv2s.pkl is missing: the features of CH-SIMS v2 "):
         CHSimsV2(str(tmp_path)).prepare_data()
+
+
+def test_both_files_lie_side_by_side(tmp_path: Path) -> None:
+    save(make_aligned_content(), tmp_path / "aligned_50.pkl")
+    unaligned = tmp_path / "MOSI" / "Processed" / "unaligned_50.pkl"
+    save(make_content(), unaligned)
+    with pytest.warns(UserWarning, match="is not the published file"):
+        aligned = Mosi(str(tmp_path)).max_lengths
+    with pytest.warns(UserWarning, match="is not the published file"):
+        longer = Mosi(str(tmp_path), alignment="unaligned").max_lengths
+    assert aligned == {"text": 5, "audio": 5, "visual": 5}
+    assert longer == {"text": 5, "audio": 9, "visual": 7}
+    with pytest.raises(UserError, match=r"unaligned_50.pkl is not the published file"):
+        Mosi(str(tmp_path), alignment="unaligned", verify=True).prepare_data()
+
+
+def test_another_alignment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="alignment is 'both'; accepted: aligned, unaligned"):
+        Mosi(str(tmp_path), alignment="both")  # type: ignore[arg-type]
+
+
+def test_no_modality_has_labels_of_its_own(tmp_path: Path) -> None:
+    save(make_aligned_content(), tmp_path / "own.pkl")
+    data = Mosei(str(tmp_path), file="own.pkl")
+    batch = next(iter(data.test_dataloader()))
+    assert data.labelled_modalities == ()
+    assert "unimodal_target" not in batch
+    assert batch["target"].shape == (3,)
+
+
+def test_a_missing_file_is_named_as_it_is_distributed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"MOSEI/Processed/aligned_50.pkl is missing.*CMU-MOSEI"):
+        Mosei(str(tmp_path)).prepare_data()

@@ -54,7 +54,7 @@ def setting(path: KeyPath, facts: Facts) -> str:
 def advice(path: KeyPath, given: Mapping[KeyPath, Entry]) -> str:
     """How to keep a member of a list that a flag replaced."""
     entry = given.get(path[:-1]) if path[:-1] in LISTS else None
-    is_flag = entry is not None and entry.place == f"--{entry.key}"
+    is_flag = entry is not None and entry.origin == f"--{entry.key}"
     return f"  (--{'.'.join(path[:-1])}+ adds to the list)" if is_flag else ""
 
 

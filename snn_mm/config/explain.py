@@ -36,7 +36,7 @@ def explain(message: str, entries: list[Entry]) -> str:
         name = entry.value or ""
         is_class = CLASS_PATH.fullmatch(name) and name in message
         if is_class and (failure := import_failure(name)):
-            return f"{entry.key}: {name} can't be imported: {failure}\nin {entry.place}"
+            return f"{entry.key}: {name} can't be imported: {failure}\nin {entry.origin}"
     for pattern, answer in ANSWERS:
         if found := re.search(pattern, message):
             return answer(found, message, layout)
@@ -78,7 +78,7 @@ def unknown_class(found: re.Match[str], message: str, layout: KeyLayout) -> str:
         if owner := find_class(layout.class_at(entry.path[:length]) or ""):
             bases = parameter_bases(owner, entry.path[length])
     line = f"{entry.key}: no class '{name}' that fits here" + (f" ({reason[0]})" if reason else "")
-    return f"{line}\nin {entry.place}" + suggest(name.rpartition(".")[2], class_choices(bases))
+    return f"{line}\nin {entry.origin}" + suggest(name.rpartition(".")[2], class_choices(bases))
 
 
 def missing_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
@@ -92,7 +92,7 @@ def missing_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
         required = {name for name, each in known.items() if each.default is None} - given
         if required.issuperset(names):
             kind = (layout.class_at(entry.path) or "").rpartition(".")[2]
-            return f"{entry.key} ({kind}): missing {', '.join(names)}\nin {entry.place}"
+            return f"{entry.key} ({kind}): missing {', '.join(names)}\nin {entry.origin}"
     return f"missing: {', '.join(names)}"
 
 
@@ -102,7 +102,7 @@ def wrong_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     wanted = key_of(message)
     fits = [e for e in layout.entries if stands_at(e.path, wanted) and is_typed(e.value, value)]
     fits = fits or [e for e in layout.entries if e.path[-1:] == wanted[-1:]]
-    name, place = (fits[-1].key, f"\nin {fits[-1].place}") if fits else (wanted[-1], "")
+    name, place = (fits[-1].key, f"\nin {fits[-1].origin}") if fits else (wanted[-1], "")
     if value.endswith((".yaml", ".yml")):
         return f"{name}: no such file '{value}' beside the config that names it{place}"
     return f"{name}: expected {expected_types(message)}, got '{value}'{place}"

@@ -28,12 +28,12 @@ class Entry:
 
     Attributes:
         path: the key, without the `init_args` between a class and its parameters.
-        place: `file:line`, or the flag.
+        origin: `file:line`, or the flag.
         value: its value if it is a plain one, or a class name.
     """
 
     path: KeyPath
-    place: str
+    origin: str
     value: str | None
 
     @property
@@ -196,4 +196,4 @@ def _inside(value: str, path: KeyPath, flag: str) -> Iterator[Entry]:
     except yaml.YAMLError:
         return
     for entry in _walk(node, path, Path(flag)):
-        yield replace(entry, place=flag)
+        yield replace(entry, origin=flag)

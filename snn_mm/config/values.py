@@ -41,7 +41,7 @@ def refused_value(error: BaseException, entries: list[Entry]) -> str | None:
     if entry is None:
         file = Path(frames[-1].f_code.co_filename).name
         return f"{what}\nsaid by {file}:{frames[-1].f_lineno}, of a value in config or flags"
-    return f"{entry.key}: {what}\nin {entry.place}"
+    return f"{entry.key}: {what}\nin {entry.origin}"
 
 
 def own_failure(error: BaseException) -> str | None:
@@ -139,5 +139,5 @@ def missing_path(error: OSError, entries: list[Entry]) -> str:
     """A file or directory that can't be read or written, and the key that leads there."""
     path = str(error.filename)
     roots = [e for e in entries if e.value and len(e.path) > 1 and path.startswith(e.value)]
-    place = f"\n{roots[-1].key} in {roots[-1].place}" if roots else ""
+    place = f"\n{roots[-1].key} in {roots[-1].origin}" if roots else ""
     return f"{path}: {error.strerror}{place}"

@@ -23,7 +23,7 @@ WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 WAIT_SECONDS = 0.1
 
-_told: set[int] = set()
+_warned: set[int] = set()
 
 
 class RunLock:
@@ -137,8 +137,8 @@ def holder(path: Path) -> str:
 def warn_once(path: Path, error: OSError) -> None:
     """Say that a file system has no locks, once for each."""
     device = path.stat().st_dev
-    if device not in _told:
-        _told.add(device)
+    if device not in _warned:
+        _warned.add(device)
         warnings.warn(
             f"{path.parent}: this file system has no locks ({os.strerror(error.errno or 0)}); "
             f"files {path.name}.held with host and process take their place",

@@ -80,11 +80,11 @@ def has_grown(key: str, before: Facts, now: Facts) -> bool:
 
 def explain(sweep: Sweep, before: Facts, now: Facts, changed: list[str], grown: bool) -> str:
     """What differs from the sweep that is there, and what to do."""
-    shown = [f"  {key}: {text(before.get(key))} -> {text(now.get(key))}" for key in changed[:3]]
-    if len(changed) > len(shown):
-        shown = [*shown[:2], f"  and {len(changed) - 2} more"]
+    lines = [f"  {key}: {text(before.get(key))} -> {text(now.get(key))}" for key in changed[:3]]
+    if len(changed) > len(lines):
+        lines = [*lines[:2], f"  and {len(changed) - 2} more"]
     advice = "--extend adds the new runs to it" if grown else "choose another --name"
-    return "\n".join([f"{sweep.folder} holds another sweep; {advice}", *shown])
+    return "\n".join([f"{sweep.folder} holds another sweep; {advice}", *lines])
 
 
 def text(value: Any) -> str:

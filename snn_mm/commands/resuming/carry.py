@@ -132,31 +132,31 @@ def merged(before: Config, now: Config, saved: dict[str, Any]) -> CarryOver:
     was, is_now = sections(before), sections(now)
     carried = CarryOver({}, [])
     if was["model"] != is_now["model"]:
-        told = changes(before, now, "model") or ["model is not that of the run"]
-        check_weights(old, new, saved, told)
+        changed = changes(before, now, "model") or ["model is not that of the run"]
+        check_weights(old, new, saved, changed)
         carried.groups, schedulers = refusing_conflicts(
-            told, lambda: merged_optimizers(old.model, new.model, saved)
+            changed, lambda: merged_optimizers(old.model, new.model, saved)
         )
         carried.states["lr_schedulers"] = schedulers
     if any(was[name] != is_now[name] for name in ("checkpoint", "callbacks")):
-        told = changes(before, now, "checkpoint") + changes(before, now, "trainer.callbacks")
+        changed = changes(before, now, "checkpoint") + changes(before, now, "trainer.callbacks")
         lists = [[each.checkpoint, *each.callbacks] for each in (old, new)]
         carried.states["callbacks"] = refusing_conflicts(
-            told or ["trainer.callbacks are not those of the run"],
+            changed or ["trainer.callbacks are not those of the run"],
             lambda: merged_callbacks(lists[0], lists[1], saved["callbacks"]),
         )
     return carried
 
 
-def refusing_conflicts(told: list[str], work: Callable[[], T]) -> T:
+def refusing_conflicts(changed: list[str], work: Callable[[], T]) -> T:
     """The result of some work; a conflict becomes the user's mistake."""
     try:
         return work()
     except ConflictError as error:
-        raise refusal(told, f"the saved state of {error.entry} can't take it over") from error
+        raise refusal(changed, f"the saved state of {error.entry} can't take it over") from error
 
 
-def check_weights(old: Parts, new: Parts, saved: dict[str, Any], told: list[str]) -> None:
+def check_weights(old: Parts, new: Parts, saved: dict[str, Any], changed: list[str]) -> None:
     """Refuse settings of what a checkpoint holds as a weight, such as an initial value.
 
     Raises:
@@ -165,14 +165,16 @@ def check_weights(old: Parts, new: Parts, saved: dict[str, Any], told: list[str]
     states = [part.model.state_dict() for part in (old, new)]
     shapes = [shapes_of(each) for each in (*states, saved["state_dict"])]
     if shapes[0] == shapes[1] == shapes[2] and not same(*states):
-        raise refusal(told, "what it sets is in the saved weights")
+        raise refusal(changed, "what it sets is in the saved weights")
 
 
-def refusal(told: list[str], reason: str) -> UserError:
+def refusal(changed: list[str], reason: str) -> UserError:
     """What can't be applied, in at most five lines."""
-    more = f"\nand {len(told) - 2} more" if len(told) > 2 else ""
-    shown = "\n".join(told[:2])
-    return UserError(f"{shown}{more}\n{reason}\naccepted: as it was, or a new run without --resume")
+    more = f"\nand {len(changed) - 2} more" if len(changed) > 2 else ""
+    listed = "\n".join(changed[:2])
+    return UserError(
+        f"{listed}{more}\n{reason}\naccepted: as it was, or a new run without --resume"
+    )
 
 
 def check_position(saved: dict[str, Any], carried: Sequence[Callback], trainer: Trainer) -> None:

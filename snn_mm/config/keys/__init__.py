@@ -1,1 +1,1 @@
-"""Which keys a config may have, told from source, so that a mistake needs no import of torch."""
+"""Which keys a config may have, by the manifest, so that a mistake needs no import of torch."""

@@ -38,13 +38,13 @@ def check_keys(command: Command) -> None:
         near = suggest(nameless.path[-1], layout.beside(nameless.path))
         raise UserError(
             f"{'.'.join(nameless.path)}: nothing says which class it is; a new one needs its "
-            f"class_path\nin {nameless.entry.place}{near}"
+            f"class_path\nin {nameless.entry.origin}{near}"
         )
 
 
 def files_of(configs: list[Path], entries: list[Entry]) -> list[Path]:
     """Every file that keys come from."""
-    places = (Path(entry.place.rpartition(":")[0]) for entry in entries)
+    places = (Path(entry.origin.rpartition(":")[0]) for entry in entries)
     return list(dict.fromkeys([*configs, *(place for place in places if place.suffix)]))
 
 

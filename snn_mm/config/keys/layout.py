@@ -63,7 +63,7 @@ class KeyLayout:
         named: dict[KeyPath, list[Entry]] = {}
         for entry in self.entries:
             value = entry.value or ""
-            is_flag = entry.place.startswith("--")
+            is_flag = entry.origin.startswith("--")
             # The keys of a file that a file names are entries of their own, and so are those of a
             # mapping; of a file that a flag names nothing is known.
             is_read = value.startswith(("{", "[")) or (is_file(value) and not is_flag)
@@ -125,7 +125,7 @@ class KeyLayout:
         """An unknown key with its class, its place, and what was meant."""
         owner = self.class_at(path[:-1])
         of_class = f" of {owner.rpartition('.')[2]}" if owner else ""
-        place = f"\nin {entry.place}" if entry else ""
+        place = f"\nin {entry.origin}" if entry else ""
         hint = suggest(path[-1], self.accepted(path[:-1]) or (), self.keys())
         return f"unknown key '{'.'.join(path)}'{of_class}{place}{hint}"
 

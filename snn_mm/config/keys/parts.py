@@ -70,7 +70,7 @@ def uses(file: Path) -> Iterator[tuple[Path, Entry]]:
         user = Path(experiment.location)
         for entry in read_file(user):
             if entry.value and is_file(entry.value):
-                place = Path(entry.place.rpartition(":")[0])
+                place = Path(entry.origin.rpartition(":")[0])
                 if (place.parent / entry.value).resolve() == file.resolve():
                     yield user, entry
 

@@ -51,7 +51,7 @@ def test_files_that_can_not_be_read_have_no_keys(tmp_path: Path) -> None:
 
 def test_keys_inside_of_a_mapping_on_the_command_line_are_set_by_its_flag() -> None:
     flag = "--model.optimizer={class_path: Adam, init_args: {lr: 0.1}}"
-    found = {entry.path: (entry.place, entry.value) for entry in read_flags([flag])}
+    found = {entry.path: (entry.origin, entry.value) for entry in read_flags([flag])}
     assert found[("model", "optimizer")] == ("--model.optimizer", "Adam")
     assert found[("model", "optimizer", "lr")] == ("--model.optimizer", "0.1")
     assert len(list(read_flags(["--a={"]))) == 1

@@ -53,7 +53,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
         monkeypatch.setattr(fcntl, "lockf", refuse)
         monkeypatch.setattr(fcntl, "flock", refuse)
-        monkeypatch.setattr(lock, "_told", set())
+        monkeypatch.setattr(lock, "_warned", set())
 
     return fail
 
@@ -224,7 +224,9 @@ def test_who_waits_gets_the_file_when_it_is_given_back(
 
 def test_hdf5_files_are_opened_without_locks() -> None:
     """HDF5 locks what it reads, and fails where there are no locks."""
-    sources = (Path(lock.__file__).parents[2] / "datamodules").rglob("*.py")
+    root = Path(lock.__file__).parents[2]
+    packages = ("snn_mm", "datamodules", "feature_makers")
+    sources = (file for package in packages for file in (root / package).rglob("*.py"))
     calls = [
         line for file in sources for line in file.read_text().splitlines() if "h5py.File(" in line
     ]

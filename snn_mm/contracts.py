@@ -203,3 +203,50 @@ class ResizesForCheckpoint(Protocol):
     def match_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Give the layers the sizes of a checkpoint; nothing if it is of another model."""
         ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """What analyses ask of a trained module that has encoders and a fusion.
+
+    Attributes:
+        num_classes: K.
+    """
+
+    num_classes: int
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names, in the order of fusion."""
+        ...
+
+    def __call__(self, inputs: dict[str, Tensor]) -> FusionOutput:
+        """Logits of inputs `[N, ...]` by modality."""
+        ...
+
+    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality."""
+        ...
+
+    def readout(self, output: FusionOutput) -> dict[str, Tensor]:
+        """One prediction per sample `[N, K]`, by modality and for `FUSED`."""
+        ...
+
+
+@runtime_checkable
+class ScoresSequences(Protocol):
+    """What analyses ask of a trained module that scores sequences of features.
+
+    Attributes:
+        protocol: how scores are rated, `sims` or `mosei`.
+    """
+
+    protocol: Literal["sims", "mosei"]
+
+    def __call__(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Scores `[N]` by head of sequences `[N, L, D]` with their lengths `[N]`."""
+        ...
+
+    def targets(self, batch: Batch) -> dict[str, Tensor]:
+        """What each head should say, `[N]`."""
+        ...

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from datamodules.music_avqa.module import MusicAVQA
 from snn_mm.analysis.answers.page import Answered
 from snn_mm.config.restore import Restored
-from snn_mm.contracts import FUSED
+from snn_mm.contracts import FUSED, Classifies
 from snn_mm.errors import UserError
-from snn_mm.modules.avqa.module import AVQAModule
 
 
 class Replies(NamedTuple):
@@ -47,8 +45,10 @@ def ask(restored: Restored, device: str) -> Replies:
     Raises:
         UserError: it was not trained to answer questions.
     """
-    module, data = restored.module, restored.data
-    if not isinstance(module, AVQAModule) or not isinstance(data, MusicAVQA):
+    module = restored.module
+    data: Any = restored.data
+    questions = getattr(data, "questions", None)
+    if not isinstance(module, Classifies) or questions is None:
         raise UserError(
             f"answers: {restored.run.path} trained {type(module).__name__} on "
             f"{type(data).__name__}\naccepted: runs of AVQAModule on MusicAVQA"
@@ -62,7 +62,7 @@ def ask(restored: Restored, device: str) -> Replies:
         answers = logits.argmax(dim=-1).cpu()
         found.append(torch.stack([answers, batch["target"], batch["kind"]]))  # [3, N]
     classes, targets, kinds = torch.cat(found, dim=1)
-    texts = [question.text for question in data.questions("test")]
+    texts = [question.text for question in questions("test")]
     return Replies(ids, classes, targets, kinds, texts, data.class_names)
 
 

@@ -12,9 +12,8 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from snn_mm.config.restore import Restored
-from snn_mm.contracts import FUSED, Batch
+from snn_mm.contracts import FUSED, Batch, Classifies
 from snn_mm.errors import UserError
-from snn_mm.modules.base import MultimodalModule
 
 PERPLEXITY = 30.0
 """Scikit-learn's, and that of IEMF's code; of few samples a third of their number."""
@@ -47,13 +46,13 @@ class Classified(NamedTuple):
         return float((self.logits[output].argmax(dim=-1) == self.target).double().mean())
 
 
-def classifier(restored: Restored) -> MultimodalModule:
+def classifier(restored: Restored) -> Classifies:
     """The module of a run that sorts samples into classes.
 
     Raises:
         UserError: the run trained something else.
     """
-    if not isinstance(restored.module, MultimodalModule):
+    if not isinstance(restored.module, Classifies):
         raise UserError(
             f"{restored.run.path} trained a {type(restored.module).__name__}, which knows no "
             "classes\naccepted: runs of IEMFModule, TAAFModule, ContinualModule or AVQAModule"
@@ -61,16 +60,14 @@ def classifier(restored: Restored) -> MultimodalModule:
     return restored.module
 
 
-def class_names(data: object, module: MultimodalModule) -> list[str]:
+def class_names(data: object, module: Classifies) -> list[str]:
     """Names of the classes that a network knows: all, or those of the tasks it has learned."""
     numbers = map(str, range(module.num_classes))
     return list(getattr(data, "class_names", numbers))[: module.num_classes]
 
 
 @torch.no_grad()
-def classify(
-    module: MultimodalModule, batches: Iterable[Batch], names: Sequence[str]
-) -> Classified:
+def classify(module: Classifies, batches: Iterable[Batch], names: Sequence[str]) -> Classified:
     """Ask a network for the class of every sample.
 
     Args:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 Floats = NDArray[np.float64]
 
@@ -53,20 +54,9 @@ def measure_basin(ticks: Floats, loss: Floats, rise: float = 1.0) -> Basin:
 def _interpolate(loss: Floats, across: Floats, along: Floats) -> Floats:
     """Bilinear values between grid points; offsets from the middle in grid steps, `[A, S]`."""
     finite = np.nan_to_num(loss, nan=LARGE, posinf=LARGE).clip(max=LARGE)
-    rows, columns = along + loss.shape[0] // 2, across + loss.shape[1] // 2
-    upper, row_part = _lower_neighbour(rows, loss.shape[0])
-    left, column_part = _lower_neighbour(columns, loss.shape[1])
-    lower = np.minimum(upper + 1, loss.shape[0] - 1)
-    top = finite[upper, left] * (1 - column_part) + finite[upper, left + 1] * column_part
-    bottom = finite[lower, left] * (1 - column_part) + finite[lower, left + 1] * column_part
-    blended: Floats = top * (1 - row_part) + bottom * row_part
-    return blended
-
-
-def _lower_neighbour(places: Floats, size: int) -> tuple[NDArray[np.int64], Floats]:
-    """The grid line at or below each place, and how far the place is on its way to the next."""
-    line = np.clip(np.floor(places), 0, max(size - 2, 0)).astype(np.int64)
-    return line, places - line
+    places = [along + loss.shape[0] // 2, across + loss.shape[1] // 2]
+    between: Floats = map_coordinates(finite, places, order=1, mode="nearest")
+    return between
 
 
 def _first_crossing(ray: Floats, limit: float) -> float:

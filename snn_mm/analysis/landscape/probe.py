@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,8 @@ from snn_mm.analysis.landscape.batches import Samples, collect
 from snn_mm.analysis.landscape.directions import draw_direction
 from snn_mm.analysis.landscape.settings import LandscapeSettings, PartScope, Point
 from snn_mm.config.restore import Restored
-from snn_mm.contracts import FUSED, FusionOutput
+from snn_mm.contracts import FUSED, Classifies, FusionOutput
 from snn_mm.errors import UserError
-from snn_mm.modules import MultimodalModule
 
 
 class Value(NamedTuple):
@@ -36,7 +35,7 @@ class Probe:
     their own at every forward pass.
 
     Args:
-        module: trained, in evaluation mode.
+        module: `Classifies`; trained, in evaluation mode.
         samples: what the loss is a mean over.
         calibration: training batches for the statistics of batch norm.
         scope: whether the weights of the network or of the fusion move.
@@ -44,7 +43,7 @@ class Probe:
 
     def __init__(
         self,
-        module: MultimodalModule,
+        module: Any,
         samples: list[Samples],
         calibration: list[Samples],
         scope: PartScope = "network",
@@ -79,7 +78,8 @@ class Probe:
     def logits(self, inputs: dict[str, Tensor]) -> Tensor:
         """Fused prediction `[N, K]` of inputs `[N, ...]`, or of features `[T, N, D]`."""
         output: FusionOutput = (self.module.fusion if self.from_features else self.module)(inputs)
-        return self.module.readout(output)[FUSED]
+        fused: Tensor = self.module.readout(output)[FUSED]
+        return fused
 
     @torch.no_grad()
     def recompute_norms(self) -> None:
@@ -149,9 +149,9 @@ def open_probe(restored: Restored, settings: LandscapeSettings, scope: PartScope
         UserError: the run trained something without encoders and a fusion.
     """
     module, data, run = restored
-    if not isinstance(module, MultimodalModule):
+    if not isinstance(module, Classifies):
         raise UserError(
-            f"{run.path}: {type(module).__name__} is no MultimodalModule; "
+            f"{run.path}: {type(module).__name__} is no classifier; "
             "a landscape needs encoders and a fusion"
         )
     place = module.modalities, module.device

@@ -132,11 +132,11 @@ def band(line: Line, point: Point) -> tuple[float, ...]:
     return (point.low, point.high) if line.is_main else (point.mean,)
 
 
-def opening(name: str, title: str, description: str) -> list[str]:
+def opening(name: str, title: str, description: str, height: float = HEIGHT) -> list[str]:
     """The start of an SVG with its title and description."""
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" '
-        f'viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-labelledby="{name}-t {name}-d">',
+        f'viewBox="0 0 {WIDTH:g} {height:g}" aria-labelledby="{name}-t {name}-d">',
         f'<title id="{name}-t">{escape(title)}</title>',
         f'<desc id="{name}-d">{escape(description)}</desc>',
     ]

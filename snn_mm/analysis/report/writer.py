@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from snn_mm.analysis.report.charts import standalone
@@ -25,20 +24,12 @@ from snn_mm.analysis.report.sections.trends import (
 )
 from snn_mm.errors import UserError
 
-
-@dataclass(frozen=True)
-class Format:
-    """A form of the report: its file and what makes its text."""
-
-    file: str
-    render: Callable[[Document], str]
-
-
-FORMATS = {
-    "md": Format("report.md", to_markdown),
-    "html": Format("report.html", to_html),
-    "latex": Format("tables.tex", to_latex),
+FORMATS: dict[str, tuple[str, Callable[[Document], str]]] = {
+    "md": ("report.md", to_markdown),
+    "html": ("report.html", to_html),
+    "latex": ("tables.tex", to_latex),
 }
+"""Forms of the report: the file of each, and what makes its text."""
 
 
 def build_document(results: Results, output: Path, date: str) -> Document:
@@ -76,9 +67,10 @@ def write_report(document: Document, output: Path, formats: Sequence[str]) -> li
         output.mkdir(parents=True, exist_ok=True)
         if "md" in formats:
             write_figures(document, output / FIGURES)
-        pages = [output / FORMATS[name].file for name in formats]
-        for page, name in zip(pages, formats):
-            page.write_text(FORMATS[name].render(document), encoding="utf-8")
+        pages = []
+        for file, render in map(FORMATS.__getitem__, formats):
+            pages.append(output / file)
+            pages[-1].write_text(render(document), encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output {output}: {error.strerror}") from error
     return pages

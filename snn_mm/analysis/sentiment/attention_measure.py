@@ -73,7 +73,7 @@ class Sums:
         context, context_valid = rest or (spikes, valid)
         scores, pairs = self._logits(spikes, valid, context, context_valid)
         kept = scores.masked_select(pairs)
-        self.logits += torch.stack([_count(kept), kept.sum(), kept.square().sum()]).cpu()
+        self.logits += _sums(kept, kept.square())
         self._add_rows(scores, pairs)
         self.spikes += _places_and_spikes(spikes, valid)
         self.key_spikes += _places_and_spikes(context, context_valid)
@@ -110,7 +110,7 @@ class Sums:
         spread = (scores - means.unsqueeze(-1)).masked_fill(~pairs, 0.0).square().sum(dim=-1)
         wide = (counts > 1).expand_as(means)
         within = (spread / (counts - 1.0).clamp_min(1.0)).masked_select(wide)
-        self.rows += torch.stack([_count(within), within.sum()]).cpu()
+        self.rows += _sums(within)
 
 
 def measure_attention(network: SGMT, batches: Iterable[Batch]) -> list[Measured]:
@@ -219,5 +219,7 @@ def _deviation(weight: Tensor, heads: int) -> float:
     return float(by_head.var(dim=1, correction=0).mean().sqrt())
 
 
-def _count(x: Tensor) -> Tensor:
-    return torch.tensor(float(x.numel()), dtype=torch.float64, device=x.device)
+def _sums(*values: Tensor) -> Tensor:
+    """How many values there are, and the sum of each kind."""
+    sums = [float(kind.sum()) for kind in values]
+    return torch.tensor([float(values[0].numel()), *sums], dtype=torch.float64)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from snn_mm.analysis.report.axes import Scale, make_scale
-from snn_mm.analysis.report.charts import COLOURS, number, text
+from snn_mm.analysis.report.charts import COLOURS, WIDTH, number, opening, text
 from snn_mm.analysis.sentiment.case_study import Case
 
-WIDTH = 400.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 64.0, 6.0, 24.0
 ROW, BAR = 36.0, 13.0
 
@@ -24,6 +22,9 @@ def case_chart(name: str, case: Case, heads: Sequence[str], limit: float) -> str
         limit: where the axis ends on both sides.
     """
     bottom = TOP + ROW * len(heads)
+    said = " ".join(
+        f"{head}: {number(case.score[head])}, label {number(case.label[head])}." for head in heads
+    )
     scale = make_scale([-limit, limit], LEFT, WIDTH - RIGHT, count=4)
     rows = [
         part
@@ -32,7 +33,7 @@ def case_chart(name: str, case: Case, heads: Sequence[str], limit: float) -> str
     ]
     return "\n".join(
         [
-            *opening(name, case, heads, bottom + BOTTOM),
+            *opening(name, case.id, said, bottom + BOTTOM),
             *axis(scale, bottom),
             *rows,
             f'<path class="axis" d="M{scale(0.0):.1f} {TOP:g}V{bottom:g}"/>',
@@ -82,16 +83,3 @@ def axis(scale: Scale, bottom: float) -> list[str]:
         parts.append(f'<path class="grid" d="M{scale(tick):.1f} {TOP:g}V{bottom:g}"/>')
         parts.append(text(scale(tick), bottom + 16, number(tick), "middle"))
     return parts
-
-
-def opening(name: str, case: Case, heads: Sequence[str], height: float) -> list[str]:
-    """The start of the SVG, with what it shows in words."""
-    said = " ".join(
-        f"{head}: {number(case.score[head])}, label {number(case.label[head])}." for head in heads
-    )
-    return [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" '
-        f'viewBox="0 0 {WIDTH:g} {height:g}" aria-labelledby="{name}-t {name}-d">',
-        f'<title id="{name}-t">{escape(case.id)}</title>',
-        f'<desc id="{name}-d">{escape(said)}</desc>',
-    ]

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import torch
 
 from snn_mm.analysis.sentiment.clip_loading import unknown_clip
-from snn_mm.contracts import FUSED, FUSION_ONLY, Batch
+from snn_mm.contracts import FUSED, FUSION_ONLY, Batch, ScoresSequences
 from snn_mm.metrics.sentiment_scores import Protocol, rate
-from snn_mm.modules.sentiment.module import SentimentModule
 
 ZERO = 1e-6
 """Labels nearer to 0 have no sign: a mean of several ratings need not be 0 to the last bit."""
@@ -79,7 +78,7 @@ class HeadRecord(NamedTuple):
     signed: int
 
 
-def score_clips(module: SentimentModule, batches: Iterable[Batch]) -> list[Case]:
+def score_clips(module: ScoresSequences, batches: Iterable[Batch]) -> list[Case]:
     """Score every clip of some batches, which are where the module is."""
     cases = []
     for batch in batches:

@@ -11,21 +11,20 @@ from lightning import LightningDataModule
 from lightning.fabric.utilities.apply_func import move_data_to_device
 
 from snn_mm.config.restore import Restored
-from snn_mm.contracts import Batch
+from snn_mm.contracts import Batch, ScoresSequences
 from snn_mm.errors import UserError
-from snn_mm.modules.sentiment.module import SentimentModule
 from snn_mm.modules.sgmt import SGMT
 
 Part = Literal["train", "val", "test"]
 
 
-def sentiment_module(restored: Restored) -> SentimentModule:
+def sentiment_module(restored: Restored) -> ScoresSequences:
     """The module of a run that scores sentiment.
 
     Raises:
         UserError: the run trained something else.
     """
-    if not isinstance(restored.module, SentimentModule):
+    if not isinstance(restored.module, ScoresSequences):
         raise UserError(
             f"{restored.run.path} trained a {type(restored.module).__name__}\n"
             "accepted: runs of SGMTModule or SentimentModule"

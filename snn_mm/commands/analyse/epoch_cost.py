@@ -59,11 +59,11 @@ class FlopSplit(Callback):
         self.counter = counter
         self.batches = self.samples = self.in_batches = self.outside = self._seen = 0
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Book what came before as outside of batches."""
+    def book_outside(self, *_: Any, **__: Any) -> None:
+        """Book what came since the last hook as outside of batches."""
         self.outside += self.since_last()
+
+    on_train_batch_start = on_validation_start = on_fit_end = book_outside
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -73,17 +73,9 @@ class FlopSplit(Callback):
         self.batches += 1
         self.samples += len(batch["target"])
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Book what came before as outside of batches."""
-        self.outside += self.since_last()
-
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the validation."""
         self.since_last()
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Book what came after the last batch."""
-        self.outside += self.since_last()
 
     def since_last(self) -> int:
         """Operations since this was asked last."""

@@ -164,5 +164,5 @@ def test_collecting_leaves_the_global_generator_alone(toy_data: object) -> None:
 
 def test_a_module_without_fusion_is_explained(tmp_path: object, toy_data: object) -> None:
     restored = Restored(nn.Linear(2, 2), toy_data, RunDirectory(tmp_path))  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="Linear is no MultimodalModule"):
+    with pytest.raises(UserError, match="Linear is no classifier"):
         open_probe(restored, LandscapeSettings(), "network")

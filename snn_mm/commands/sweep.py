@@ -82,7 +82,7 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
         UserError: the sweep file, a flag or the name is wrong.
     """
     request = read_request(Path(options.file)).overruled(options, flags)
-    axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys))
+    axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys, request.rows))
     if not axes and len(request.experiments) < 2:
         raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
     check_distinct(map(str, request.experiments), "experiment", same=meaning)

@@ -116,10 +116,9 @@ class Sweep:
     def _cell(self, name: str, values: tuple[str, ...]) -> SweepCell:
         chosen = list(zip(self.all_axes, values))
         # A later word wins: flags over the files of an axis, an axis over flags.
-        files = [f"--{CONFIG}={value}" for axis, value in chosen if axis.is_files]
-        keys = [
-            f"--{key}={value}" for axis, value in chosen if not axis.is_files for key in axis.keys
-        ]
+        flags = [flag for axis, value in chosen for flag in axis.flags(value)]
+        files = [flag for flag in flags if flag.startswith(f"--{CONFIG}=")]
+        keys = [flag for flag in flags if flag not in files]
         start = ("fit", *files, *self.common, f"--run.id={name}", *keys)
         return SweepCell(RunDirectory(self.folder / name), start)
 

@@ -18,8 +18,9 @@ Facts = dict[str, Any]
 def config_files(sweep: Sweep) -> list[Path]:
     """Every config file of a sweep: its experiments, those of its flags and those of its grid."""
     given = [entry.value for entry in read_flags(list(sweep.flags)) if entry.path == (CONFIG,)]
-    varied = [value for axis in sweep.axes if axis.is_files for value in axis.values]
-    return [*sweep.experiments, *(Path(str(path)) for path in [*given, *varied])]
+    flags = [flag for axis in sweep.axes for value in axis.values for flag in axis.flags(value)]
+    varied = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{CONFIG}=")]
+    return [*sweep.experiments, *(Path(str(path)) for path in dict.fromkeys([*given, *varied]))]
 
 
 def describe(sweep: Sweep) -> Facts:
@@ -31,6 +32,8 @@ def describe(sweep: Sweep) -> Facts:
     files = config_files(sweep)
     check_configs(files)
     facts: Facts = {axis.name: list(axis.values) for axis in sweep.labelled_axes}
+    for axis in sweep.axes:
+        facts |= {f"{axis.label}={name}": list(row) for name, row in (axis.rows or {}).items()}
     facts["flags"] = list(sweep.flags)
     facts["seed keys"] = [key for axis in sweep.axes if axis.label == SEED for key in axis.keys]
     for file in files:

@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from snn_mm.config.tree import WRAPPERS
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_choice
 
 CONFIG = "config"
 """The flag behind an axis of config files, for what has no key of its own."""
@@ -27,7 +28,10 @@ SECTIONS = ("model", "data")
 """Keys whose value may be a file of its own, so that files do not make them an axis of configs."""
 
 Grid = dict[str, tuple[str, ...]]
-"""Values by the key they set; or config files by the name of their axis."""
+"""Values by the key they set; or config files, or names of rows, by the name of their axis."""
+
+Rows = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""By axis and by the name of each of its rows: the flags of `snnmm fit` that make it."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,28 @@ class Axis:
         keys: keys of the config that get the value; more than one only for seeds.
         values: what they get, as one would type it after `--key=`.
         label: its name in run ids.
+        rows: flags by value, if its values are names of rows.
     """
 
     keys: tuple[str, ...]
     values: tuple[str, ...]
     label: str
+    rows: Mapping[str, tuple[str, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        for value in self.values if self.rows is not None else ():
+            check_choice(self.name, value, tuple(self.rows or ()))
 
     @property
     def is_files(self) -> bool:
-        """Whether its values are config files."""
+        """Whether its values are config files, or rows that may name some."""
         return self.keys == (CONFIG,)
+
+    def flags(self, value: str) -> tuple[str, ...]:
+        """What sets a value."""
+        if self.rows is not None:
+            return self.rows[value]
+        return tuple(f"--{key}={value}" for key in self.keys)
 
     @property
     def name(self) -> str:
@@ -58,24 +74,31 @@ class Axis:
 
     def word(self, value: str) -> str:
         """A value as it stands in run ids."""
-        return Path(value).stem if self.is_files else value
+        return Path(value).stem if self.is_files and self.rows is None else value
 
 
-def make_axes(grid: Mapping[str, tuple[str, ...]], seeds: str | None, seed_keys: str) -> list[Axis]:
+def make_axes(
+    grid: Mapping[str, tuple[str, ...]],
+    seeds: str | None,
+    seed_keys: str,
+    rows: Rows = MappingProxyType({}),
+) -> list[Axis]:
     """The axes of a sweep, the seeds last, so that runs to be averaged stand together.
 
     Args:
         grid: what is varied.
         seeds: a count, which stands for 0 to count - 1, or seeds with commas.
         seed_keys: keys that get the seed, with commas.
+        rows: what the rows are, of axes that are made of some.
 
     Raises:
-        UserError: these are no seeds, or two axes say something of the same key.
+        UserError: these are no seeds, there is no such row, or two axes say something of the same
+            key.
     """
     labels = short_labels(list(grid))
     axes = [
-        Axis((CONFIG,), values, key)
-        if names_files(key, values)
+        Axis((CONFIG,), values, key, rows.get(key))
+        if key in rows or names_files(key, values)
         else Axis((key,), values, labels[key])
         for key, values in grid.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,12 +12,27 @@ import yaml
 
 from snn_mm.config.tree import check_configs, parsed
 from snn_mm.errors import UserError
-from snn_mm.sweep.grid import CONFIG, Grid, as_typed, distinct_values, names_files, parse_grid
+from snn_mm.sweep.grid import (
+    CONFIG,
+    Grid,
+    Rows,
+    as_typed,
+    distinct_values,
+    names_files,
+    parse_grid,
+)
 
 EXPERIMENTS = "experiments"
 """The key that tells a sweep file from an experiment."""
 
-KEYS = ("name", EXPERIMENTS, "grid", "seeds", "seed_keys", "flags")
+BASE = "base"
+"""The key that names a sweep file to begin with."""
+
+KEYS = ("name", BASE, EXPERIMENTS, "grid", "seeds", "seed_keys", "flags")
+
+
+GONE = "null"
+"""In place of the flags of a row: it is not there."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,7 @@ class SweepRequest:
         name: its folder below the runs.
         experiments: the config files that are varied.
         grid: what is varied beside experiment and seed.
+        rows: what the rows of an axis are, if the grid names some.
         seeds: a count, or seeds with commas.
         seed_keys: the keys that get the seed, with commas.
         flags: what every run gets beside.
@@ -37,6 +53,7 @@ class SweepRequest:
     name: str
     experiments: tuple[Path, ...]
     grid: Grid = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
     seeds: str | None = None
     seed_keys: str = "seed_everything"
     flags: tuple[str, ...] = ()
@@ -77,12 +94,35 @@ def read_request(path: Path) -> SweepRequest:
     check_configs([path])
     node = parsed(path).node
     keys = {key.value: value for key, value in node.value} if node is not None else {}
-    if EXPERIMENTS not in keys:
+    if not {BASE, EXPERIMENTS} & keys.keys():
         return SweepRequest(f"{path.stem}-sweep", (path,), from_experiment=True)
     unknown = [key for key in keys if key not in KEYS]
     if unknown:
         raise UserError(f"{path}: unknown key {unknown[0]}; accepted: {', '.join(KEYS)}")
     return SweepFile(path, keys).request()
+
+
+def on_top(own: SweepRequest, base: SweepRequest, keys: Collection[str]) -> SweepRequest:
+    """A sweep file on top of the one that it begins with.
+
+    Axes of its own come first; rows of an axis that both have come to those that are there, and
+    one that is `null` goes.
+
+    Args:
+        own: what the file asks for.
+        base: what the other one does.
+        keys: which keys the file has.
+    """
+    rows = {
+        axis: {**base.rows.get(axis, {}), **own.rows.get(axis, {})}
+        for axis in {**base.rows, **own.rows}
+    }
+    grid = {**own.grid, **{axis: v for axis, v in base.grid.items() if axis not in own.grid}}
+    for axis in own.rows.keys() & base.rows.keys():
+        grid[axis] = tuple(row for row in rows[axis] if GONE not in rows[axis][row])
+    kept = {key: getattr(base, key) for key in (EXPERIMENTS, "seeds", "seed_keys", "flags")}
+    given = {key: getattr(own, key) for key in kept if key in keys}
+    return replace(own, grid=grid, rows=rows, **{**kept, **given})
 
 
 @dataclass(frozen=True)
@@ -100,11 +140,24 @@ class SweepFile:
     nodes: dict[str, yaml.Node]
 
     def request(self) -> SweepRequest:
-        """What the file asks for."""
+        """What the file asks for, on top of the one that it begins with."""
+        own = self._own()
+        if BASE not in self.nodes:
+            return own
+        return on_top(own, read_request(self.path.parent / self._words(BASE)[0]), self.nodes)
+
+    def _own(self) -> SweepRequest:
         return SweepRequest(
             name=self._text("name") or self.path.stem,
             experiments=tuple(Path(self._near(word)) for word in self._words(EXPERIMENTS)),
             grid={key: self._values(key, value) for key, value in self._items("grid")},
+            rows={
+                key: {
+                    row.value: self._row(f"{key}.{row.value}", flags) for row, flags in node.value
+                }
+                for key, node in self._items("grid")
+                if isinstance(node, yaml.MappingNode)
+            },
             seeds=",".join(self._words("seeds")) or None,
             seed_keys=",".join(self._words("seed_keys")) or SweepRequest.seed_keys,
             flags=tuple(
@@ -112,10 +165,20 @@ class SweepFile:
             ),
         )
 
+    def _row(self, key: str, node: yaml.Node) -> tuple[str, ...]:
+        """The flags of a row."""
+        if isinstance(node, yaml.ScalarNode) and node.value == "null":
+            return (GONE,)
+        if not isinstance(node, yaml.MappingNode):
+            raise self._mistake(node, f"grid.{key}", "keys with values, or {} for none")
+        return tuple(flag for name, value in node.value for flag in self._flags(name.value, value))
+
     def _values(self, key: str, node: yaml.Node) -> tuple[str, ...]:
-        """The values of an axis, files as seen from here."""
+        """The values of an axis, files as seen from here; the names of its rows."""
+        if isinstance(node, yaml.MappingNode):
+            return tuple(row.value for row, _ in node.value)
         if not isinstance(node, yaml.SequenceNode) or not node.value:
-            raise self._mistake(node, f"grid.{key}", "a list of values")
+            raise self._mistake(node, f"grid.{key}", "a list of values, or rows by name")
         values = distinct_values(key, node.value)
         return tuple(map(self._near, values)) if names_files(key, values) else values
 

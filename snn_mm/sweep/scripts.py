@@ -106,6 +106,12 @@ def check_for_wandb(sweep: Sweep) -> None:
     Raises:
         UserError: the sweep has some of it.
     """
+    rows = next((axis.label for axis in sweep.axes if axis.rows is not None), None)
+    if rows is not None:
+        raise UserError(
+            f"--print wandb: a W&B grid can't set what a row of {rows} sets at once\n"
+            "accepted: an axis of keys or files; or --print sbatch"
+        )
     tied = next((axis for axis in sweep.axes if len(axis.keys) > 1), None)
     if tied is not None:
         raise UserError(

@@ -13,10 +13,16 @@ import numpy as np
 import pytest
 
 from snn_mm.cli import main
+from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
-SETTINGS = [path.stem for path in sorted((FOLDER / "_base" / "baselines").glob("*.yaml"))]
-BASELINES = [name for name in SETTINGS if not name.endswith("_small")]
+SWEEPS = FOLDER / "sweeps"
+ROWS = {
+    "sims": read_request(SWEEPS / "sgmt_table1_sims.yaml").rows["row"],
+    "mosei": read_request(SWEEPS / "sgmt_table2_mosei.yaml").rows["row"],
+    "mosi_utterances": read_request(SWEEPS / "sentiment_mosi.yaml").rows["row"],
+    "pom": read_request(SWEEPS / "sentiment_pom.yaml").rows["row"],
+}
 SIMS = {"text": (50, 768), "audio": (925, 25), "vision": (232, 177)}
 FILES = {
     "sims": ("ch-simsv2s.pkl", SIMS),
@@ -26,12 +32,12 @@ FILES = {
 ERROR = "test/mae/fused"
 NARROW = ["--model.width=8", "--model.heads=2", "--model.layers=1", "--model.fusion_layers=1"]
 SGMT = [
-    ("sims", ()),
-    ("mosei", ()),
-    ("mosi", ()),
-    ("sims", ("ann", "text_only")),
-    ("sims", ("audio_only",)),
-    ("mosi", ("visual_only",)),
+    ("sims", (), "text,audio,visual"),
+    ("mosei", (), "text,audio,visual"),
+    ("mosi", (), "text,audio,visual"),
+    ("sims", ("ann",), "text"),
+    ("sims", (), "audio"),
+    ("mosi", (), "visual"),
 ]
 
 
@@ -66,43 +72,49 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def train(data: str, pieces: tuple[str, ...], flags: list[str], root: Path, runs: Path) -> Any:
     """Train one step, validate and test; what the test measured."""
-    files = [FOLDER / f"sgmt_{data}", *(FOLDER / "_base" / piece for piece in pieces)]
-    configs = [f"--config={path}.yaml" for path in files]
+    paths = [FOLDER / f"sgmt_{data}", *(FOLDER / "_base" / piece for piece in pieces)]
+    configs = [f"--config={path}.yaml" for path in paths]
     place = [f"--run.root={runs}", "--run.name=run", "--run.id=one", f"--data.root={root}"]
     small = ["--trainer.max_epochs=1", "--data.loader.batch_size=3", "--trainer.accelerator=cpu"]
-    assert main(["fit", *configs, *place, *small, *flags]) == 0
+    files = [flag for flag in flags if flag.startswith("--config=")]
+    keys = [flag for flag in flags if flag not in files]
+    assert main(["fit", *configs, *files, *place, *keys, *small]) == 0
     record = json.loads((runs / "run" / "one" / "results.json").read_text())
     assert record["status"] == "finished"
     return record["test"]
 
 
-@pytest.mark.parametrize(("data", "switches"), SGMT, ids=str)
+@pytest.mark.parametrize(("data", "switches", "modalities"), SGMT, ids=str)
 def test_sgmt_trains_and_tests(
-    data: str, switches: tuple[str, ...], roots: dict[str, Path], tmp_path: Path
+    data: str, switches: tuple[str, ...], modalities: str, roots: dict[str, Path], tmp_path: Path
 ) -> None:
     pieces = tuple(f"sgmt/{switch}" for switch in switches)
-    tested = train(data, pieces, NARROW, roots[data], tmp_path)
+    flags = [*NARROW, f"--model.modalities=[{modalities}]"]
+    tested = train(data, pieces, flags, roots[data], tmp_path)
     assert tested[ERROR] > 0
     assert any(name.startswith("test/firing_rate/") for name in tested) == ("ann" not in switches)
 
 
 # Settings for MOSEI differ in numbers alone, and each costs a training.
 BASELINE_RUNS = [
-    pytest.param(name, marks=pytest.mark.slow) if name.endswith("_mosei") else name
-    for name in BASELINES
+    pytest.param(data, row, marks=[pytest.mark.slow] if data == "mosei" else [])
+    for data in ("sims", "mosei")
+    for row in ROWS[data]
+    if row != "spiking"
 ]
-FOR_BOTH = ("mlf_dnn", "mlmf")
 
 
-@pytest.mark.parametrize("baseline", BASELINE_RUNS)
+@pytest.mark.parametrize(("data", "row"), BASELINE_RUNS)
 def test_a_baseline_trains_and_tests_in_sgmts_place(
-    baseline: str, roots: dict[str, Path], tmp_path: Path
+    data: str, row: str, roots: dict[str, Path], tmp_path: Path
 ) -> None:
-    data = "sims" if baseline in FOR_BOTH else baseline.rsplit("_", 1)[1]
-    tested = train(data, (f"baselines/{baseline}",), [], roots[data], tmp_path)
+    tested = train(data, (), list(ROWS[data][row]), roots[data], tmp_path)
     assert tested[ERROR] > 0
-    own = baseline.startswith(("mlf", "mlmf", "mtfn"))
-    assert ("test/mae/audio" in tested) == own
+    assert ("test/mae/audio" in tested) == row.startswith(("mlf", "mlmf"))
+
+
+def test_mtfn_trains_on_both(roots: dict[str, Path], tmp_path: Path) -> None:
+    assert train("sims", ("baselines/mtfn",), [], roots["sims"], tmp_path)["test/mae/audio"] > 0
 
 
 @pytest.fixture(scope="module")
@@ -130,21 +142,21 @@ def write_rows(path: Path, rows: list[list[Any]]) -> None:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
 
 
-SMALL = [f"baselines/{name}" for name in SETTINGS if name.endswith("_small")]
 SMALL_RUNS = [
-    *(("pom", (piece,)) for piece in ("sgmt/spiking", "sgmt/ann", "sgmt/audio_only", *SMALL)),
-    ("mosi_utterances", ("sgmt/text_only",)),
-    ("mosi_utterances", ("mosi_past", "sgmt/ann")),
-    ("mosi_utterances", ("mosi_past", "baselines/mult_small")),
+    *(("pom", (), row) for row in ROWS["pom"] if row != "text_only"),
+    ("mosi_utterances", (), "text_only"),
+    ("mosi_utterances", ("mosi_past",), "ann"),
+    ("mosi_utterances", ("mosi_past",), "mult"),
 ]
 
 
-@pytest.mark.parametrize(("data", "pieces"), SMALL_RUNS, ids=str)
+@pytest.mark.parametrize(("data", "pieces", "row"), SMALL_RUNS, ids=str)
 def test_rows_of_the_sweeps_train_and_test_on_small_data(
-    data: str, pieces: tuple[str, ...], small_roots: dict[str, Path], tmp_path: Path
+    data: str, pieces: tuple[str, ...], row: str, small_roots: dict[str, Path], tmp_path: Path
 ) -> None:
-    short = ["--model.max_lengths={text: 3, audio: 3, visual: 3}"] if "mosi_past" in pieces else []
-    assert train(data, pieces, short, small_roots[data], tmp_path)[ERROR] > 0
+    flags = list(ROWS[data][row])
+    flags += ["--model.max_lengths={text: 3, audio: 3, visual: 3}"] if pieces else []
+    assert train(data, pieces, flags, small_roots[data], tmp_path)[ERROR] > 0
 
 
 def test_data_without_labels_by_modality_are_refused_where_heads_need_them(

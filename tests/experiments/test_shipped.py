@@ -14,6 +14,7 @@ import yaml
 
 from snn_mm.cli import main
 from snn_mm.config.renamed import EXPERIMENTS as EXPERIMENTS_OF_BEFORE
+from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
@@ -38,20 +39,15 @@ SWITCHED = [
     ("iemf_ks", ("profiles/released", "profiles/released_lfm", "profiles/released_with_iemf")),
     ("imbalanced_digits", ("methods/ogm_ge", "with_iemf", "energy", "trackers")),
     ("imbalanced_ead", ("ann_ead", "methods/mslr_ead", "with_iemf")),
-    ("imbalanced_ead", ("snn_ead", "methods/mslr_ead", "vanilla")),
-    *(("taaf_cremad", (f"taaf/{row}",)) for row in ("full", "without_ta", "la_ta", "la")),
+    ("imbalanced_ead", ("methods/mslr_ead", "vanilla")),
+    *(("taaf_cremad", (f"taaf/{row}",)) for row in ("without_ta", "la_ta", "la")),
     *(("taaf_ave", (f"taaf/{row}",)) for row in ("without_ta", "la_ta", "la")),
-    *(("taaf_ead", (f"taaf/{row}",)) for row in ("full_ead", "without_ta_ead", "la_ta_ead")),
-    *(("taaf_digits", (f"taaf/{row}",)) for row in ("detached", "no_adjustment", "off", "neither")),
-    ("taaf_digits", ("taaf/attention_on_fusion", "energy", "trackers")),
-    ("taaf_digits", ("taaf/attention_strength", "trackers")),
-    ("taaf_digits", ("taaf/no_attention",)),
 ]
 MODULATED = [
-    ("imbalanced_digits", (network, f"methods/{method}", update))
+    ("imbalanced_digits", (*network, f"methods/{method}", update))
     for method in METHODS
     if method not in ("mslr_ead", "iemf")
-    for network, update in (("snn", "vanilla"), ("ann", "with_iemf"))
+    for network, update in (((), "vanilla"), (("ann",), "with_iemf"))
 ]
 
 
@@ -115,6 +111,30 @@ def test_it_trains_and_tests_with_every_switch(
     experiment: str, switches: tuple[str, ...], small_data: dict[str, list[str]], tmp_path: Path
 ) -> None:
     train(experiment, switches, small_data[experiment], tmp_path)
+
+
+ROWS = [
+    *(("taaf_ead", "taaf_ablation_ead", row, ()) for row in ("full_ead", "la_ta_ead")),
+    *(
+        ("taaf_digits", "taaf_digits", row, ())
+        for row in ("detached", "no_adjustment", "off", "neither", "no_attention")
+    ),
+    ("taaf_digits", "taaf_digits", "attention_on_fusion", ("energy", "trackers")),
+    ("taaf_digits", "taaf_digits", "attention_strength", ("trackers",)),
+]
+
+
+@pytest.mark.parametrize(("experiment", "sweep", "row", "switches"), ROWS, ids=str)
+def test_a_row_of_a_sweep_trains_and_tests(
+    experiment: str,
+    sweep: str,
+    row: str,
+    switches: tuple[str, ...],
+    small_data: dict[str, list[str]],
+    tmp_path: Path,
+) -> None:
+    flags = read_request(FOLDER / f"sweeps/{sweep}.yaml").rows["row"][row]
+    train(experiment, switches, [*small_data[experiment], *flags], tmp_path)
 
 
 @pytest.mark.parametrize("fusion", ["Sum", "FiLM", "Gated"])
@@ -186,9 +206,10 @@ def test_a_sweep_expands_and_its_last_run_parses(
 
 
 def test_what_is_named_in_place_of_files_that_are_gone_is_there() -> None:
-    for old, new in EXPERIMENTS_OF_BEFORE.items():
+    for old, now in EXPERIMENTS_OF_BEFORE.items():
         assert not (FOLDER / f"{old}.yaml").exists()
-        assert [name for name in new if not (FOLDER / f"{name}.yaml").is_file()] == []
+        named = re.findall(r"\{\}([\w/]+\.yaml)", now)
+        assert [name for name in named if not (FOLDER / name).is_file()] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.yaml")), ids=lambda path: path.stem)

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from snn_mm.cli import main
+from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 SWEEPS = sorted((FOLDER / "sweeps").glob("*.yaml"))
-BASELINES = [p for p in (FOLDER / "_base/baselines").glob("*.yaml") if "_small" not in p.name]
 
 
 @pytest.mark.parametrize("sweep", SWEEPS, ids=lambda path: path.stem)
@@ -26,27 +26,28 @@ def test_a_sweep_lists_as_many_runs_as_its_header_says(
     assert len(runs) == int(header[1])
 
 
-@pytest.mark.parametrize("path", BASELINES, ids=lambda path: path.stem)
-def test_settings_of_mmsa_stop_by_the_loss_and_clip_values_of_mult_alone(path: Path) -> None:
-    settings = yaml.safe_load(path.read_text())
-    trainer = settings["trainer"]
-    if isinstance(trainer, str):
-        trainer = yaml.safe_load((path.parent / trainer).read_text())
+def test_settings_of_mmsa_stop_by_the_loss_and_clip_values_of_mult_alone() -> None:
+    common = yaml.safe_load((FOLDER / "_base/baselines/mmsa.yaml").read_text())
+    trainer = yaml.safe_load((FOLDER / "_base/sgmt/trainer_mmsa.yaml").read_text())
     (stopping,) = trainer["callbacks"]
-    assert stopping["init_args"]["monitor"] == settings["checkpoint"]["monitor"] == "val/loss"
-    clipped = (trainer["gradient_clip_val"], trainer.get("gradient_clip_algorithm"))
+    assert stopping["init_args"]["monitor"] == common["checkpoint"]["monitor"] == "val/loss"
+    assert trainer["gradient_clip_val"] is None
+    assert common["data"]["standardise"] is False
     # MMSA adds the gradients of eight batches up; here they are averaged.
-    expected = {"mult_sims": (1.0 / 8, "value"), "mult_mosei": (0.6 / 8, "value")}
-    assert clipped == pytest.approx(expected.get(path.stem, (None, None)))
-    assert settings["data"]["standardise"] is False
+    for table, clipped in (("sgmt_table1_sims", 1.0 / 8), ("sgmt_table2_mosei", 0.6 / 8)):
+        rows = read_request(FOLDER / f"sweeps/{table}.yaml").rows["row"]
+        clips = {row for row, flags in rows.items() if any("clip" in flag for flag in flags)}
+        assert clips == {"mult"}
+        assert f"--trainer.gradient_clip_val={clipped}" in rows["mult"]
+        assert "--trainer.gradient_clip_algorithm=value" in rows["mult"]
 
 
 def test_baselines_trained_alike_get_the_training_of_sgmt(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pieces = ("sgmt_sims", "_base/baselines/mult_sims", "_base/sgmt/trained_alike")
+    pieces = ("sgmt_sims", "_base/baselines/mmsa", "_base/sgmt/trained_alike")
     configs = [f"--config={FOLDER / piece}.yaml" for piece in pieces]
-    assert main(["fit", *configs, "--print_config"]) == 0
+    assert main(["fit", *configs, "--model.network=MulT", "--print_config"]) == 0
     made = yaml.safe_load(capsys.readouterr().out)
     wanted = yaml.safe_load((FOLDER / "_base/sgmt/trainer.yaml").read_text())
     trainer = made["trainer"]

@@ -132,3 +132,57 @@ def test_wandb_can_not_cross_several_files(
     text = "experiments: ../a.yaml\ngrid: {m: [../m/one.yaml], u: [../m/two.yaml]}\n"
     with pytest.raises(UserError, match="can't cross the config files of m and u"):
         sweep.run(["sweep", str(write(text)), "--print", "wandb"])
+
+
+ROWS = """\
+experiments: ../a.yaml
+grid:
+  row:
+    plain: {}
+    short: {trainer.max_epochs: 1, model.net: {x: 1}}
+    other: {config: ../m/one.yaml}
+seeds: 2
+"""
+
+
+def test_a_row_has_a_name_and_sets_several_keys_and_files(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = commands(capsys, str(write(ROWS)), "--seeds", "1,2")
+    assert len(lines) == 6
+    assert "--run.id=row=plain+seed=1 --seed_everything=1" in lines[0]
+    assert "--config=a.yaml --run.root" in lines[0]
+    assert "row=short+seed=1 --trainer.max_epochs=1 '--model.net={\"x\": 1}'" in lines[2]
+    assert "--config=a.yaml --config=m/one.yaml --run.root" in lines[4]
+
+
+def test_rows_are_chosen_by_name(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write(ROWS))
+    assert len(commands(capsys, path, "--grid", "row=plain,other")) == 4
+    assert main(["sweep", path, "--grid", "row=plian", "--print", "commands"]) == 2
+    assert "accepted: plain, short, other" in capsys.readouterr().err
+
+
+def test_a_sweep_begins_with_another_and_adds_and_drops_rows(
+    write: Callable[..., Path], folder: Path
+) -> None:
+    write(ROWS)
+    path = folder / "sweeps" / "more.yaml"
+    path.write_text(
+        "base: table.yaml\nexperiments: ../b.yaml\n"
+        "grid:\n  update: [../m/with.yaml]\n  row: {plain: null, new: {data.x: 1}}\n"
+    )
+    request = read_request(path.relative_to(folder))
+    assert request.name == "more"
+    assert request.experiments == (Path("b.yaml"),)
+    assert request.seeds == "2"
+    assert request.grid == {"update": ("m/with.yaml",), "row": ("short", "other", "new")}
+    assert request.rows["row"]["new"] == ("--data.x=1",)
+
+
+@pytest.mark.parametrize("row", ["1", "[a]"])
+def test_a_row_that_is_no_mapping_is_refused(row: str, write: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match=r"table.yaml:4: grid.row.plain: accepted is keys with"):
+        read_request(write(ROWS.replace("{}", row)))

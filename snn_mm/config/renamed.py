@@ -42,7 +42,7 @@ EXPERIMENTS: dict[str, str] = {
     },
     **{
         f"_base/taaf/{name}": ROW % ("taaf_digits", name)
-        for name in ("no_adjustment", "neither", "attention_on_fusion", "attention_strength")
+        for name in ("no_adjustment", "neither", "attention_on_fusion")
     },
 }
 """Config files that are gone, below `experiments/`, and what does the same; {} is that folder."""

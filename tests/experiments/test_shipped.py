@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,17 @@ def configs(experiment: str, switches: tuple[str, ...]) -> list[str]:
     return [f"--config={path}.yaml" for path in files]
 
 
-def train(experiment: str, switches: tuple[str, ...], flags: list[str], root: Path) -> Path:
-    """Train one step, validate and test one batch; the run directory."""
+def train(
+    experiment: str,
+    switches: tuple[str, ...],
+    flags: list[str],
+    root: Path,
+    row: Sequence[str] = (),
+) -> Path:
+    """Train one step, validate and test one batch; the run directory. A row's files come first."""
     place = [f"--run.root={root}", "--run.name=run", "--run.id=one", "--trainer.accelerator=cpu"]
-    command = ["fit", *configs(experiment, switches), *flags, *narrow(experiment)]
+    first, *others = configs(experiment, switches)
+    command = ["fit", first, *row, *others, *flags, *narrow(experiment)]
     assert main([*command, *ONE_BATCH, "--trainer.max_epochs=1", *place]) == 0
     run = root / "run" / "one"
     record = json.loads((run / "results.json").read_text())
@@ -134,7 +141,10 @@ def test_a_row_of_a_sweep_trains_and_tests(
     tmp_path: Path,
 ) -> None:
     flags = read_request(FOLDER / f"sweeps/{sweep}.yaml").rows["row"][row]
-    train(experiment, switches, [*small_data[experiment], *flags], tmp_path)
+    files = [flag for flag in flags if flag.startswith("--config=")]
+    keys = [flag for flag in flags if flag not in files]
+    own = [*small_data[experiment], *keys]
+    train(experiment, switches, own, tmp_path, files)
 
 
 @pytest.mark.parametrize("fusion", ["Sum", "FiLM", "Gated"])

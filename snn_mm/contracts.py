@@ -207,11 +207,7 @@ class ResizesForCheckpoint(Protocol):
 
 @runtime_checkable
 class Classifies(Protocol):
-    """What analyses ask of a trained module that has encoders and a fusion.
-
-    Attributes:
-        num_classes: K.
-    """
+    """What analyses ask of a trained module that has encoders, a fusion and K = `num_classes`."""
 
     num_classes: int
 
@@ -235,11 +231,7 @@ class Classifies(Protocol):
 
 @runtime_checkable
 class ScoresSequences(Protocol):
-    """What analyses ask of a trained module that scores sequences of features.
-
-    Attributes:
-        protocol: how scores are rated, `sims` or `mosei`.
-    """
+    """What analyses ask of a trained module that scores sequences, rated by a protocol."""
 
     protocol: Literal["sims", "mosei"]
 

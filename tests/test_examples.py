@@ -16,19 +16,27 @@ from snn_mm.cli import main
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+TOGETHER = [("own_modulation", "own_fusion"), ("own_encoder", "own_paper"), ("own_data",)]
+"""Each trains alone as well; together they take half of the time, and show that they compose."""
+
 SMALL = [f"--trainer.limit_{part}_batches=1" for part in ("train", "val", "test")]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_trains_on_the_quickstart(
-    example: Path, digits_root: str, tmp_path: Path
+@pytest.mark.parametrize("names", TOGETHER, ids="+".join)
+def test_examples_train_on_the_quickstart(
+    names: tuple[str, ...], digits_root: str, tmp_path: Path
 ) -> None:
-    configs = ["--config", str(ROOT / "experiments" / "quickstart.yaml"), "--config", str(example)]
+    files = [ROOT / "experiments/quickstart.yaml", *(ROOT / f"examples/{n}.yaml" for n in names)]
+    configs = [f"--config={file}" for file in files]
     place = ["--run.root", str(tmp_path), "--run.name=run", "--run.id=a"]
     small = [*SMALL, "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
     assert main(["fit", *configs, *place, *small, "--data.root", digits_root]) == 0
     record = json.loads((tmp_path / "run" / "a" / "results.json").read_text())
     assert record["status"] == "finished"
+
+
+def test_every_example_trains() -> None:
+    assert {name for names in TOGETHER for name in names} == {file.stem for file in EXAMPLES}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from datamodules import MultimodalDataModule
-from datamodules.base import SPLITS, SplitName
+from datamodules.base import SPLITS, Inputs, SplitName
 from datamodules.split import Split
 
 
@@ -16,6 +17,7 @@ class Stripes(MultimodalDataModule):
 
     modalities = ("audio", "visual")
     class_names = ("wide", "narrow")
+    inputs: ClassVar[Inputs] = {"audio": {"in_channels": 1}, "visual": {"in_channels": 1}}
 
     def prepare_data(self) -> None:
         """Make what is missing; one process of a node calls it, before anything is loaded."""

@@ -14,6 +14,8 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ActionConfigFile
 
+from snn_mm.config.class_names import find_class
+from snn_mm.config.manifest import parameters
 from snn_mm.config.tree import Entry, parsed, read_file
 
 ENDS = ("T_max", "total_iters", "epochs")
@@ -52,8 +54,27 @@ def lay_over(before: Namespace, after: Namespace, given: Iterable[Entry]) -> Non
     """
     for key in {"model", "data"} & set(vars(after)):
         after[key] = merged(before.get(key), after.get(key))
+    carry_over(before.get("model"), after.get("model"))
     follow_epochs(before, after, given)
     fill_end(after)
+
+
+def carry_over(before: Any, after: Any) -> None:
+    """Give a model of another class, in place, what both classes take and jsonargparse left behind.
+
+    It checks values against the new class and drops what is incomplete, such as encoders that get
+    their channels from the data.
+    """
+    if not (isinstance(before, Namespace) and isinstance(after, Namespace)):
+        return
+    if before.get("class_path") == after.get("class_path") or not before.get("init_args"):
+        return
+    taken = {p.name: p.annotation for p in parameters(find_class(before["class_path"]))}
+    for parameter in parameters(find_class(after["class_path"])):
+        key = f"init_args.{parameter.name}"
+        value, same = before.get(key), taken.get(parameter.name) == parameter.annotation
+        if same and isinstance(value, dict | Namespace) and after.get(key) is None:
+            after[key] = value
 
 
 def merged(before: Any, after: Any) -> Any:

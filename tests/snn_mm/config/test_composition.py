@@ -16,7 +16,7 @@ import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
 import snn_mm.neurons  # noqa: F401 - makes their classes choices
-from snn_mm.config.composition import fill_end, lay_over, merged, trainer_lists
+from snn_mm.config.composition import carry_over, fill_end, lay_over, merged, trainer_lists
 from snn_mm.config.parser import Parser
 from snn_mm.config.tree import read_flags
 
@@ -200,3 +200,15 @@ def test_nothing_of_an_earlier_list_is_left_in_a_later_one(compose: Compose) -> 
     (callback,) = compose(one, other)["trainer"]["callbacks"]
     assert callback["class_path"].endswith("OGMGE")
     assert (callback["init_args"]["start_epoch"], callback["init_args"]["seed"]) == (0, None)
+
+
+def test_another_class_of_model_keeps_encoders_that_the_data_complete() -> None:
+    encoders = {"audio": Namespace(class_path="snn_mm.encoders.ConvNet")}  # no in_channels yet
+    options = Namespace(encoders=encoders, joint_weight=0.5)
+    before = Namespace(class_path="snn_mm.modules.IEMFModule", init_args=options)
+    after = Namespace(class_path="snn_mm.modules.TAAFModule", init_args=Namespace())
+    carry_over(before, after)
+    assert after.init_args == Namespace(encoders=encoders)
+    given = Namespace(class_path="snn_mm.modules.TAAFModule", init_args=Namespace(encoders={}))
+    carry_over(before, given)
+    assert given.init_args.encoders == {}

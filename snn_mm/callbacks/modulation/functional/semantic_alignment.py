@@ -24,6 +24,11 @@ def semantic_alignment_loss(
 
     Returns:
         A scalar in nats.
+
+    Example:
+        >>> silent = torch.zeros(1, 2, 3)
+        >>> semantic_alignment_loss(silent, silent, torch.tensor([0, 1]))  # 2 / 4 log 2
+        tensor(0.3466)
     """
     a, b = first.mean(dim=0), second.mean(dim=0)  # [N, D]
     log_probability = log_softmax(a @ b.T / temperature, dim=-1)  # [N, N]

@@ -44,7 +44,7 @@ class RenamedFinder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A specification for a former name, asked for after Python found no file of that name."""
+        """A specification for a former name; a folder of it holds at most compiled leftovers."""
         known = present_name(fullname) is not None
         return ModuleSpec(fullname, self, is_package=True) if known else None
 
@@ -56,6 +56,6 @@ class RenamedFinder(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Have Python ask for former names last, once."""
+    """Have Python ask for former names first, once."""
     if not any(isinstance(finder, RenamedFinder) for finder in sys.meta_path):
-        sys.meta_path.append(RenamedFinder())
+        sys.meta_path.insert(0, RenamedFinder())

@@ -6,6 +6,16 @@ reads `grounding` (where in a frame a sound is), `encoders`, `question`, `tempor
 
 from snn_mm.modules.avqa.encoders import GroundedFrames, PooledFrames, SoundEncoder
 from snn_mm.modules.avqa.fusion import QuestionFusion
+from snn_mm.modules.avqa.grounding_module import GroundingModule
+from snn_mm.modules.avqa.module import AVQAModule
 from snn_mm.modules.avqa.question import QuestionEncoder
 
-__all__ = ["GroundedFrames", "PooledFrames", "QuestionEncoder", "QuestionFusion", "SoundEncoder"]
+__all__ = [
+    "AVQAModule",
+    "GroundedFrames",
+    "GroundingModule",
+    "PooledFrames",
+    "QuestionEncoder",
+    "QuestionFusion",
+    "SoundEncoder",
+]

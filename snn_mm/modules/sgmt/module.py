@@ -12,9 +12,9 @@ from typing import Any
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.modules.sentiment.module import SentimentModule
-from snn_mm.modules.sgmt import SGMT, Merge
+from snn_mm.modules.sgmt.fusion import Merge
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions
-from snn_mm.modules.sgmt.network import Pooling
+from snn_mm.modules.sgmt.network import SGMT, Pooling
 from snn_mm.neurons import SGMTLIF, NeuronFactory
 from snn_mm.sequences import Padding
 

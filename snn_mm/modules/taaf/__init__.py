@@ -1,5 +1,5 @@
 """TAAF: attention over time steps, alignment of their numbers, adaptive balanced fusion loss."""
 
-from snn_mm.modules.taaf.module import shared_concat
+from snn_mm.modules.taaf.module import TAAFModule, shared_concat
 
-__all__ = ["shared_concat"]  # configs of runs name it here
+__all__ = ["TAAFModule", "shared_concat"]

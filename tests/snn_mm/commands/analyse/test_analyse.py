@@ -144,6 +144,6 @@ def test_a_count_of_spikes_needs_a_measurement(runs: Path, fails: Fails) -> None
     message = fails("analyse", "cost", str(runs), "--complexity", "synops")
     assert "no energy.json" in message
     for run in runs.iterdir():
-        (run / "energy.json").write_text('{"total": {"mac": 1, "synops": 4}}')
+        (run / "energy.json").write_text('{"total": {"mac": 1, "synops": 4, "compute_pj": 5.1}}')
     assert main(["analyse", "cost", str(runs), "--complexity", "synops"]) == 0
     assert read_csv(runs / "analysis" / "cost.csv")[1][-3] == "50"  # (1 + 4) x 10

@@ -31,7 +31,7 @@ from snn_mm.sweep.launch import ForkStart, FreshStart, Launch
 from snn_mm.sweep.progress import Progress
 from snn_mm.sweep.request import read_request
 from snn_mm.sweep.scheduler import Scheduler, child_environment
-from snn_mm.sweep.scripts import to_commands, to_sbatch, to_wandb
+from snn_mm.sweep.scripts import CELL, pick, to_commands, to_sbatch, to_wandb
 
 # -P as for `snnmm` itself: the working directory is not where modules come from.
 FIT = (sys.executable, "-P", "-m", "snn_mm")
@@ -65,8 +65,10 @@ def run(argv: list[str], fit: Sequence[str] = FIT) -> int:
     options, flags = _parse(argv[1:])
     sweep = make_sweep(options, flags)
     facts, cells = describe(sweep), sweep.cells()
+    if options.cell:
+        return train(pick(sweep, options.cell), fit)
     if options.print is not None:
-        print(script(options.print, sweep, cells), end="")
+        print(script(options.print, sweep, argv), end="")
         return 0
     if options.dry_run:
         print("\n".join(aligned([(cell.run.run_id, state(cell)) for cell in cells])))
@@ -145,14 +147,25 @@ def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
     return ForkStart(environment, import_module("snn_mm.cli").main, WARM)
 
 
-def script(kind: str, sweep: Sweep, cells: list[SweepCell]) -> str:
+def train(cell: SweepCell, fit: Sequence[str]) -> int:
+    """Become the `snnmm fit` of one run, so that signals of whoever started us reach it."""
+    if not cell.is_over:
+        os.execv(fit[0], [*fit, *cell.command])  # noqa: S606
+    print(f"{cell.run.run_id} is over")
+    return 0
+
+
+def script(kind: str, sweep: Sweep, argv: Sequence[str]) -> str:
     """The sweep as others run it."""
     if kind == "commands":
-        return to_commands(cells)
+        return to_commands(sweep.cells())
     if kind == "sbatch":
-        return to_sbatch(sweep, cells)
+        return to_sbatch(sweep, sweep.cells())
+    printing = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    printing.add_argument("--print")
+    _, words = printing.parse_known_args(argv)
     files = (folder / "_base" / "wandb.yaml" for folder in experiment_folders())
-    return to_wandb(sweep, next((file for file in files if file.is_file()), None))
+    return to_wandb(sweep, words, next((file for file in files if file.is_file()), None))
 
 
 def state(cell: SweepCell) -> str:
@@ -203,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--metric", help="what is shown (as `snnmm report` chooses it)")
     add("--extend", action="store_true", help="add new values to a sweep that was started")
     add("--dry-run", action="store_true", help="list the runs and how far they are")
+    add(CELL, nargs="+", metavar="KEY=A", help="train one run of it, as agents of W&B do")
     add("--print", choices=("commands", "sbatch", "wandb"), help="print it for others to run")
     return parser
 

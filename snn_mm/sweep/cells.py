@@ -99,9 +99,18 @@ class Sweep:
         """The axes that run ids tell; a single experiment goes without saying."""
         return self.all_axes if len(self.experiments) > 1 else self.axes
 
+    @property
+    def choices(self) -> list[tuple[str, ...]]:
+        """A value of each axis for every run; the last axis, the seed, changes fastest."""
+        return list(itertools.product(*(axis.values for axis in self.all_axes)))
+
+    def told(self, values: tuple[str, ...]) -> list[tuple[Axis, str]]:
+        """What a run's id tells of the values of all axes."""
+        return list(zip(self.all_axes, values))[-len(self.labelled_axes) :]
+
     def cells(self) -> list[SweepCell]:
-        """Every run; the last axis, the seed, changes fastest."""
-        choices = list(itertools.product(*(axis.values for axis in self.all_axes)))
+        """Every run, as its choices are ordered."""
+        choices = self.choices
         labels = [self._label(values) for values in choices]
         counts = Counter(labels)
         return [
@@ -110,7 +119,7 @@ class Sweep:
         ]
 
     def _label(self, values: tuple[str, ...]) -> str:
-        pairs = list(zip(self.all_axes, values))[-len(self.labelled_axes) :]
+        pairs = self.told(values)
         return "+".join(f"{axis.label}={file_safe(axis.word(value))}" for axis, value in pairs)
 
     def _cell(self, name: str, values: tuple[str, ...]) -> SweepCell:

@@ -66,11 +66,16 @@ class Axis:
         return tuple(f"--{key}={value}" for key in self.keys)
 
     @property
+    def key(self) -> str:
+        """What `--grid` and W&B call it."""
+        return self.label if self.is_files else self.keys[0]
+
+    @property
     def name(self) -> str:
         """What a message calls it."""
         if self.label in (EXPERIMENT, SEED):
             return f"--{self.label}s"
-        return f"--grid {self.label if self.is_files else self.keys[0]}"
+        return f"--grid {self.key}"
 
     def word(self, value: str) -> str:
         """A value as it stands in run ids."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from snn_mm.errors import UserError
 from snn_mm.run.directory import OVER
 from snn_mm.sweep.cells import Sweep, SweepCell
 from snn_mm.sweep.definition import config_files
+
+CELL = "--cell"
+"""The option of `snnmm sweep` that trains one run of it."""
 
 SBATCH = """\
 #!/bin/bash
@@ -65,31 +69,53 @@ def to_sbatch(sweep: Sweep, cells: list[SweepCell]) -> str:
     )
 
 
-def to_wandb(sweep: Sweep, wandb_config: Path | None) -> str:
+def to_wandb(sweep: Sweep, words: Sequence[str], wandb_config: Path | None) -> str:
     """A W&B sweep file: `wandb sweep FILE` registers it, agents run it anywhere.
+
+    An agent passes a value of each axis to `--cell` of the same sweep: W&B's own flags could not
+    set what a row sets, cross files or give one seed to two keys.
 
     Args:
         sweep: the sweep.
+        words: arguments of `snnmm` that make it.
         wandb_config: config that adds the W&B logger, unless a config of the sweep has its name.
-
-    Raises:
-        UserError: this is more than W&B's grid can say.
     """
-    check_for_wandb(sweep)
-    configs = [f"--config={sweep.experiments[0]}"]
+    configs: list[str] = []
     if wandb_config is not None and wandb_config.name not in {f.name for f in config_files(sweep)}:
         configs.append(f"--config={wandb_config}")
+    call = [*words[:2], *configs, *words[2:], CELL, "${args_no_hyphens}"]
     content: dict[str, Any] = {
         "name": sweep.name,
         "program": "snnmm",
-        "command": ["${env}", "${program}", "fit", *configs, *sweep.common, "${args}"],
+        "command": ["${env}", "${program}", *call],
         "method": "grid",
         "metric": monitored(sweep),
         "parameters": {
-            axis.keys[0]: {"values": [plain(value) for value in axis.values]} for axis in sweep.axes
+            axis.key: {"values": [plain(value) for value in axis.values]}
+            for axis in sweep.labelled_axes
         },
     }
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def pick(sweep: Sweep, words: Sequence[str]) -> SweepCell:
+    """The run that an agent of W&B is told to train.
+
+    Args:
+        sweep: the sweep.
+        words: `KEY=VALUE` for each axis that run ids tell.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    given = {key: plain(value) for key, _, value in (word.partition("=") for word in words)}
+    for cell, values in zip(sweep.cells(), sweep.choices):
+        if given == {axis.key: plain(value) for axis, value in sweep.told(values)}:
+            return cell
+    accepted = "\n".join(f"  {axis.key}={'|'.join(axis.values)}" for axis in sweep.labelled_axes)
+    raise UserError(
+        f"{CELL} {shlex.join(words)}: no such run; accepted is one of each:\n{accepted}"
+    )
 
 
 def monitored(sweep: Sweep) -> dict[str, str]:
@@ -100,37 +126,10 @@ def monitored(sweep: Sweep) -> dict[str, str]:
     return {"name": str(given.get("monitor", "val/accuracy/fused")), "goal": goal}
 
 
-def check_for_wandb(sweep: Sweep) -> None:
-    """Refuse what W&B would cross or drop: keys that share a seed, and two axes of one flag.
-
-    Raises:
-        UserError: the sweep has some of it.
-    """
-    rows = next((axis.label for axis in sweep.axes if axis.rows is not None), None)
-    if rows is not None:
-        raise UserError(
-            f"--print wandb: a W&B grid can't set what a row of {rows} sets at once\n"
-            "accepted: an axis of keys or files; or --print sbatch"
-        )
-    tied = next((axis for axis in sweep.axes if len(axis.keys) > 1), None)
-    if tied is not None:
-        raise UserError(
-            f"--print wandb: a W&B grid can't give {' and '.join(tied.keys)} the same seed\n"
-            "accepted: one of --seed-keys"
-        )
-    files = [axis.label for axis in sweep.labelled_axes if axis.is_files]
-    if len(files) > 1 or len(sweep.experiments) > 1:
-        raise UserError(
-            f"--print wandb: a W&B grid can't cross the config files of {' and '.join(files)}\n"
-            "accepted: one axis of files; or --print sbatch"
-        )
-
-
 def plain(value: str) -> int | float | str:
     """A number as one, so that W&B can draw it; the rest as it would be typed.
 
-    W&B writes `--key=value` with Python's words for true, false, null and lists, which mean
-    something else to `snnmm fit`.
+    W&B would pass true, false, null and lists in Python's words, which no axis has.
     """
     for kind in (int, float):
         try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
 from snn_mm.cli import main
+from snn_mm.commands import sweep as command
 from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -24,6 +28,33 @@ def test_a_sweep_lists_as_many_runs_as_its_header_says(
     header = re.search(r"^#.* (\d+) runs", sweep.read_text(), re.MULTILINE)
     assert header is not None
     assert len(runs) == int(header[1])
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda path: path.stem)
+def test_an_agent_of_wandb_starts_the_runs_of_the_sweep(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    typed = ["sweep", str(sweep), "--data.root", "my data"]
+    assert main([*typed, "--print", "commands"]) == 0
+    commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert main([*typed, "--print=wandb"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    values = [axis["values"] for axis in printed["parameters"].values()]
+    points = list(itertools.product(*values))
+    assert len(points) == len(commands)
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
+    last = zip(printed["parameters"], points[-1])
+    chosen = create_sweep_command_args({"args": {key: {"value": value} for key, value in last}})
+    assert printed["command"][-1] == "${args_no_hyphens}"
+    call = [*printed["command"][2:-1], *chosen["args_no_hyphens"]]
+    command.run(call, ["snnmm"])
+    # W&B's logger is all that an agent's run has beside.
+    (added,) = set(started[0]) - set(commands[-1])
+    assert added.endswith("_base/wandb.yaml")
+    assert [word for word in started[0] if word != added] == commands[-1]
 
 
 def test_settings_of_mmsa_stop_by_the_loss_and_clip_values_of_mult_alone() -> None:

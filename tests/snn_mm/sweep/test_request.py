@@ -126,14 +126,6 @@ def test_an_experiment_is_no_sweep_file_to_replace_experiments_of(folder: Path) 
         request.overruled(Namespace(experiments="b.yaml"), ())
 
 
-def test_wandb_can_not_cross_several_files(
-    write: Callable[..., Path],
-) -> None:
-    text = "experiments: ../a.yaml\ngrid: {m: [../m/one.yaml], u: [../m/two.yaml]}\n"
-    with pytest.raises(UserError, match="can't cross the config files of m and u"):
-        sweep.run(["sweep", str(write(text)), "--print", "wandb"])
-
-
 ROWS = """\
 experiments: ../a.yaml
 grid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import yaml
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
 from snn_mm.sweep.cells import Sweep
-from snn_mm.sweep.grid import make_axes
-from snn_mm.sweep.scripts import to_commands, to_sbatch, to_wandb
+from snn_mm.sweep.scripts import pick, to_commands, to_sbatch, to_wandb
 
 GRID = ("model.fusion=Sum,FiLM", "model.x=[[1,2],[3]]")
 FLAGS = ("--trainer.max_epochs", "3", "--data.root=my data")
+WORDS = ("sweep", "toy.yaml", "--seeds=2")
+FAKE = (sys.executable, str(Path(__file__).parent / "fake_fit.py"))
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_sbatch_options_stand_before_the_first_command(sweep: Sweep) -> None:
 
 
 def test_the_wandb_file_crosses_the_same_axes(sweep: Sweep) -> None:
-    content = yaml.safe_load(to_wandb(sweep, Path("base/wandb.yaml")))
+    content = yaml.safe_load(to_wandb(sweep, WORDS, Path("base/wandb.yaml")))
     assert content["method"] == "grid"
     assert {key: axis["values"] for key, axis in content["parameters"].items()} == {
         "model.fusion": ["Sum", "FiLM"],
@@ -88,40 +90,54 @@ def test_the_wandb_file_crosses_the_same_axes(sweep: Sweep) -> None:
 def test_wandb_watches_what_the_best_checkpoint_is_chosen_by(
     experiment: Path, make_sweep: Callable[..., Sweep]
 ) -> None:
-    assert yaml.safe_load(to_wandb(make_sweep("k=1"), None))["metric"] == {
+    assert yaml.safe_load(to_wandb(make_sweep("k=1"), WORDS, None))["metric"] == {
         "name": "val/accuracy/fused",
         "goal": "maximize",
     }
     experiment.write_text("checkpoint: {monitor: val/corr/fused, mode: min}\n")
     sweep = make_sweep("k=1", flags=("--checkpoint.monitor", "val/mae/fused"))
-    assert yaml.safe_load(to_wandb(sweep, None))["metric"] == {
+    assert yaml.safe_load(to_wandb(sweep, WORDS, None))["metric"] == {
         "name": "val/mae/fused",
         "goal": "minimize",
     }
 
 
-def test_the_wandb_command_trains_with_wandb(sweep: Sweep) -> None:
-    command = yaml.safe_load(to_wandb(sweep, Path("base/wandb.yaml")))["command"]
-    configs = ["--config=toy.yaml", "--config=base/wandb.yaml"]
-    place = ["--run.root=runs", "--run.name=toy-sweep"]
-    assert command == ["${env}", "${program}", "fit", *configs, *FLAGS, *place, "${args}"]
-
-
-def test_what_wandb_makes_of_its_file_is_what_a_run_of_ours_gets(sweep: Sweep) -> None:
-    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
-
-    axes = yaml.safe_load(to_wandb(sweep, None))["parameters"].items()
-    chosen = {key: {"value": axis["values"][-1]} for key, axis in axes}
-    arguments = create_sweep_command_args({"args": chosen})["args"]
-    assert tuple(arguments) == sweep.cells()[-1].start[-3:]
+def test_the_wandb_command_is_one_cell_of_the_sweep_with_wandb(sweep: Sweep) -> None:
+    command = yaml.safe_load(to_wandb(sweep, WORDS, Path("base/wandb.yaml")))["command"]
+    call = ["sweep", "toy.yaml", "--config=base/wandb.yaml", "--seeds=2"]
+    assert command == ["${env}", "${program}", *call, "--cell", "${args_no_hyphens}"]
 
 
 def test_the_users_own_wandb_config_is_not_overruled(make_sweep: Callable[..., Sweep]) -> None:
-    text = to_wandb(make_sweep("k=1", flags=("--config", "my/wandb.yaml")), Path("base/wandb.yaml"))
-    assert "base/wandb.yaml" not in text
+    sweep = make_sweep("k=1", flags=("--config", "my/wandb.yaml"))
+    assert "base/wandb.yaml" not in to_wandb(sweep, WORDS, Path("base/wandb.yaml"))
 
 
-def test_wandb_can_not_tie_two_keys(experiment: Path) -> None:
-    axes = tuple(make_axes({}, "2", "seed_everything,data.seed"))
-    with pytest.raises(UserError, match="one of --seed-keys"):
-        to_wandb(Sweep("s", Path("runs"), (experiment,), axes), None)
+def test_wandb_may_write_a_number_in_its_own_way(make_sweep: Callable[..., Sweep]) -> None:
+    sweep = make_sweep("lr=1e-3,1.0", seeds="2")
+    assert pick(sweep, ["lr=0.001", "seed_everything=1"]) == sweep.cells()[1]
+    assert pick(sweep, ["lr=1", "seed_everything=0"]) == sweep.cells()[2]
+
+
+@pytest.mark.parametrize("words", [("k=1",), ("k=3", "seed_everything=0"), ("k=1", "x=0")])
+def test_a_cell_that_is_not_there_is_answered_with_what_is(
+    words: tuple[str, ...], make_sweep: Callable[..., Sweep]
+) -> None:
+    with pytest.raises(UserError, match=r"no such run; .*\n  k=1\|2\n  seed_everything=0\|1"):
+        pick(make_sweep("k=1,2", seeds="2"), words)
+
+
+def test_a_cell_becomes_its_fit_and_is_left_alone_when_it_is_over(
+    run_sweep: Callable[..., int], make_sweep: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
+    cell = make_sweep("k=1,2").cells()[1]
+    run_sweep("--grid=k=1,2", "--cell", "k=2")
+    cell.run.create()
+    write_json(cell.run.results, {"status": "running"})
+    run_sweep("--grid=k=1,2", "--cell", "k=2")
+    assert started == [[*FAKE, *cell.start], [*FAKE, *cell.resume]]
+    write_json(cell.run.results, {"epochs": 3, "status": "finished"})
+    assert run_sweep("--grid=k=1,2", "--cell", "k=2") == 0
+    assert len(started) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import yaml
 
@@ -19,6 +20,7 @@ from snn_mm.config.keys.hints import suggest
 from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.keys.parts import NOTHING_TO_RUN
 from snn_mm.config.manifest import described
+from snn_mm.config.renamed import now_called
 from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -104,7 +106,8 @@ def wrong_value(found: re.Match[str], message: str, layout: KeyLayout) -> str:
     fits = fits or [e for e in layout.entries if e.path[-1:] == wanted[-1:]]
     name, place = (fits[-1].key, f"\nin {fits[-1].origin}") if fits else (wanted[-1], "")
     if value.endswith((".yaml", ".yml")):
-        return f"{name}: no such file '{value}' beside the config that names it{place}"
+        now = f"\nnow: {called}" if (called := now_called(Path(value))) else ""
+        return f"{name}: no such file '{value}' beside the config that names it{place}{now}"
     return f"{name}: expected {expected_types(message)}, got '{value}'{place}"
 
 

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from snn_mm.cli import main
-from snn_mm.config.renamed import EXPERIMENTS as EXPERIMENTS_OF_BEFORE
 from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -213,13 +212,6 @@ def test_a_sweep_expands_and_its_last_run_parses(
     assert len(lines) == len(set(lines)) == int(announced[1])
     last = shlex.split(lines[-1])[1:]
     assert main([*last, "--print_config"]) == 0
-
-
-def test_what_is_named_in_place_of_files_that_are_gone_is_there() -> None:
-    for old, now in EXPERIMENTS_OF_BEFORE.items():
-        assert not (FOLDER / f"{old}.yaml").exists()
-        named = re.findall(r"\{\}([\w/]+\.yaml)", now)
-        assert [name for name in named if not (FOLDER / name).is_file()] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.yaml")), ids=lambda path: path.stem)

@@ -36,6 +36,11 @@ IN_THE_FILE = {
     "data class": ("toy_experiment.ToyData", "DigitAV", ["data: no class 'DigitAV'", "DigitsAV"]),
     "callback class": ("[IEMF,", "[IEMV,", ["trainer.callbacks.0: no class 'IEMV'", "IEMF"]),
     "missing file": ("toy_experiment.ToyData", "_base/no.yaml", ["data: no such file '_base/no"]),
+    "file of before": (
+        "toy_experiment.ToyData",
+        "_base/pom.yaml",
+        ["no such file '_base/pom", "now: `data` in sgmt_pom.yaml"],
+    ),
     "type": ("max_epochs: 3", "max_epochs: two", ["expected int or null, got 'two'"]),
     "nested type": ("width: 5", "width: wide", ["encoders.visual.width: expected int, got 'wide'"]),
     "required": ("num_classes: 2", "joint_weight: 2", ["model (IEMFModule): missing num_classes"]),

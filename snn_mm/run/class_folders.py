@@ -22,8 +22,12 @@ def add_class_folders(configs: Iterable[Path]) -> None:
 
 def used_class_folders(configs: Iterable[Path]) -> list[str]:
     """The folders beside configs from which something was imported."""
-    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    used = {str(parent) for file in files if file for parent in Path(file).resolve().parents}
+    # A package tells of the thousands of modules in it; one without an `__init__` has only a path.
+    loaded = [module for name, module in list(sys.modules.items()) if "." not in name]
+    files = [getattr(module, "__file__", None) for module in loaded]
+    folders = [place for module in loaded for place in getattr(module, "__path__", ())]
+    places = {place for place in (*files, *folders) if place}
+    used = {str(parent) for place in places for parent in Path(place).resolve().parents}
     return [folder for folder in folders_of(configs) if folder in used]
 
 

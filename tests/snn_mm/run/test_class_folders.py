@@ -28,6 +28,17 @@ def test_a_module_beside_an_experiment_is_found_and_shadows_nothing(
     del sys.modules["own_layers"]
 
 
+def test_a_package_without_init_counts_as_imported_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "layers.py").touch()
+    import_module("own_package.layers")
+    assert used_class_folders([tmp_path / "mine.yaml"]) == [str(tmp_path)]
+    del sys.modules["own_package"], sys.modules["own_package.layers"]
+
+
 def test_the_config_of_a_run_stands_for_the_folders_it_was_started_with(tmp_path: Path) -> None:
     run, own = tmp_path / "runs" / "mine" / "a", tmp_path / "own"
     run.mkdir(parents=True)

@@ -75,6 +75,10 @@ class TrainCLI(LightningCLI):
             args=command.arguments,
         )
 
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The command that was typed, because a parser of each takes its time."""
+        return {self.command.stage: super().subcommands()[self.command.stage]}
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run, the best checkpoint and the test after training."""
         parser.add_class_arguments(RunOptions, "run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snn_mm.config.keys.check import check_keys
 from snn_mm.config.options import Command, read_command
+from snn_mm.run.imports import heavy_imports
 
 HELP = """\
 usage: snnmm {stage} --config EXPERIMENT.yaml [--config MORE.yaml ...] [--KEY VALUE ...]
@@ -57,7 +58,8 @@ def run(argv: list[str]) -> int:
     else:
         command = read_command(argv)
         check_keys(command)
-    from snn_mm.commands.stages import execute
+    with heavy_imports():
+        from snn_mm.commands.stages import execute
 
     return execute(command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -142,6 +143,7 @@ def taken(duplicate: Any) -> int:
 
 def run_forked(main: Main, arguments: list[str], log: int, environment: dict[str, str]) -> None:
     """What a fork does: become what a fresh process would be, and run."""
+    gc.freeze()  # what was imported is no garbage; to look through it would copy every page of it
     os.setsid()
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())

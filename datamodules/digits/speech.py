@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchaudio.functional import resample
 
 from datamodules.digits import espeak
 from datamodules.signal import audio
@@ -126,6 +125,8 @@ def synthesise(requests: list[espeak.SpeechRequest]) -> list[audio.Wave]:
 
 
 def _resampled(wave: NDArray[np.int16], rate: int) -> audio.Wave:
+    from torchaudio.functional import resample  # here, because a run reads what was made once
+
     resampled: torch.Tensor = resample(torch.from_numpy(wave).float(), rate, SAMPLE_RATE)
     return resampled.numpy()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
-from torchaudio.transforms import MelSpectrogram
 
 from datamodules.store.clip import UnreadableClipError
 from datamodules.store.riff import refuse_short_riff
@@ -121,8 +121,11 @@ class LogMel:
 
 
 @functools.cache
-def _mel(sample_rate: int, n_fft: int, hop: int, n_mels: int) -> MelSpectrogram:
+def _mel(sample_rate: int, n_fft: int, hop: int, n_mels: int) -> Callable[[Tensor], Tensor]:
     """Make the transform once: its filter bank takes longer than a wave."""
-    return MelSpectrogram(
+    from torchaudio.transforms import MelSpectrogram  # here, because data are made only once
+
+    transform: Callable[[Tensor], Tensor] = MelSpectrogram(
         sample_rate, n_fft=n_fft, hop_length=hop, n_mels=n_mels, center=False, power=2.0
     )
+    return transform

@@ -19,7 +19,7 @@ from snn_mm.commands.summary import print_metrics, print_summary, print_table
 from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.commands.wandb_run import finish_wandb
 from snn_mm.config.checkpoints import check_checkpoint
-from snn_mm.config.class_names import import_choices
+from snn_mm.config.class_names import import_choices, import_named
 from snn_mm.config.errors import user_message
 from snn_mm.config.options import Command
 from snn_mm.config.trainer_options import check_batches
@@ -29,8 +29,6 @@ from snn_mm.run.directory import find_run
 from snn_mm.run.malloc import keep_large_blocks
 
 Stage = Literal["validate", "test"]
-
-import_choices()
 
 
 def execute(command: Command) -> int:
@@ -43,12 +41,14 @@ def execute(command: Command) -> int:
         UserError: a mistake in the config, the flags or the data.
     """
     silence()
+    import_named(command.entries)
     try:
         cli = TrainCLI(command)
         COMMANDS[command.stage](cli)
     except SystemExit as error:
         return exit_code(error)
     except Exception as error:
+        import_choices()  # of which one may be what was meant
         message = user_message(error, command)
         if message is None or os.environ.get(SHOW_STACK):
             raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snn_mm.commands import report
 from snn_mm.commands.listing import aligned
-from snn_mm.config.catalogue import experiment_folders
+from snn_mm.config.catalogue import experiment_folders, homes
 from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
 from snn_mm.errors import UserError
@@ -35,8 +35,6 @@ from snn_mm.sweep.scripts import CELL, pick, to_commands, to_sbatch, to_wandb
 
 # -P as for `snnmm` itself: the working directory is not where modules come from.
 FIT = (sys.executable, "-P", "-m", "snn_mm")
-WARM = ("snn_mm.commands.stages",)
-"""What `--warm` imports before it forks."""
 USAGE = "snnmm sweep FILE.yaml [--seeds N] [--grid KEY=VALUE,VALUE ...] [--KEY VALUE ...]"
 EPILOG = """\
 FILE is an experiment, or a sweep file: `experiments`, and with them any of `grid`, `seeds`,
@@ -144,7 +142,12 @@ def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
         return FreshStart(fit)
     environment = child_environment(dict(os.environ), slot=0, jobs=options.jobs)
     # A run is a command line of its own, so what answers it is named, as in FIT.
-    return ForkStart(environment, import_module("snn_mm.cli").main, WARM)
+    return ForkStart(environment, import_module("snn_mm.cli").main, warm_modules())
+
+
+def warm_modules() -> list[str]:
+    """What `--warm` imports before it forks: all that a run may need."""
+    return ["snn_mm.commands.stages", *sorted(set(homes().values()))]
 
 
 def train(cell: SweepCell, fit: Sequence[str]) -> int:

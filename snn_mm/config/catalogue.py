@@ -146,6 +146,11 @@ def components() -> list[CatalogueEntry]:
     ]
 
 
+def homes() -> dict[str, str]:
+    """The module of each class of `snn_mm` and `datamodules` by its short name."""
+    return {entry.name: entry.home.rpartition(".")[0] for entry in components()}
+
+
 @cache
 def _manifest() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Iterable, Iterator
@@ -17,8 +18,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import datamodules
+from snn_mm.config.catalogue import accepted_by, homes
+from snn_mm.config.tree import Entry
 from snn_mm.modules.continual.methods import Method
 
+ROOMS = ("callbacks", "encoders", "fusion", "modules", "neurons")
+"""Where in `snn_mm` the classes stand that configs name."""
+CLASS_NAME = re.compile(r"\b[A-Z]\w+")
 OWN_PACKAGES = ("snn_mm.", "datamodules.", "feature_makers.")
 ROOTS: dict[tuple[str, ...], type] = {
     ("model",): LightningModule,
@@ -32,9 +38,27 @@ BASES: tuple[type, ...] = (*ROOTS.values(), nn.Module, Method, Optimizer, LRSche
 
 def import_choices() -> None:
     """Import the classes that configs may call by their short names."""
-    for room in ("callbacks", "encoders", "fusion", "modules", "neurons"):
+    for room in ROOMS:
         import_module(f"snn_mm.{room}")
     datamodules.import_all()
+
+
+def import_named(entries: Iterable[Entry]) -> None:
+    """Import the classes that a config names; all there are if it may name one of another place.
+
+    Data modules bring what reads their files, and a run has one of them.
+
+    Args:
+        entries: the keys of the config.
+    """
+    for room in ROOMS:
+        import_module(f"snn_mm.{room}")
+    known = homes()
+    names = {name for entry in entries for name in CLASS_NAME.findall(entry.value or "")}
+    if any(name not in known and accepted_by(name) is None for name in names):
+        datamodules.import_all()
+    for name in names & known.keys():
+        import_module(known[name])
 
 
 def subclasses(bases: Iterable[type]) -> Iterator[type]:

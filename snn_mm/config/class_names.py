@@ -44,7 +44,7 @@ def import_choices() -> None:
 
 
 def import_named(entries: Iterable[Entry]) -> None:
-    """Import the classes that a config names; all there are if it may name one of another place.
+    """Import the classes that a config names; all there are if one is unknown, or for help.
 
     Data modules bring what reads their files, and a run has one of them.
 
@@ -55,7 +55,7 @@ def import_named(entries: Iterable[Entry]) -> None:
         import_module(f"snn_mm.{room}")
     known = homes()
     names = {name for entry in entries for name in CLASS_NAME.findall(entry.value or "")}
-    if any(name not in known and accepted_by(name) is None for name in names):
+    if not names or any(name not in known and accepted_by(name) is None for name in names):
         datamodules.import_all()
     for name in names & known.keys():
         import_module(known[name])

@@ -7,6 +7,7 @@ from inspect import getattr_static
 from typing import Any, ClassVar
 
 from datamodules.division import warn_of_lacking
+from datamodules.made_up import Shapes, made_split
 from datamodules.split import SampleSource, check_split, collate
 from datamodules.split_module import (
     DEFAULT_LOADER,
@@ -48,6 +49,15 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         return {"inputs": self.inputs} | (
             {"num_classes": len(names)} if isinstance(names, Sequence) else {}
         )
+
+    def sample_shapes(self) -> Shapes:
+        """The shape of each input of a sample, as far as known before any data are read."""
+        return {}
+
+    def made_up(self, samples: int) -> SampleSource:
+        """A split of made-up samples in the shapes of the real ones, class after class."""
+        shapes, classes = self.sample_shapes(), self.facts().get("num_classes")
+        return made_split(shapes, classes, samples) if shapes and classes else super().made_up(0)
 
     def check_split(self, name: SplitName, split: SampleSource) -> None:
         """Refuse a split that is empty, inconsistent, or has labels that are no classes.

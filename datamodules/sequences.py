@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from datamodules.made_up import made_ids, made_values
 from datamodules.split import Draw, Source, check_finite, check_parts
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
@@ -139,6 +141,24 @@ class SequenceDataModule(SplitDataModule[SequenceSplit]):
         lengths = {name: length for name, (length, _) in self.shapes().items()}
         dims = {name: dim for name, (_, dim) in self.shapes().items()}
         return {"feature_dims": dims, "max_lengths": lengths} if dims else {}
+
+    def made_up(self, samples: int) -> SequenceSplit:
+        """A split of made-up sequences, each as long as the longest of the data may be."""
+        shapes, rng = self.shapes(), np.random.default_rng(0)
+        if not shapes:
+            return super().made_up(samples)
+        targets = rng.uniform(-1, 1, samples).astype(np.float32)
+        windows = {  # each begins a step after the one before it, so that they share memory
+            name: sliding_window_view(made_values((samples + steps - 1, dim), rng), steps, axis=0)
+            for name, (steps, dim) in shapes.items()
+        }
+        return SequenceSplit(
+            arrays={name: window.swapaxes(1, 2) for name, window in windows.items()},
+            lengths={name: np.full(samples, steps) for name, (steps, _) in shapes.items()},
+            targets=targets,
+            ids=made_ids(samples),
+            unimodal_targets=dict.fromkeys(self.labelled_modalities, targets),
+        )
 
     @property
     def feature_dims(self) -> dict[str, int]:

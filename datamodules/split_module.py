@@ -133,6 +133,22 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         """Return the options that change the samples without changing the stored arrays."""
         return {}
 
+    def made_up(self, samples: int) -> SourceT:
+        """A split of samples that are made up, in the shapes of the real ones.
+
+        Raises:
+            UserError: the shapes are not known before data are read.
+        """
+        raise UserError(
+            f"{type(self).__name__}: the shapes of samples are not known before data are read\n"
+            "accepted: real data, or a class that says them: `sample_shapes`, of sequences `shapes`"
+        )
+
+    def make_up(self, samples: int) -> None:
+        """Have made-up samples in every split, so that no file need be there; see `made_up`."""
+        self._splits = dict.fromkeys(SPLITS, self.made_up(samples))
+        self.prepare_data = lambda: None  # type: ignore[method-assign]
+
     def split(self, name: SplitName) -> SourceT:
         """Return a split, loaded and checked when it is first asked for."""
         if name not in self._splits:

@@ -12,6 +12,7 @@ from datamodules.av_cil.lists import Lists, read_lists
 from datamodules.av_cil.split import FeatureSplit, collate
 from datamodules.base import SplitName
 from datamodules.incremental import IncrementalDataModule, TaskProtocol
+from datamodules.made_up import Shapes
 from snn_mm.errors import UserError, check_choice
 
 Dataset = Literal["ave", "ks", "vs100"]
@@ -100,6 +101,16 @@ class ClassIncremental(IncrementalDataModule):
     def facts(self) -> dict[str, Any]:
         """Classes of the benchmark, and how many each task adds."""
         return {**super().facts(), "num_classes": self.benchmark.classes}
+
+    def sample_shapes(self) -> Shapes:
+        """Those of the features."""
+        return {"audio": (self.audio_dim,), "visual": tuple(self.visual_shape)}
+
+    def make_up(self, samples: int) -> None:
+        """Have made-up samples, and classes without a list of them."""
+        names = tuple(f"class {label}" for label in range(self.benchmark.classes))
+        self.__dict__["lists"] = Lists(names, {})
+        super().make_up(samples)
 
     @property
     def class_names(self) -> Sequence[str]:  # type: ignore[override]

@@ -13,8 +13,10 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.clips.protocols import NO_OVERRIDE, Protocol, ProtocolFields, ProtocolName
+from datamodules.clips.sound import audio_input
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
+from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.store.store import ClipStore
 from snn_mm.errors import check_choice
@@ -80,6 +82,16 @@ class ClipDataModule(MultimodalDataModule):
         kind = "static" if self.protocol.frames == 1 else "frames"
         visual = {"in_channels": 3, "input_kind": kind}
         return {**super().facts(), "inputs": {"audio": {"in_channels": 1}, "visual": visual}}
+
+    def sample_shapes(self) -> Shapes:
+        """What the protocol makes of a clip; of one taken whole, of four seconds."""
+        protocol = self.protocol
+        wave = np.zeros(round((protocol.seconds or 4.0) * protocol.sample_rate), np.float32)
+        picture = (3, protocol.image_size, protocol.image_size)
+        return {
+            "audio": tuple(audio_input(wave, protocol.sample_rate, protocol).shape),
+            "visual": picture if protocol.frames == 1 else (protocol.frames, *picture),
+        }
 
     @cached_property
     def store(self) -> ClipStore:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from datamodules.base import SPLITS, Inputs, MultimodalDataModule, SplitName
 from datamodules.cache import prepared
 from datamodules.digits import speech
+from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel, centre
 from datamodules.signal.noise import Levels, noise
@@ -73,6 +74,10 @@ class DigitsAV(MultimodalDataModule):
         self.pairs_per_image = pairs_per_image
         self.fractions = (val_fraction, test_fraction)
         self.snr_db = snr_db
+
+    def sample_shapes(self) -> Shapes:
+        """A spectrogram and an image."""
+        return {"audio": (1, LOG_MEL.n_mels, LOG_MEL.frames), "visual": (1, 8, 8)}
 
     def prepare_data(self) -> None:
         """Synthesise the speech, pair it and compute the features, unless that is done."""

@@ -16,6 +16,7 @@ from datamodules.cache import prepared
 from datamodules.digits import fsdd, nmnist
 from datamodules.digits.nmnist import EventOptions
 from datamodules.division import warn_of_small_classes
+from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel
 from datamodules.signal.noise import Levels
@@ -88,6 +89,11 @@ class SpokenDigitsEvents(MultimodalDataModule):
         self.test_split, self.held_out_speaker = split, held_out_speaker
         self.val_fraction, self.pairs_per_utterance = val_fraction, pairs_per_utterance
         self.events, self.snr_db = events, snr_db
+
+    def sample_shapes(self) -> Shapes:
+        """A spectrogram and frames of events."""
+        frames = (self.events.time_steps, 2, nmnist.SIZE, nmnist.SIZE)
+        return {"audio": (1, LOG_MEL.n_mels, LOG_MEL.frames), "events": frames}
 
     def prepare_data(self) -> None:
         """Read all recordings and compute their features, unless that is done."""

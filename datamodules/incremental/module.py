@@ -71,6 +71,11 @@ class IncrementalDataModule(MultimodalDataModule):
         """What is known of the data, and how many classes each task adds."""
         return {**super().facts(), "classes_per_task": self.classes_per_task}
 
+    def made_up(self, samples: int) -> SampleSource:
+        """A split with at least `samples` made-up samples in each task."""
+        of_class = -(-samples // self.classes_per_task)
+        return super().made_up(of_class * int(self.facts().get("num_classes", 0)))
+
     def check_split(self, name: SplitName, split: SampleSource) -> None:
         """Refuse a split that can't be trained or evaluated on, or lacks classes."""
         super().check_split(name, split)

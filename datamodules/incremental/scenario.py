@@ -6,6 +6,7 @@ from typing import Any
 
 from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.incremental.module import IncrementalDataModule
+from datamodules.made_up import Shapes
 from datamodules.split import SampleSource
 
 
@@ -27,6 +28,10 @@ class IncrementalScenario(IncrementalDataModule):
     def facts(self) -> dict[str, Any]:
         """What is known of the data set, and how many classes each task adds."""
         return {**super().facts(), **self.data.facts()}
+
+    def sample_shapes(self) -> Shapes:
+        """Those of the data set."""
+        return self.data.sample_shapes()
 
     def prepare_data(self) -> None:
         """Prepare the data set."""

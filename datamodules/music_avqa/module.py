@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.made_up import Shapes, made_split
 from datamodules.music_avqa.features import FeatureFolder
-from datamodules.music_avqa.grounding import GroundingSource
+from datamodules.music_avqa.grounding import MATCH, GroundingSource
+from datamodules.music_avqa.made_up import MadeUpQuestions
 from datamodules.music_avqa.questions import Question, read_questions
 from datamodules.music_avqa.source import (
+    NEGATIVE,
     QuestionSource,
     Sampling,
     collate_questions,
@@ -125,6 +130,28 @@ class MusicAVQA(MultimodalDataModule):
         audio = {"in_features": self.features.audio_shape[1]}
         inputs = {"audio": audio, "visual": {"in_channels": self.features.visual_shape[1]}}
         return {"inputs": inputs} | {name: n for name, n in counts.items() if n is not None}
+
+    def sample_shapes(self) -> Shapes:
+        """The steps that are read of each video; the pictures of others, where asked for."""
+        features = self.features
+        steps = 1 if self.grounding else len(range(0, features.audio_shape[0], features.stride))
+        audio, visual = (steps, *features.audio_shape[1:]), (steps, *features.visual_shape[1:])
+        shapes: dict[str, tuple[int, ...]] = {"audio": audio, "visual": visual}
+        return {**shapes, NEGATIVE: visual} if self.negatives or self.grounding else shapes
+
+    def made_up(self, samples: int) -> SampleSource:
+        """Made-up features, with questions of random words or as pairs that match."""
+        made = made_split(self.sample_shapes(), self.num_classes, samples)
+        if self.grounding:
+            return replace(made, labels=np.full(samples, MATCH))
+        return MadeUpQuestions(made, self.num_words)
+
+    def make_up(self, samples: int) -> None:
+        """Have made-up samples, and words and answers of no file."""
+        words = [f"word {number}" for number in range(self.expected_words or NUM_WORDS)]
+        answers = [f"answer {number}" for number in range(self.expected_answers or NUM_ANSWERS)]
+        self.__dict__["vocabulary"] = Vocabulary(tuple(words), tuple(answers))
+        super().make_up(samples)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -27,11 +27,13 @@ class Distributed(NamedTuple):
         file: its path in the distributed folder; its bare name is looked for too.
         shapes: longest L, and D, by modality.
         sha256: what it is known by; None where nobody published it.
+        own_labels: whether each modality has labels of its own.
     """
 
     file: str
     shapes: dict[str, tuple[int, int]]
     sha256: str | None = None
+    own_labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,11 @@ class FeatureFileModule(SequenceDataModule):
     def load_split(self, name: SplitName) -> SequenceSplit:
         """Open one split of the prepared features."""
         return open_split(self.store.directory, name, self.standardise)
+
+    def make_up(self, samples: int) -> None:
+        """Have made-up samples, with the labels that the distributed file has."""
+        self.labelled_modalities = self.modalities if self.distributed.own_labels else ()
+        super().make_up(samples)
 
     def content_options(self) -> dict[str, object]:
         """Return the options that change the samples beside what is stored."""

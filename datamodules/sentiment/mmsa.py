@@ -80,6 +80,7 @@ class CHSims(FeatureFileModule):
             "SIMS/Processed/unaligned_39.pkl",
             {"text": (39, 768), "audio": (400, 33), "visual": (55, 709)},
             "c9e20c13ec0454d98bb9c1e520e490c75146bfa2dfeeea78d84de047dbdd442f",
+            own_labels=True,
         )
     }
 
@@ -95,6 +96,8 @@ class CHSimsV2(FeatureFileModule):
     page: ClassVar[str] = "github.com/thuiar/ch-sims-v2"
     files: ClassVar[dict[str, Distributed]] = {
         "unaligned": Distributed(
-            "ch-simsv2s.pkl", {"text": (50, 768), "audio": (925, 25), "visual": (232, 177)}
+            "ch-simsv2s.pkl",
+            {"text": (50, 768), "audio": (925, 25), "visual": (232, 177)},
+            own_labels=True,
         )
     }

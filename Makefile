@@ -70,8 +70,8 @@ docs: $(TEST_READY) ## build the site of docs/ and of the API into site/, withou
 manifest: $(DEMO_READY) ## tell `snnmm list` what classes accept, after one has changed
 	$(BIN)/python -m snn_mm.config.manifest
 
-bench: $(DEMO_READY) ## time one training step against its peers
-	$(BIN)/python benchmarks/train_step.py
+bench: $(DEMO_READY) ## time a training step of the main experiments into benchmarks/results/
+	$(BIN)/python benchmarks/experiments.py
 
 clean: ## remove what tools left behind; keeps .venv, data and runs
 	rm -rf build dist site *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +31,12 @@ from snn_mm.run.malloc import keep_large_blocks
 Stage = Literal["validate", "test"]
 
 
-def execute(command: Command) -> int:
+def execute(command: Command, run: Callable[[Command], None] | None = None) -> int:
     """Run a command.
+
+    Args:
+        command: its line.
+        run: does it, unless it is one of the four.
 
     Returns:
         Exit code: 0, or 130 or 143 after an interrupt.
@@ -43,8 +47,10 @@ def execute(command: Command) -> int:
     silence()
     import_named(command.entries)
     try:
-        cli = TrainCLI(command)
-        COMMANDS[command.stage](cli)
+        if run is None:
+            COMMANDS[command.stage](TrainCLI(command))
+        else:
+            run(command)
     except SystemExit as error:
         return exit_code(error)
     except Exception as error:

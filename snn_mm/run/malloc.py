@@ -14,8 +14,8 @@ def keep_large_blocks() -> bool:
 
     A training step on the CPU allocates and frees the same activations again and again. By default
     glibc maps each large one anew, and the kernel clears its pages anew: a sixth of the time of a
-    spiking ResNet-18 step (`make bench`). The price is that memory once used stays with the
-    process. Other C libraries are left alone.
+    spiking ResNet-18 step (`benchmarks/train_step.py`). The price is that memory once used stays
+    with the process. Other C libraries are left alone.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

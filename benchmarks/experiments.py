@@ -78,17 +78,17 @@ def row(machine: str, found: Any) -> str:
         on["precision"],
         str(on["threads"]),
         str(found["batch_size"]),
-        spread(found["samples_per_second"], 1),
-        f"{found['seconds']['step']['median']:.3f}",
-        spread(found["step_over_floor"], 2),
+        spread(found["samples_per_second"]),
+        f"{found['seconds']['step']['median']:.3g}",
+        spread(found["step_over_floor"]),
         f"{found['peak_bytes'] / 2**30:.2f}",
         found["note"],
     ]
     return " | ".join(cells)
 
 
-def spread(values: dict[str, float], digits: int) -> str:
-    median, low, high = (f"{values[key]:.{digits}f}" for key in ("median", "low", "high"))
+def spread(values: dict[str, float]) -> str:
+    median, low, high = (f"{values[key]:.3g}" for key in ("median", "low", "high"))
     return f"{median} [{low}, {high}]"
 
 

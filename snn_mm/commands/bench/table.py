@@ -27,10 +27,10 @@ def _head(result: dict[str, Any]) -> list[str]:
 
 def _foot(result: dict[str, Any]) -> list[str]:
     rate, ratio, on = result["samples_per_second"], result["step_over_floor"], result["machine"]
-    over = "no layer" if ratio is None else _spread(ratio, 2)
+    over = "no layer" if ratio is None else _spread(ratio)
     sets = " ".join(on["instruction_sets"]) or "none known"
     return [
-        f"  samples a second  {_spread(rate, 1)}",
+        f"  samples a second  {_spread(rate)}",
         f"  step over floor   {over} ({result['floor_layers']} of {result['layers']} "
         "convolutions and linear layers alone, forward and backward)",
         f"  peak memory       {result['peak_bytes'] / 2**30:.2f} GiB "
@@ -41,6 +41,5 @@ def _foot(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _spread(values: dict[str, float], digits: int) -> str:
-    low, high = values["low"], values["high"]
-    return f"{values['median']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+def _spread(values: dict[str, float]) -> str:
+    return f"{values['median']:.3g} [{values['low']:.3g}, {values['high']:.3g}]"

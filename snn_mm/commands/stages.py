@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from snn_mm.config.values import SHOW_STACK
 from snn_mm.errors import UserError
 from snn_mm.run.directory import find_run
 from snn_mm.run.malloc import keep_large_blocks
+from snn_mm.run.processor import slow_precision
 
 Stage = Literal["validate", "test"]
 
@@ -73,6 +75,8 @@ def fit(cli: TrainCLI) -> None:
     cli.run_directory.discard_partial_checkpoints()
     if isinstance(trainer.accelerator, CPUAccelerator):
         keep_large_blocks()
+        if trainer.is_global_zero and (slow := slow_precision(str(trainer.precision))):
+            print(slow, file=sys.stderr, flush=True)
     if trainer.is_global_zero and cli.changes:
         print("\n  ".join(cli.changes), flush=True)
     with record_outcome(cli):

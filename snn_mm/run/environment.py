@@ -63,35 +63,6 @@ def describe_devices() -> list[str]:
     return [platform.processor() or platform.machine()]
 
 
-CPUINFO = Path("/proc/cpuinfo")
-INSTRUCTION_SETS = (
-    *("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16"),
-    *("asimd", "asimdhp", "sve", "bf16"),
-)
-"""Those that matter to a training, as Linux calls them."""
-
-
-def processor() -> str:
-    """The processor's name, as far as the system says it."""
-    return _cpu_field("model name") or platform.processor() or platform.machine()
-
-
-def instruction_sets() -> list[str]:
-    """Which of the instruction sets that matter the processor has; none where it is unknown."""
-    there = (_cpu_field("flags") or _cpu_field("Features")).split()
-    return [name for name in INSTRUCTION_SETS if name in there]
-
-
-def _cpu_field(name: str) -> str:
-    """What the kernel says of the first core, or nothing."""
-    try:
-        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    found = (line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == name)
-    return next(found, "")
-
-
 def describe_commit(folder: Path) -> dict[str, Any] | None:
     """Commit of the checkout that holds `folder` and whether it has changes; None if it is none."""
     git = shutil.which("git")

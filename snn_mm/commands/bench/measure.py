@@ -24,8 +24,8 @@ from snn_mm.commands.training_cli import TrainCLI
 from snn_mm.config.options import Command, read_command
 from snn_mm.energy.floor import FloorRecord, floor_layers, now
 from snn_mm.errors import UserError
-from snn_mm.run.environment import instruction_sets, processor
 from snn_mm.run.malloc import keep_large_blocks
+from snn_mm.run.processor import instruction_sets, processor
 
 KEEPERS = (LastCheckpoint, RunRecord, WandbRecord)
 """Callbacks that keep a run directory: nothing is kept here, and they do nothing at a step."""

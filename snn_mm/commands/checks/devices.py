@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snn_mm.commands.checks.result import Check, fail, info, ok, warn
+from snn_mm.run.processor import instruction_sets, missing_instructions
 
 GIB = 2**30
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -28,8 +29,25 @@ class Gpu(NamedTuple):
 def check_devices() -> Iterator[Check]:
     """Report what there is to compute with."""
     yield info("cpu", f"{usable_cores()} usable of {os.cpu_count()} cores")
+    yield info("16-bit on the cpu", fast_precisions(instruction_sets()))
     yield info("memory", _memory())
     yield from check_cuda(_load_driver())
+
+
+def fast_precisions(there: list[str]) -> str:
+    """Which precisions of 16 bits a processor has instructions for.
+
+    Args:
+        there: its instruction sets; none where they are unknown.
+    """
+    if not there:
+        return "unknown: this system does not say what its processor can do"
+    precisions = ("bf16-mixed", "16-mixed")
+    fast = [name for name in precisions if not missing_instructions(name, there)]
+    slow = [name for name in precisions if name not in fast]
+    said = [f"instructions for {' and '.join(fast)}"] if fast else []
+    said += [f"none for {' and '.join(slow)}: no faster than 32-true"] if slow else []
+    return ", ".join(said)
 
 
 def usable_cores() -> int:

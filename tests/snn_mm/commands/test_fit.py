@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from snn_mm.cli import main
-from snn_mm.run import RunDirectory
+from snn_mm.run import RunDirectory, processor
 from snn_mm.run.metrics_file import read_rows
 
 Train = Callable[..., RunDirectory]
@@ -223,3 +223,17 @@ def test_two_ranks_share_one_run_directory(tmp_path: Path, toy_config: Path) -> 
     (run,) = (RunDirectory(path) for path in (tmp_path / "toy").iterdir())
     assert run.status() == "finished"
     assert json.loads(run.environment.read_text())["ranks"] == 2
+
+
+def test_a_precision_that_this_processor_is_slow_at_is_told_once(
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = tmp_path / "cpuinfo"
+    said.write_text("model name\t: Some CPU 9\nflags\t\t: fpu avx2\n")
+    monkeypatch.setattr(processor, "CPUINFO", said)
+    train(*ONE_EPOCH, "--trainer.precision=bf16-mixed", "--trainer.accelerator=cpu")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("Some CPU 9 has no bfloat16 instructions" in line for line in lines) == 1

@@ -16,8 +16,6 @@ from snn_mm.commands.bench.clock import PARTS
 from snn_mm.commands.bench.measure import make_up
 from snn_mm.commands.bench.request import read_request
 from snn_mm.errors import UserError
-from snn_mm.run import environment
-from snn_mm.run.environment import instruction_sets, processor
 
 SMALL = ["--data.loader.batch_size=4", "--trainer.accelerator=cpu", "--warmup=1"]
 KEYS = {"processor", "instruction_sets", "threads", "device", "precision", "torch", "snn_mm"}
@@ -95,16 +93,3 @@ def test_flags_win_over_those_of_the_command() -> None:
 def test_data_that_can_not_be_made_up_are_named() -> None:
     with pytest.raises(UserError, match="LightningDataModule knows no made-up samples"):
         make_up(LightningDataModule(), steps=1)
-
-
-def test_a_processor_is_read_from_what_the_kernel_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = tmp_path / "cpuinfo"
-    said.write_text(
-        "model name\t: Some CPU 9\nflags\t\t: fpu avx2 sse avx512_bf16\n\nflags\t: no\n"
-    )
-    monkeypatch.setattr(environment, "CPUINFO", said)
-    assert (processor(), instruction_sets()) == ("Some CPU 9", ["avx2", "avx512_bf16"])
-    monkeypatch.setattr(environment, "CPUINFO", tmp_path / "absent")
-    assert (processor() != "", instruction_sets()) == (True, [])

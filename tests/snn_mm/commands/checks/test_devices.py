@@ -103,6 +103,19 @@ def test_no_quota_is_no_limit(tmp_path: Path, text: str | None) -> None:
 
 
 def test_processor_and_memory_are_reported() -> None:
-    cpu, memory, *_ = devices.check_devices()
+    cpu, _, memory, *_ = devices.check_devices()
     assert cpu.detail.startswith(f"{devices.usable_cores()} usable")
     assert memory.detail.endswith("GiB")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ([], "unknown"),
+        (["avx2"], "none for bf16-mixed and 16-mixed"),
+        (["avx2", "avx512_bf16"], "instructions for bf16-mixed, none for 16-mixed"),
+        (["asimdhp", "bf16"], "instructions for bf16-mixed and 16-mixed"),
+    ],
+)
+def test_precisions_that_the_processor_has_instructions_for(there: list[str], said: str) -> None:
+    assert devices.fast_precisions(there).startswith(said)

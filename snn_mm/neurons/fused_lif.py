@@ -4,6 +4,7 @@ spikingjelly steps its neurons on the CPU one tensor operation at a time and kee
 membrane of every step for the backward pass. Here one compiled loop runs through time while the
 membrane stays in the cache; only the input is kept and the backward pass recomputes the rest.
 Spikes equal spikingjelly's bit for bit: the operations and their order are the same, in float32.
+Inputs, spikes and gradients may be bfloat16 or float16, the membrane is float32 always.
 
 The loop sees an input `[T, ...]` as T rows of M numbers in the order in which they lie in memory,
 so contiguous and channels-last tensors are both read without a copy. An input that repeats one row
@@ -24,9 +25,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from snn_mm.neurons.half_floats import FORMATS, as_array
 from snn_mm.neurons.lif_loops import backward_loop, forward_loop
 
+Array = np.ndarray[Any, Any]
+
 _GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
+_NONE = np.empty(0, np.float32)
+_NO_NORM = (_NONE, _NONE, _NONE)
+_NO_TOTALS = np.empty((0, 2, 0))
 
 
 class LIFSettings(NamedTuple):
@@ -57,10 +64,20 @@ def _pool(process: int, workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix=f"lif-{process}")
 
 
-def _in_chunks(loop: Callable[..., None], size: int, steps: int, *arguments: Any) -> None:
-    """Run a loop over M numbers on as many threads as torch uses, the caller's among them."""
+def in_chunks(
+    loop: Callable[..., None], size: int, steps: int, *arguments: Any, piece: int = 16
+) -> None:
+    """Run a loop over M numbers on as many threads as torch uses, the caller's among them.
+
+    Args:
+        loop: takes start, stop and the arguments.
+        size: M.
+        steps: how much work a number is.
+        arguments: all else the loop takes.
+        piece: what no thread shares with another, in numbers.
+    """
     chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
-    bounds = [size * i // chunks // 16 * 16 for i in range(chunks)] + [size]
+    bounds = [size * i // chunks // piece * piece for i in range(chunks)] + [size]
     mine, *others = pairwise(bounds)
     futures = [_pool(os.getpid(), chunks - 1).submit(loop, *pair, *arguments) for pair in others]
     loop(*mine, *arguments)
@@ -90,22 +107,35 @@ def _in_rows(x: Tensor) -> tuple[Tensor, int]:
     return x.contiguous(), size
 
 
-def _memory(x: Tensor, numbers: int) -> np.ndarray[Any, Any]:
-    """That many numbers of `x` as they lie in memory."""
-    return cast("np.ndarray[Any, Any]", x.detach().as_strided((numbers,), (1,)).numpy())
+def memory(x: Tensor, numbers: int) -> Array:
+    """That many numbers of `x` `[...]` as they lie in memory."""
+    return as_array(x.detach().as_strided((numbers,), (1,)))
 
 
-def _state(u: Tensor | None, row: Tensor) -> np.ndarray[Any, Any]:
-    """A state `[...]` in the memory order of `row`; none is an empty array."""
+def state(u: Tensor | None, row: Tensor) -> Array:
+    """A state `[...]` in the memory order of `row` `[...]`; none is an empty array."""
     if u is None:
-        return np.empty(0, np.float32)
-    ordered = u if u.stride() == row.stride() else torch.empty_like(row).copy_(u)
-    return _memory(ordered, row.numel())
+        return _NONE
+    ordered = u if u.stride() == row.stride() else empty_state(row).copy_(u)
+    return memory(ordered, row.numel())
 
 
-def _empty_rows(x: Tensor) -> Tensor:
+def empty_state(row: Tensor) -> Tensor:
+    """An empty membrane for a row of the input `[...]`, in its memory order."""
+    return torch.empty_like(row, dtype=torch.float32)
+
+
+def empty_rows(x: Tensor) -> Tensor:
     """An empty tensor of the shape of `x` `[T, ...]`, its rows in the memory order of `x[0]`."""
     return x.new_empty_strided(x.shape, (x[0].numel(), *x[0].stride()))
+
+
+def in_rows_of(x: Tensor, gradient: Tensor | None) -> Tensor:
+    """A gradient of the shape of `x` `[T, ...]` in its memory order; none is zeros."""
+    rows = empty_rows(x)
+    if gradient is None:
+        return rows.zero_()
+    return gradient if gradient.stride() == rows.stride() else rows.copy_(gradient)
 
 
 class _FusedLIF(torch.autograd.Function):
@@ -116,10 +146,10 @@ class _FusedLIF(torch.autograd.Function):
         ctx.save_for_backward(x, u)
         ctx.lif, ctx.step = lif, step
         ctx.set_materialize_grads(False)
-        spikes, last = _empty_rows(x), torch.empty_like(x[0])
-        arguments = (_memory(x, step * (len(x) - 1) + size), step, _state(u, last))
-        outputs = (_memory(spikes, spikes.numel()), _memory(last, size))
-        _in_chunks(forward_loop, size, len(x), *arguments, *outputs, _compiled(lif))
+        spikes, last = empty_rows(x), empty_state(x[0])
+        arguments = (memory(x, step * (len(x) - 1) + size), step, state(u, last))
+        outputs = (memory(spikes, spikes.numel()), memory(last, size))
+        in_chunks(forward_loop, size, len(x), *arguments, *outputs, _NO_NORM, loop_settings(lif))
         return spikes, last
 
     @staticmethod
@@ -147,29 +177,26 @@ def _backward(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of `x` `[T, ...]`, or of its one row `[...]` if `step` is 0, and of `u` `[...]`."""
     size, row = x[0].numel(), x[0]
-    grad_x = torch.empty_like(row) if step == 0 else _empty_rows(x)
-    grad_u, rows = torch.empty_like(row), _empty_rows(x)
-    if grad_spikes is None:
-        rows.zero_()
-    else:
-        rows = grad_spikes if grad_spikes.stride() == rows.stride() else rows.copy_(grad_spikes)
-    arguments = (_memory(x, step * (len(x) - 1) + size), step, _state(u, row))
-    gradients = (_memory(rows, rows.numel()), _state(grad_last, row))
-    outputs = (_memory(grad_x, grad_x.numel()), _memory(grad_u, size))
-    _in_chunks(backward_loop, size, len(x), *arguments, *gradients, *outputs, _compiled(lif))
+    grad_x = torch.empty_like(row) if step == 0 else empty_rows(x)
+    grad_u, given = empty_state(row), in_rows_of(x, grad_spikes)
+    numbers = memory(x, step * (len(x) - 1) + size)
+    rows = (numbers, step, memory(given, given.numel()), memory(grad_x, grad_x.numel()))
+    states = (state(u, row), state(grad_last, row), memory(grad_u, size))
+    settings = (_NO_NORM, _NO_TOTALS, loop_settings(lif))
+    in_chunks(backward_loop, size, len(x), size, rows, states, *settings)
     return grad_x, grad_u
 
 
-def _compiled(lif: LIFSettings) -> tuple[Any, ...]:
+def loop_settings(lif: LIFSettings) -> tuple[Any, ...]:
     """The settings as the loops take them, in float32."""
     numbers = (np.float32(value) for value in lif[:3])
     return (*numbers, lif.decay_input, lif.detach_reset, lif.surrogate, np.float32(lif.alpha))
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the compiled loop takes `x` `[T, ...]`: plain float32 on the CPU, not traced."""
+    """Whether the compiled loop takes `x` `[T, ...]`: plain floats on the CPU, not traced."""
     plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
-    on_cpu = plain and x.device.type == "cpu" and x.dtype == torch.float32
+    on_cpu = plain and x.device.type == "cpu" and x.dtype in FORMATS
     return on_cpu and x.dim() > 1 and x.numel() > 0 and not torch.compiler.is_compiling()
 
 

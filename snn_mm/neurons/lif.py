@@ -29,7 +29,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
     """A LIF layer with hard reset to 0, over `[T, N, ...]`, fast on the CPU.
 
     The membrane is float32 for a half-precision input: in bfloat16 a leak loses what a small input
-    adds, and spikingjelly's fused CUDA kernels want float32 state.
+    adds, and the fused kernels, ours on the CPU and spikingjelly's for CUDA, want float32 state.
 
     Args:
         tau: membrane time constant, above 1; a step leaks 1/tau of the potential.
@@ -171,7 +171,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         v = self.v
         if not isinstance(v, Tensor) or v.shape != x.shape[1:]:
             return None
-        return v.to(device=x.device, dtype=x.dtype)
+        return v.to(device=x.device, dtype=torch.float32)
 
 
 def _check_above(name: str, value: float, bound: float) -> None:

@@ -1,9 +1,14 @@
-"""The compiled loops of a LIF layer, over rows of float32 numbers; `fused_lif` calls them.
+"""The compiled loops of a LIF layer, over rows of numbers; `fused_lif` calls them.
 
 An input of T rows is one flat array: number i of row t is `x[t * step + i]`, and a step of 0
 repeats one row. A loop takes its numbers from start to stop in blocks that stay in the L1 cache
-through all time steps. The operations and their order are spikingjelly's, so spikes agree bit for
-bit; nothing here may be compiled with fast-math.
+through all time steps. The operations and their order are spikingjelly's, in float32, so spikes
+agree bit for bit; nothing here may be compiled with fast-math. Inputs, spikes and gradients may be
+16-bit floats (`half_floats`).
+
+With a batch norm before the neurons the loops read its input, whose numbers lie channel by channel,
+and a block is a whole number of times all channels: what a channel is multiplied by comes repeated
+to the length of a block, one number for each of the block's.
 """
 
 from __future__ import annotations
@@ -14,15 +19,18 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
+from snn_mm.neurons.half_floats import floats_of, narrow, settle, widen
+
 TRIANGLE, ARCTAN = 0, 1
 """Surrogates the loops know: spikingjelly's `PiecewiseQuadratic` and `ATan`."""
 
-_BLOCK = 2048
+BLOCK = 2048
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _compile(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
+    """Compile a loop to machine code, once for every machine where there is room to keep it."""
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return cast("_Function", numba.njit(function, cache=True, **options))
@@ -30,14 +38,14 @@ def _compile(function: _Function) -> _Function:
         return cast("_Function", numba.njit(function, **options))
 
 
-@_compile
+@compiled
 def _charge(x: Any, u: Any, tau: Any, reset: Any, decay_input: bool) -> Any:
     if decay_input:
         return u + (x - (u - reset)) / tau
     return u - (u - reset) / tau + x
 
 
-@_compile
+@compiled
 def _surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
     if surrogate == TRIANGLE:
         return max(np.float32(0), alpha - alpha * alpha * abs(z))
@@ -45,18 +53,34 @@ def _surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
     return alpha * np.float32(0.5) / (np.float32(1) + scaled * scaled)
 
 
-@_compile
+@compiled
+def _read(x: Any, scratch: Any, norm: Any) -> Any:
+    """The currents of a block in float32: its `x`, normalised if there is a norm."""
+    scale, shift = norm[0], norm[1]
+    if scale.size == 0:
+        current = floats_of(x, scratch)
+        if x.itemsize != current.itemsize:
+            for i in range(x.size):
+                current[i] = widen(x[i])
+        return current
+    for i in range(x.size):
+        scratch[i] = widen(x[i]) * scale[i] + shift[i]
+    return scratch[: x.size]
+
+
+@compiled
 def _forward_step(x: Any, spikes: Any, u: Any, lif: Any) -> None:
     """One step of one block: fill its `spikes` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
+    one, zero = narrow(np.float32(1), spikes), narrow(np.float32(0), spikes)
     for i in range(u.size):
         charged = _charge(x[i], u[i], tau, reset, decay_input)
         fired = charged >= threshold
-        spikes[i] = np.float32(1) if fired else np.float32(0)
+        spikes[i] = one if fired else zero
         u[i] = reset if fired else charged
 
 
-@_compile
+@compiled
 def _load(block: Any, source: Any, low: int, otherwise: Any) -> None:
     """Fill a block from `source` `[M]`, or with a constant if `source` is empty."""
     if source.size:
@@ -65,88 +89,135 @@ def _load(block: Any, source: Any, low: int, otherwise: Any) -> None:
         block[:] = otherwise
 
 
-@_compile
+@compiled
 def forward_loop(
-    start: int, stop: int, x: Any, step: int, first: Any, spikes: Any, last: Any, lif: Any
+    start: int,
+    stop: int,
+    x: Any,
+    step: int,
+    first: Any,
+    spikes: Any,
+    last: Any,
+    norm: Any,
+    lif: Any,
 ) -> None:
     """Fill `spikes` `[T * M]` and the membrane `last` `[M]` that is left, from start to stop.
 
     The membrane before the first step is `first` `[M]`, or at rest if that is empty.
     """
     size = last.size
-    for low in range(start, stop, _BLOCK):
-        high = min(low + _BLOCK, stop)
+    block = norm[0].size if norm[0].size else BLOCK
+    scratch = np.empty(block, np.float32)
+    for low in range(start, stop, block):
+        high = min(low + block, stop)
         _load(last[low:high], first, low, lif[2])
         for t in range(spikes.size // size):
             # Slices, because only loops from 0 to a size are compiled to vector instructions.
-            _forward_step(
-                x[t * step + low : t * step + high],
-                spikes[t * size + low : t * size + high],
-                last[low:high],
-                lif,
-            )
+            current = _read(x[t * step + low : t * step + high], scratch, norm)
+            fired = spikes[t * size + low : t * size + high]
+            _forward_step(current, fired, last[low:high], lif)
 
 
-@_compile
+@compiled
 def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
     """One step of one block: fill its `charged` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
-    for i in range(x.size):
+    for i in range(u.size):
         value = _charge(x[i], u[i], tau, reset, decay_input)
         charged[i] = value
         u[i] = reset if value >= threshold else value
 
 
-@_compile
+@compiled
 def _backward_step(
-    charged: Any, grad_spike: Any, carry: Any, grad_x: Any, add: bool, lif: Any
+    charged: Any, grad_spike: Any, carry: Any, grad: Any, add: bool, lif: Any
 ) -> None:
     """One step back in time of one block; `carry` is the gradient of the membrane after it."""
     tau, threshold, reset, decay_input, detach_reset, surrogate, alpha = lif
-    for i in range(charged.size):
+    for i in range(carry.size):
         slope = _surrogate_gradient(charged[i] - threshold, surrogate, alpha)
         kept = np.float32(0) if charged[i] >= threshold else np.float32(1)
         if not detach_reset:
             kept += (reset - charged[i]) * slope
-        grad = grad_spike[i] * slope + carry[i] * kept
-        carry[i] = grad - grad / tau
-        grad_input = grad / tau if decay_input else grad
-        grad_x[i] = grad_x[i] + grad_input if add else grad_input
+        of_charged = widen(grad_spike[i]) * slope + carry[i] * kept
+        carry[i] = of_charged - of_charged / tau
+        of_input = of_charged / tau if decay_input else of_charged
+        grad[i] = grad[i] + of_input if add else of_input
 
 
-@_compile
-def backward_loop(
-    start: int,
-    stop: int,
-    x: Any,
-    step: int,
-    first: Any,
-    grad_spikes: Any,
-    grad_last: Any,
-    grad_x: Any,
-    grad_first: Any,
-    lif: Any,
+@compiled
+def _add_sums(sums: Any, grad: Any, x: Any, mean: Any) -> None:
+    """Add up a block's gradients, and their products with what is left of `x` past the mean."""
+    of_grad, of_product = sums[0], sums[1]
+    for i in range(x.size):
+        of_grad[i] += np.float64(grad[i])
+        of_product[i] += np.float64(grad[i] * (widen(x[i]) - mean[i]))
+
+
+@compiled
+def fold(total: Any, sums: Any) -> None:
+    """Fill `total` `[2, C]` with the sums `[2, block]` of each channel."""
+    channels = total.shape[1]
+    total[:] = 0.0
+    for kind in range(2):
+        for low in range(0, sums.shape[1], channels):
+            total[kind] += sums[kind, low : low + channels]
+
+
+@compiled
+def _backward_block(
+    low: int, high: int, rows: Any, state: Any, scratch: Any, norm: Any, sums: Any, lif: Any
 ) -> None:
-    """Fill `grad_x` and `grad_first` `[M]`; an empty `grad_last` `[M]` stands for zeros.
+    """All steps back in time of the numbers from low to high."""
+    x, step, grad_spikes, grad_x = rows
+    first, grad_last, grad_first = state
+    charged, membrane = scratch[0], scratch[2]
+    size, steps = grad_first.size, len(charged)
+    _load(membrane[: high - low], first, low, lif[2])
+    for t in range(steps):
+        current = _read(x[t * step + low : t * step + high], scratch[1], norm)
+        _charge_step(current, membrane[: high - low], charged[t], lif)
+    _load(grad_first[low:high], grad_last, low, np.float32(0))
+    for t in range(steps - 1, -1, -1):
+        given = grad_spikes[t * size + low : t * size + high]
+        add = step == 0 and t < steps - 1
+        out = grad_x[t * step + low : t * step + high]
+        grad = floats_of(out, scratch[1])
+        _backward_step(charged[t], given, grad_first[low:high], grad, add, lif)
+        if norm[0].size:
+            _add_sums(sums, grad, x[t * step + low : t * step + high], norm[2])
+        if step or t == 0:
+            settle(out, grad)
 
-    `grad_x` has one row if `x` has, the sum over time.
+
+@compiled
+def backward_loop(
+    start: int, stop: int, piece: int, rows: Any, state: Any, norm: Any, totals: Any, lif: Any
+) -> None:
+    """Fill the gradients of the input and of the first membrane, from start to stop.
+
+    Args:
+        start: a multiple of `piece`.
+        stop: one more than the last number.
+        piece: numbers that are summed up together, a multiple of the block.
+        rows: input, step between its rows, gradient of the spikes `[T * M]`, and gradient of the
+            input, which has one row if the input has: the sum over time.
+        state: the membrane before the first step, the gradient of the last (none if empty), and the
+            gradient of the first, each `[M]`.
+        norm: scale, shift and mean of the batch norm, repeated to a block; empty if there is none.
+        totals: sums of the gradient of the normalised input, and of its products, of each piece
+            `[pieces, 2, C]`.
+        lif: the settings.
     """
-    size = grad_first.size
-    steps = grad_spikes.size // size
-    charged = np.empty((steps, _BLOCK), np.float32)
-    membrane = np.empty(_BLOCK, np.float32)
-    for low in range(start, stop, _BLOCK):
-        high = min(low + _BLOCK, stop)
-        _load(membrane[: high - low], first, low, lif[2])
-        for t in range(steps):
-            _charge_step(x[t * step + low : t * step + high], membrane, charged[t], lif)
-        _load(grad_first[low:high], grad_last, low, np.float32(0))
-        for t in range(steps - 1, -1, -1):
-            _backward_step(
-                charged[t, : high - low],
-                grad_spikes[t * size + low : t * size + high],
-                grad_first[low:high],
-                grad_x[t * step + low : t * step + high],
-                step == 0 and t < steps - 1,
-                lif,
-            )
+    block = norm[0].size if norm[0].size else BLOCK
+    charged = np.empty((rows[2].size // state[2].size, block), np.float32)
+    scratch = (charged, np.empty(block, np.float32), np.empty(block, np.float32))
+    sums = np.empty((2, norm[0].size), np.float64)
+    for begin in range(start, stop, piece):
+        sums[:] = 0.0
+        end = min(begin + piece, stop)
+        for low in range(begin, end, block):
+            high = min(low + block, end)
+            _backward_block(low, high, rows, state, scratch, norm, sums, lif)
+        if norm[0].size:
+            fold(totals[begin // piece], sums)

@@ -16,13 +16,13 @@ SHAPE = (5, 3, 8, 6, 7)  # [T, N, C, H, W]
 LAYOUTS = ("contiguous", "channels_last", "repeated", "strided")
 
 
-def current(layout: str) -> tuple[Tensor, Tensor]:
+def current(layout: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     """A leaf and the input `[T, N, C, H, W]` made of it in that memory layout."""
     torch.manual_seed(0)
     if layout == "repeated":
-        leaf = (torch.randn(SHAPE[1:]) * 2).requires_grad_()
+        leaf = (torch.randn(SHAPE[1:]) * 2).to(dtype).requires_grad_()
         return leaf, leaf.expand(SHAPE)
-    leaf = (torch.randn(SHAPE) * 2).requires_grad_()
+    leaf = (torch.randn(SHAPE) * 2).to(dtype).requires_grad_()
     if layout == "channels_last":
         folded = leaf.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return leaf, folded.unflatten(0, SHAPE[:2])
@@ -31,13 +31,15 @@ def current(layout: str) -> tuple[Tensor, Tensor]:
     )
 
 
-def run(layer: LIF, layout: str, calls: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+def run(
+    layer: LIF, layout: str, calls: int = 1, dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor, Tensor]:
     """Spikes, last membrane and gradient of a loss on both, after some calls that carry state."""
-    leaf, x = current(layout)
+    leaf, x = current(layout, dtype)
     for _ in range(calls):
         spikes = layer(x)
-    weights = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
-    ((spikes * weights).sum() + (layer.v * weights[0]).sum()).backward()
+    weights = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1)).to(dtype)
+    ((spikes * weights).float().sum() + (layer.v * weights[0]).sum()).backward()
     return spikes, layer.v, leaf.grad
 
 
@@ -63,13 +65,42 @@ def test_equals_spikingjelly(options: dict[str, object], layout: str, calls: int
     assert 0.05 < ours[0].mean() < 0.95
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bit_inputs_equal_spikingjelly_with_a_float32_membrane(
+    dtype: torch.dtype, options: dict[str, object], layout: str
+) -> None:
+    ours = run(LIF(v_threshold=0.7, **options), layout, 2, dtype)
+    theirs = run(LIF(v_threshold=0.7, implementation="reference", **options), layout, 2, dtype)
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1], theirs[1])
+    assert (ours[0].dtype, ours[1].dtype, ours[2].dtype) == (dtype, torch.float32, dtype)
+    tolerance = 8 * torch.finfo(dtype).eps  # theirs rounds in every step, ours once
+    torch.testing.assert_close(ours[2], theirs[2], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS[:2])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_16_bit_gradient_is_that_of_float32_rounded_once(dtype: torch.dtype, layout: str) -> None:
+    x = current(layout, dtype)[1]
+    wide = x.detach().float().requires_grad_()
+    weights = torch.randn_like(x)
+    (ours,) = torch.autograd.grad(IEMFLIF()(x), x, weights)
+    (theirs,) = torch.autograd.grad(IEMFLIF()(wide), wide, weights.float())
+    assert torch.equal(ours, theirs.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("layout", LAYOUTS[:3])
-def test_the_layers_take_the_compiled_loop(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_layers_take_the_compiled_loop(
+    layout: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
     real = fused_lif.fused_lif
     monkeypatch.setattr(fused_lif, "fused_lif", lambda *a: calls.append(1) or real(*a))
-    IEMFLIF()(current(layout)[1])
-    IEMFLIF(implementation="reference")(current(layout)[1])
+    IEMFLIF()(current(layout, dtype)[1])
+    IEMFLIF(implementation="reference")(current(layout, dtype)[1])
     assert len(calls) == 1
 
 

@@ -1,0 +1,98 @@
+"""16-bit floats inside compiled loops: read as float32, written from it rounded to the nearest.
+
+numba does not compute in 16 bits, so their bits come as whole numbers, and the kind of whole number
+tells the format: `int16` is bfloat16, `uint16` is float16. `widen` and `narrow` leave float32 as it
+is, so a loop that uses them is compiled once for each of the three. All of it vectorises.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numba import types
+from numba.core.cgutils import ir
+from numba.extending import intrinsic, overload
+from torch import Tensor
+
+FORMATS = (torch.float32, torch.bfloat16, torch.float16)
+"""What the compiled loops read and write."""
+
+_I16, _I32, _F32 = ir.IntType(16), ir.IntType(32), ir.FloatType()
+
+
+def as_array(x: Tensor) -> np.ndarray[Any, Any]:
+    """A dense CPU tensor of one of the `FORMATS` as an array that the loops take, not copied."""
+    if x.dtype == torch.bfloat16:
+        return cast("np.ndarray[Any, Any]", x.view(torch.int16).numpy())
+    array = cast("np.ndarray[Any, Any]", x.numpy())
+    return array.view(np.uint16) if x.dtype == torch.float16 else array
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def widen(typing: Any, number: Any) -> Any:
+    """A number of a loop's array in float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = arguments[0]
+        if number == types.int16:
+            return builder.bitcast(builder.shl(builder.zext(bits, _I32), _I32(16)), _F32)
+        if number == types.uint16:
+            return builder.fpext(builder.bitcast(bits, ir.HalfType()), _F32)
+        return bits
+
+    return types.float32(number), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def narrow(typing: Any, value: Any, like: Any) -> Any:
+    """A float32 as the array `like` holds it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if like.dtype == types.int16:
+            return _bfloat16(builder, arguments[0])
+        if like.dtype == types.uint16:
+            return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), _I16)
+        return arguments[0]
+
+    return like.dtype(value, like), generate
+
+
+def _bfloat16(builder: Any, value: Any) -> Any:
+    """The upper half of a float32 after rounding; ties go to even."""
+    bits = builder.bitcast(value, _I32)
+    last = builder.and_(builder.lshr(bits, _I32(16)), _I32(1))
+    rounded = builder.add(bits, builder.add(last, _I32(0x7FFF)))
+    broken = builder.fcmp_unordered("uno", value, value)
+    chosen = builder.select(broken, _I32(0x7FC00000), rounded)
+    return builder.trunc(builder.lshr(chosen, _I32(16)), _I16)
+
+
+def floats_of(numbers: Any, scratch: Any) -> Any:
+    """Where a loop computes in float32: in `numbers` if they are, else in `scratch`."""
+    raise NotImplementedError("for compiled loops")
+
+
+@overload(floats_of, strict=False)  # type: ignore[untyped-decorator]
+def _floats_of(numbers: Any, scratch: Any) -> Any:
+    if numbers.dtype == types.float32:
+        return lambda numbers, scratch: numbers
+    return lambda numbers, scratch: scratch[: numbers.size]
+
+
+def settle(numbers: Any, values: Any) -> None:
+    """Bring what was computed in the `floats_of` some numbers into them."""
+    raise NotImplementedError("for compiled loops")
+
+
+@overload(settle, strict=False)  # type: ignore[untyped-decorator]
+def _settle(numbers: Any, values: Any) -> Any:
+    if numbers.dtype == types.float32:
+        return lambda numbers, values: None
+
+    def write(numbers: Any, values: Any) -> None:
+        for i in range(numbers.size):
+            numbers[i] = narrow(values[i], numbers)
+
+    return write

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from lightning import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from snn_mm.callbacks.modulation.base import epoch_of
 from snn_mm.callbacks.modulation.functional.iemf import (
@@ -92,7 +93,7 @@ class IEMF(NoisyGradientModulation):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Restore the learning rate also where mixed precision skipped the optimizer step."""
-        self._rate.restore()
+        self._rate.release()
 
     def _scales_rate(self, epoch: int) -> bool:
         """Whether the learning rate is scaled in this epoch (counted within the task)."""
@@ -121,6 +122,7 @@ class ScaledRate:
 
     def __init__(self) -> None:
         self._base: tuple[dict[str, Any], float] | None = None
+        self._hook: RemovableHandle | None = None
 
     def scale(
         self, optimizer: Optimizer, parameters: Sequence[nn.Parameter], factor: float
@@ -130,22 +132,24 @@ class ScaledRate:
         Raises:
             UserError: they are not a parameter group of their own.
         """
-        self.restore()
+        self.release()
         group = own_group(optimizer, parameters)
         self._base = (group, group["lr"])
         group["lr"] = group["lr"] * factor
-
-        def after(*_: object) -> None:
-            handle.remove()
-            self.restore()
-
-        handle = optimizer.register_step_post_hook(after)
+        self._hook = optimizer.register_step_post_hook(lambda *_: self.restore())
 
     def restore(self) -> None:
         """Set the rate back, if it is scaled."""
         if self._base is not None:
             group, rate = self._base
             group["lr"], self._base = rate, None
+
+    def release(self) -> None:
+        """Set the rate back and leave the optimizer; not from its hooks, which it goes through."""
+        self.restore()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
 
 
 def own_group(optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -> dict[str, Any]:

@@ -81,8 +81,10 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         """The membrane as a tensor of the input's shape, in float32 for half-precision inputs."""
         x = inputs[0]
         if x.dtype in (torch.float16, torch.bfloat16):
-            # Only shape, device and dtype are read, so an expanded scalar stands for the input.
-            inputs = (x.new_empty((), dtype=torch.float32).expand(x.shape),)
+            # Only shape, device, dtype and strides are read: a membrane that lies in memory as
+            # the input does is what kernels on a GPU read at full rate.
+            like = torch.empty_like(x[0] if step_mode == "m" else x, dtype=torch.float32)
+            inputs = (like.unsqueeze(0) if step_mode == "m" else like,)
         states = super().materialize_states(inputs, states, step_mode)
         return tuple(states)
 

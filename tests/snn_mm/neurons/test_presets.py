@@ -152,6 +152,13 @@ def test_half_precision_input_keeps_a_float32_membrane(case: Case) -> None:
     assert layer.v.dtype == torch.float32
 
 
+def test_a_membrane_in_float32_lies_in_memory_as_a_half_precision_input_does() -> None:
+    x = torch.randn(6, 3, 4, 5).to(torch.bfloat16, memory_format=torch.channels_last)
+    layer = LIF(implementation="reference")
+    (v,) = layer.materialize_states((x.unflatten(0, (3, 2)),), (0.0,), "m")
+    assert (v.dtype, v.stride()) == (torch.float32, x[:2].stride())
+
+
 def test_forms_of_iemf_differ_by_the_input_factor() -> None:
     x = currents(torch.float32)
     assert torch.equal(IEMFLIF(form="paper")(x), IEMFLIF(form="released")(2 * x))

@@ -145,7 +145,7 @@ class TaskModule(LightningModule, ABC):
         ranks = 1 if self._trainer is None else self.trainer.world_size
         if ranks == 1:
             return 1.0
-        count = torch.tensor(float(samples), device=self.device)
+        count = torch.full((), float(samples), device=self.device)
         return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
 
     def on_train_start(self) -> None:

@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -100,7 +101,12 @@ class Modulation(Callback, ABC):
 
     def log_factors(self, pl_module: LightningModule) -> None:
         """Log the factors of this step."""
-        named = {f"{self.name}/{key}": value for key, value in self.factors.items()}
+        # Filled on the device: what Lightning does with a plain number would wait for a GPU.
+        device = pl_module.device
+        named = {
+            f"{self.name}/{key}": torch.full((), float(value), device=device)
+            for key, value in self.factors.items()
+        }
         # The ranks agree on the factors; Lightning asks for the reduction all the same.
         pl_module.log_dict(named, on_step=True, on_epoch=True, batch_size=1, sync_dist=True)
 

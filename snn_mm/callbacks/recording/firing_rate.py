@@ -45,7 +45,7 @@ def steps_seen(neurons: nn.Module, spikes: Tensor) -> Tensor:
         total: Tensor = valid.sum(dtype=torch.float64)
         return total
     steps = spikes.shape[: leading_dims(neurons)].numel()
-    return torch.tensor(float(steps), dtype=torch.float64, device=spikes.device)
+    return torch.full((), float(steps), dtype=torch.float64, device=spikes.device)
 
 
 def count_spikes(neurons: nn.Module, spikes: Tensor) -> Tensor:

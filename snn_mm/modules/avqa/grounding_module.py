@@ -46,7 +46,8 @@ class GroundingModule(TaskModule):
             )
         self.encoders = nn.ModuleDict(encoders)
         for stage in STAGES:
-            self.add_module(f"{stage}_accuracy", MulticlassAccuracy(CLASSES, average="micro"))
+            accuracy = MulticlassAccuracy(CLASSES, average="micro", validate_args=False)
+            self.add_module(f"{stage}_accuracy", accuracy)
         self.check_parameter_groups()
 
     @property

@@ -68,7 +68,8 @@ def gather_evidence(
         {'audio': tensor(1.5000, dtype=torch.float64)}
     """
     sums = {name: score(value, target).sum(dtype=torch.float64) for name, value in logits.items()}
-    samples = torch.tensor(float(target.shape[0]), dtype=torch.float64, device=target.device)
+    # Filled, not copied there: a copy would wait for the GPU.
+    samples = torch.full((), float(target.shape[0]), dtype=torch.float64, device=target.device)
     return Evidence(sums, samples)
 
 

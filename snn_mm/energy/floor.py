@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ LAYERS = (
     nn.Linear,
 )
 Context = Callable[[], AbstractContextManager[Any]]
+Mark = float | torch.cuda.Event
+Span = tuple[Mark, Mark]
 
 
 def floor_layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -54,23 +56,23 @@ class LayerCall:
     needs: bool
     trains: bool
 
-    def seconds(self, context: Context) -> float:
-        """What forward and backward take on made-up values."""
+    def spans(self, context: Context) -> list[Span]:
+        """When forward and backward began and ended, on made-up values."""
         x = self._input()
         device = x.device
         with torch.set_grad_enabled(self.trains):
-            start = now(device)
+            start = mark(device)
             with context():
                 y: Tensor = self.layer(x)
-            passed = now(device) - start
+            forward = (start, mark(device))
         wanted: list[Tensor] = [p for p in self.layer.parameters() if p.requires_grad]
         wanted += [x] if self.needs else []
         if not y.requires_grad or not wanted:
-            return passed
+            return [forward]
         gradient = torch.randn_like(y)
-        start = now(device)
+        start = mark(device)
         torch.autograd.grad(y, wanted, gradient)
-        return passed + now(device) - start
+        return [forward, (start, mark(device))]
 
     def _input(self) -> Tensor:
         shape, stride, dtype, device = self.like
@@ -83,6 +85,24 @@ def now(device: torch.device) -> float:
     """Seconds of a clock, once the device has done what it was told."""
     synchronise(device)
     return time.perf_counter()
+
+
+def mark(device: torch.device) -> Mark:
+    """This moment: of the program on a CPU, of its own work, for which nobody waits, on a GPU."""
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record(torch.cuda.current_stream(device))
+    return event
+
+
+def seconds_of(span: Span) -> float:
+    """How long a span was; waits for its end."""
+    start, end = span
+    if isinstance(start, torch.cuda.Event) and isinstance(end, torch.cuda.Event):
+        end.synchronize()
+        return float(start.elapsed_time(end)) / 1000
+    return cast("float", end) - cast("float", start)
 
 
 @dataclass
@@ -123,4 +143,5 @@ class FloorRecord:
 
     def round(self) -> float:
         """Seconds of all calls, one after the other, forward and backward."""
-        return sum(call.seconds(self.context) for call in self.calls)
+        spans = [span for call in self.calls for span in call.spans(self.context)]
+        return sum(map(seconds_of, spans))

@@ -28,7 +28,8 @@ Every key of the config is a flag, as of `snnmm fit`:
 
 Made-up sequences are as long as the longest of the data may be; of classes that come in tasks the
 steps are those of the first. What callbacks hook into a forward pass counts as forward. Memory is
-that of the process at its highest on a CPU, that of tensors on a GPU."""
+that of the process at its highest on a CPU, that of tensors on a GPU. A GPU works behind the
+program: there twice the steps are measured, each second one without a look at its parts."""
 
 
 def run(argv: list[str]) -> int:

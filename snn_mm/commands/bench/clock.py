@@ -47,25 +47,34 @@ class StepClock(Profiler):
 
     Args:
         now: the time in seconds; waits for a GPU first.
+
+    Attributes:
+        waits: whether every action is waited for, as its seconds need, or the end of a lap alone:
+            then a GPU works behind the program, as it does in a training, and only the lap counts.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
         self.now = now
+        self.waits = True
         self.inside = [OTHER]
         self.last = now()
         self.seconds = dict.fromkeys((*PARTS, OUTSIDE), 0.0)
 
     def start(self, action_name: str) -> None:
         """Go into an action."""
-        self._book()
+        self._look()
         self.inside.append(part_of(action_name, self.inside[-1]))
 
     def stop(self, action_name: str) -> None:
         """Come out of an action."""
-        self._book()
+        self._look()
         if len(self.inside) > 1:
             self.inside.pop()
+
+    def _look(self) -> None:
+        if self.waits:
+            self._book()
 
     def _book(self) -> None:
         moment = self.now()

@@ -38,11 +38,18 @@ class MeasuredError(Exception):
 class StepBench(Callback):
     """Measures steps: of the first the floor's layers, then of each its parts and the floor.
 
-    Comes last of the callbacks, so that a step ends when all others have seen its end.
+    Comes last of the callbacks, so that a step ends when all others have seen its end. A GPU works
+    behind the program; to time parts is to wait for it after each. So there every second step is
+    timed as a whole, and the others by part.
 
     Args:
         warmup: steps that are not measured, at least 1.
-        steps: steps that are.
+        steps: steps that are; twice as many on a GPU.
+
+    Attributes:
+        laps: seconds of steps by part, and of the floor.
+        whole: seconds of steps that were timed as a whole, and of the floor.
+        device: what the steps ran on; the network has left it when the training is over.
     """
 
     def __init__(self, warmup: int, steps: int) -> None:
@@ -50,19 +57,22 @@ class StepBench(Callback):
         self.seen = 0
         self.floor = FloorRecord()
         self.laps: list[dict[str, float]] = []
+        self.whole: list[dict[str, float]] = []
+        self.device = torch.device("cpu")
         self.batch_size = 0
         self.start_bytes = self.peak_bytes = 0
         self._hooks: AbstractContextManager[None] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the clock where Lightning tells of its actions."""
-        device = pl_module.device
+        device = self.device = pl_module.device
         self.clock = StepClock(lambda: now(device))
+        self.clock.waits = not works_behind(device)
         trainer.profiler = self.clock  # type: ignore[attr-defined]  # set while it is built
         self.floor.context = trainer.precision_plugin.forward_context
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
+        forget_peak(device)
         self.start_bytes = peak_memory(device)
+        self._began = now(device)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Record the layers of the first step."""
@@ -80,14 +90,35 @@ class StepBench(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """End a step, then take the floor's seconds beside it."""
-        lap = self.clock.lap()
+        lap, whole = self.clock.lap(), now(self.device) - self._began
         self.seen += 1
+        self.batch_size = len(batch["target"])
         if self.seen > self.warmup:
-            self.peak_bytes = max(self.peak_bytes, peak_memory(pl_module.device))
-            self.batch_size = len(batch["target"])
-            self.laps.append({**lap, "floor": self.floor.round()})
+            self._keep(lap, whole)
         if len(self.laps) == self.wanted:
             raise MeasuredError
+        forget_peak(self.device)
+        self._began = now(self.device)
+
+    def _keep(self, lap: dict[str, float], whole: float) -> None:
+        self.peak_bytes = max(self.peak_bytes, peak_memory(self.device))
+        floor = self.floor.round()
+        if self.clock.waits:
+            self.laps.append({**lap, "floor": floor})
+        else:
+            self.whole.append({"step": whole, "floor": floor})
+        self.clock.waits = not (self.clock.waits and works_behind(self.device))
+
+
+def works_behind(device: torch.device) -> bool:
+    """Whether the program need not wait for what it has told the device to do."""
+    return device.type == "cuda"
+
+
+def forget_peak(device: torch.device) -> None:
+    """Measure the peak of a GPU's tensors from now on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_memory(device: torch.device) -> int:
@@ -127,7 +158,8 @@ def measure(request: Request) -> dict[str, Any]:
         if trainer.world_size > 1:
             raise UserError("bench: runs on one device; give --trainer.devices 1")
         if not request.real_data:
-            make_up(cli.datamodule, request.warmup + request.steps)
+            rounds = 2 if works_behind(trainer.strategy.root_device) else 1
+            make_up(cli.datamodule, request.warmup + rounds * request.steps)
         cli.run_directory.create()  # the run record would
         if isinstance(trainer.accelerator, CPUAccelerator):
             keep_large_blocks()
@@ -157,9 +189,11 @@ def make_up(data: Any, steps: int) -> None:
 
 def result(request: Request, bench: StepBench, cli: TrainCLI) -> dict[str, Any]:
     """The measured steps as plain values, with the machine that took them."""
-    laps, device = bench.laps, cli.model.device
+    laps, timed = bench.laps, bench.whole or bench.laps
     seconds = {part: spread([lap[part] for lap in laps]) for part in ("step", *PARTS, "floor")}
-    ratios = [lap["step"] / lap["floor"] for lap in laps if lap["floor"] > 0]
+    if bench.whole:
+        seconds |= {part: spread([lap[part] for lap in timed]) for part in ("step", "floor")}
+    ratios = [lap["step"] / lap["floor"] for lap in timed if lap["floor"] > 0]
     return {
         "experiment": request.name,
         "flags": request.flags,
@@ -167,14 +201,15 @@ def result(request: Request, bench: StepBench, cli: TrainCLI) -> dict[str, Any]:
         "steps": len(laps),
         "warmup": request.warmup,
         "batch_size": bench.batch_size,
-        "samples_per_second": spread([bench.batch_size / lap["step"] for lap in laps]),
+        "samples_per_second": spread([bench.batch_size / lap["step"] for lap in timed]),
         "seconds": seconds,
+        "parts_waited_for": bool(bench.whole),  # so they add up to more than the step
         "step_over_floor": spread(ratios) if ratios else None,
         "floor_layers": len(bench.floor.layers),
         "layers": len(floor_layers(cli.model)),
         "peak_bytes": bench.peak_bytes,
         "start_bytes": bench.start_bytes,  # before the first step
-        "machine": machine(device, str(cli.trainer.precision)),
+        "machine": machine(bench.device, str(cli.trainer.precision)),
     }
 
 

@@ -29,7 +29,9 @@ def _foot(result: dict[str, Any]) -> list[str]:
     rate, ratio, on = result["samples_per_second"], result["step_over_floor"], result["machine"]
     over = "no layer" if ratio is None else _spread(ratio)
     sets = " ".join(on["instruction_sets"]) or "none known"
+    apart = "  parts were timed in other steps, which wait for the GPU after each"
     return [
+        *([apart] if result["parts_waited_for"] else []),
         f"  samples a second  {_spread(rate)}",
         f"  step over floor   {over} ({result['floor_layers']} of {result['layers']} "
         "convolutions and linear layers alone, forward and backward)",

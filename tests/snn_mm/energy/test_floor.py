@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from snn_mm.encoders import ConvNet, ResNet18
-from snn_mm.energy.floor import FloorRecord, floor_layers
+from snn_mm.energy.floor import FloorRecord, floor_layers, mark, seconds_of
 from snn_mm.neurons import IEMFLIF
 
 
@@ -74,3 +74,33 @@ def test_a_layer_called_twice_counts_twice_and_in_the_context_of_the_step() -> N
     layer.register_forward_hook(lambda _, inputs, output: types.append(output.dtype))
     floor.round()
     assert types == [torch.bfloat16] * 2
+
+
+class FakeEvent:
+    """An event of a device on which a millisecond passes from one to the next."""
+
+    made = 0
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+
+    def record(self, stream: str) -> None:
+        assert stream == "current"
+        FakeEvent.made += 1
+        self.at = FakeEvent.made
+
+    def synchronize(self) -> None:
+        pass
+
+    def elapsed_time(self, end: FakeEvent) -> float:
+        return float(end.at - self.at)
+
+
+def test_a_gpu_is_timed_by_its_own_events_and_waited_for_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "current")
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: pytest.fail("waits"))
+    start, end = (mark(torch.device("cuda:0")) for _ in range(2))
+    assert seconds_of((start, end)) == pytest.approx(1e-3)

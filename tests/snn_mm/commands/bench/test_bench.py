@@ -7,11 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 from lightning import LightningDataModule
 
 from snn_mm.cli import main
+from snn_mm.commands.bench import measure
 from snn_mm.commands.bench.clock import PARTS
 from snn_mm.commands.bench.measure import make_up
 from snn_mm.commands.bench.request import read_request
@@ -93,3 +97,37 @@ def test_flags_win_over_those_of_the_command() -> None:
 def test_data_that_can_not_be_made_up_are_named() -> None:
     with pytest.raises(UserError, match="LightningDataModule knows no made-up samples"):
         make_up(LightningDataModule(), steps=1)
+
+
+def test_where_a_device_works_behind_the_program_whole_steps_are_timed_beside_their_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measure, "works_behind", lambda device: True)
+    looks: list[bool] = []
+    keep = measure.StepBench._keep
+
+    def kept(bench: measure.StepBench, *seconds: Any) -> None:
+        looks.append(bench.clock.waits)
+        keep(bench, *seconds)
+
+    monkeypatch.setattr(measure.StepBench, "_keep", kept)
+    file = tmp_path / "one.json"
+    assert main(["bench", "quickstart", "--steps=2", *SMALL, "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert looks == [False, True, False, True]
+    assert (found["steps"], found["parts_waited_for"]) == (2, True)
+    assert found["seconds"]["step"]["median"] > found["seconds"]["floor"]["median"] > 0
+    assert "wait for the GPU after each" in capsys.readouterr().out
+
+
+def test_the_device_is_the_one_of_the_steps_though_the_network_has_left_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    bench = measure.StepBench(1, 1)
+    bench.device = torch.device("cuda:1")
+    bench.laps = [dict.fromkeys(("step", *PARTS, "floor"), 1.0)]
+    trainer = SimpleNamespace(precision="32-true")
+    cli: Any = SimpleNamespace(model=torch.nn.Linear(1, 1), trainer=trainer)
+    found = measure.result(read_request(["quickstart"]), bench, cli)
+    assert found["machine"]["device"] == "GPU 1"

@@ -1,0 +1,140 @@
+"""Where a training step waits for the GPU: nowhere in the network, once where factors are made.
+
+A GPU works behind the program, which waits whenever it looks at a number. CUDA tells where; on the
+CPU the calls that would wait are watched for instead, with the lines of this library they are in.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback
+from torch.overrides import TorchFunctionMode
+
+from snn_mm.callbacks import AGM, IEMF, OGM, FactorTracker, LossAdjustment, Modulation
+from snn_mm.contracts import Batch
+
+WAITS = {
+    *("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__"),
+    *("nonzero", "unique", "_unique2", "masked_select", "equal", "allclose", "unique_consecutive"),
+}
+MAKES = {"tensor", "as_tensor"}
+"""They copy a number of the program to the device, and wait until it is there."""
+
+
+ON_THE_CPU = {
+    "fused_lif.py:_memory",  # the loops are for a CPU
+    "inputs.py:_array",  # inputs and classes are looked at on a CPU alone
+    "data_check.py:check_batch",
+    "lif.py:_compared_threshold",  # of a number that lies in the program
+}
+"""What is watched for but never met on a GPU."""
+STRENGTH, LOGITS = "gradient.py:mean_strength", "loss_adjustment.py:_batch_strength"
+
+
+def place() -> str | None:
+    """The innermost function of the library, or of what it calls, that is being run."""
+    for frame in reversed(traceback.extract_stack(sys._getframe(2))):
+        path = Path(frame.filename)
+        if {"snn_mm", "torchmetrics", "lightning"} & set(path.parts) and "tests" not in path.parts:
+            return f"{path.name}:{frame.name}"
+    return None
+
+
+class Watched(TorchFunctionMode):
+    """Notes calls that would wait for a GPU, by where they are."""
+
+    def __init__(self, places: list[str | None]) -> None:
+        super().__init__()
+        self.places = places
+
+    def __torch_function__(
+        self, call: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs, name = kwargs or {}, getattr(call, "__name__", "")
+        if name in WAITS or (name in MAKES and kwargs.get("device") is not None):
+            self.places.append(place())
+        return call(*args, **kwargs)
+
+
+@contextmanager
+def watched(device: torch.device, places: list[str | None]) -> Iterator[None]:
+    """Note where the block waits for the device, as CUDA tells, or as its calls do on a CPU."""
+    if device.type == "cpu":
+        with Watched(places):
+            yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_: (
+            places.append(place()) if "synchroniz" in str(message) else None
+        )
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+class Watch(Callback):
+    """Watches the steps of all epochs but the first.
+
+    In that metrics are made, and kernels compiled.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[str | None] = []
+        self._inside = ExitStack()
+
+    def on_train_batch_start(self, trainer: Any, module: Any, *_: Any) -> None:
+        if trainer.current_epoch > 0:
+            self._inside.enter_context(watched(module.device, self.places))
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._inside.close()
+
+
+@pytest.mark.parametrize(
+    ("modulations", "waits"),
+    [
+        ([], set()),
+        ([IEMF], {STRENGTH}),
+        ([OGM, AGM], {STRENGTH}),
+        ([LossAdjustment], {LOGITS}),
+    ],
+    ids=["none", "iemf", "ogm-agm", "loss_adjustment"],
+)
+def test_a_step_waits_only_where_its_factors_are_made(
+    modulations: list[type[Modulation]],
+    waits: set[str],
+    device: torch.device,
+    make_module: Any,
+    make_trainer: Any,
+    make_loader: Any,
+    batches: list[Batch],
+) -> None:
+    watch = Watch()
+    callbacks = [*(make() for make in modulations), FactorTracker(), watch]
+    module, pins = make_module(), device.type == "cuda"
+    make_trainer(device, *callbacks).fit(module, make_loader(batches, pin_memory=pins))
+    assert set(watch.places) - ON_THE_CPU == waits
+    per_step = sum(found in waits for found in watch.places) / 2
+    assert per_step == len(modulations)  # once each
+
+
+def test_what_waits_is_seen(device: torch.device) -> None:
+    places: list[str | None] = []
+    with watched(device, places):
+        x = torch.ones(3, device=device)
+        x.sum().tolist()
+        float(x.sum())
+        torch.tensor(1.0, device=device)
+    assert len(places) == 3

@@ -91,7 +91,7 @@ def mark(device: torch.device) -> Mark:
     """This moment: of the program on a CPU, of its own work, for which nobody waits, on a GPU."""
     if device.type != "cuda":
         return time.perf_counter()
-    event = torch.cuda.Event(enable_timing=True)
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     event.record(torch.cuda.current_stream(device))
     return event
 

@@ -37,9 +37,12 @@ class Sequence(NamedTuple):
         """How many steps are valid, `[N]`."""
         return self.valid.sum(dim=0)
 
-    def with_values(self, x: Tensor) -> Sequence:
-        """The same steps with other values `[T, N, D]`, zero in the padding."""
-        return self._replace(x=x.masked_fill(~self.valid.unsqueeze(-1), 0.0))
+    def with_values(self, x: Tensor, weight: float = 1.0) -> Sequence:
+        """The same steps with other, finite values `[T, N, D]`, weighted, and zero in the padding.
+
+        One product does both: a mask would be two more passes over the values.
+        """
+        return self._replace(x=x * (weight * self.valid.unsqueeze(-1).to(x.dtype)))
 
     def pooled(self, last: bool = False) -> Tensor:
         """The mean of the valid steps or the last of them, `[N, D]`."""

@@ -169,22 +169,16 @@ def fire(neurons: nn.Module, current: Tensor, valid: Tensor | None = None) -> Te
 
     Args:
         neurons: spiking layer or activation.
-        current: `[T, N, D]`.
+        current: `[T, N, D]`, zero in the padding.
         valid: which positions are no padding, `[T, N]` in bool; None is all.
 
     Returns:
         `[T, N, D]`, zero in the padding.
     """
-    if valid is None:
-        return _called(neurons, current)
-    padding = ~valid.unsqueeze(-1)  # [T, N, 1]
-    current = current.masked_fill(padding, 0.0)
     if isinstance(neurons, ConnectedLIF):
-        return _called(neurons, current, valid)
-    output = _called(neurons, current)
-    return output if isinstance(neurons, BaseNode) else output.masked_fill(padding, 0.0)
-
-
-def _called(neurons: nn.Module, *inputs: Tensor) -> Tensor:
-    output: Tensor = neurons(*inputs)
-    return output
+        connected: Tensor = neurons(current, valid)
+        return connected
+    output: Tensor = neurons(current)
+    if valid is None or isinstance(neurons, (BaseNode, nn.ReLU)):
+        return output
+    return output.masked_fill(~valid.unsqueeze(-1), 0.0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_mm.errors import UserError
 from snn_mm.sequences import (
+    Sequence,
     align_steps,
     last_valid,
     masked_mean,
@@ -38,6 +39,16 @@ def test_mean_and_last_step_read_valid_steps_alone() -> None:
     last = [x[i, n - 1] for i, n in enumerate(LENGTHS)]
     assert torch.equal(last_valid(x, LENGTHS), torch.stack(last))
     assert zero_padding(x, LENGTHS).isfinite().all()
+
+
+def test_values_are_weighted_and_masked_at_once() -> None:
+    x = sequences(garbage=9.0).transpose(0, 1)
+    sequence, values = Sequence.of(x, LENGTHS), x.clone().requires_grad_()
+    weighted = sequence.with_values(values, 0.3).x
+    expected = (0.3 * x).masked_fill(~sequence.valid.unsqueeze(-1), 0.0)
+    assert torch.equal(weighted, expected)
+    (gradient,) = torch.autograd.grad(weighted.sum(), values)
+    assert torch.equal(gradient, 0.3 * sequence.valid.unsqueeze(-1).double().expand_as(x))
 
 
 def test_windows_average_their_valid_steps() -> None:

@@ -74,7 +74,7 @@ class NormalisedNeurons(nn.Module):
 
     def forward(self, sequence: Sequence) -> tuple[Tensor, Tensor]:
         """Normalised current and spikes `[T, N, D]` of `[T, N, D]`, zero in the padding."""
-        current, valid = sequence.with_values(self.scale_1 * self.norm(sequence.x))
+        current, valid = sequence.with_values(self.norm(sequence.x), self.scale_1)
         if isinstance(self.neurons, LIF):
             self.neurons.valid = valid  # monitors count what could have fired
         return current, fire(self.neurons, current, valid)
@@ -155,5 +155,5 @@ class SpikingLayer(nn.Module):
         else:
             y = self.attention(spikes, sequence.valid)
         y_norm, y_spikes = self.attended(sequence._replace(x=y))
-        r_norm = self.attended.scale_1 * self.norm(self.linear(y_spikes))
-        return sequence.with_values(r_norm + x_norm + y_norm)
+        r_norm = sequence.with_values(self.norm(self.linear(y_spikes)), self.attended.scale_1).x
+        return sequence._replace(x=r_norm + x_norm + y_norm)

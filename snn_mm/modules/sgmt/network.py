@@ -12,7 +12,7 @@ from snn_mm.errors import UserError, check_choice
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions, SpikingLayer
-from snn_mm.sequences import Padding, Sequence, align_steps, zero_padding
+from snn_mm.sequences import Padding, Sequence, align_steps
 
 Pooling = Literal["mean", "last"]
 
@@ -40,8 +40,7 @@ class SingleModalNetwork(nn.Module):
         self.layers = nn.ModuleList(SpikingLayer(width, options) for _ in range(layers))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Sequence:
-        """Encode features `[N, T, D]` with lengths `[N]` to a sequence `[T, N, d_m]`."""
-        x = zero_padding(x, lengths)
+        """Encode features `[N, T, D]`, zero beyond their lengths `[N]`, to `[T, N, d_m]`."""
         if isinstance(self.projection, nn.Conv1d):
             coarse = self.projection(x.transpose(1, 2)).permute(2, 0, 1)  # [T, N, d_m]
         else:

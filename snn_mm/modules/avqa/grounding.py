@@ -12,6 +12,9 @@ from torch.nn.functional import cross_entropy, normalize
 MATCHED, MISMATCHED = 1, 0
 """Classes of the match head."""
 
+EPSILON = 1e-12
+"""Least length that a vector is divided by, that of `torch.nn.functional.normalize`."""
+
 
 def spatial_grounding(sound: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Attend to the positions of a frame by their likeness to its sound (Li et al., Eq. 1).
@@ -28,11 +31,24 @@ def spatial_grounding(sound: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The grounded features `[..., D]`, of length 1 at most, and α `[..., P]`, summing to one.
     """
-    directions = normalize(pixels, dim=-2)
-    cosine = normalize(sound, dim=-1).unsqueeze(-2) @ directions  # [..., 1, P]
+    # Norms divide what comes of the pixels: normalised pixels would be a copy of all of them.
+    shrunk = _reciprocal_lengths(pixels).unsqueeze(-2)  # [..., 1, P]
+    cosine = (normalize(sound, dim=-1).unsqueeze(-2) @ pixels) * shrunk  # [..., 1, P]
     attention = cosine.softmax(dim=-1)
-    grounded = directions @ attention.transpose(-2, -1)  # [..., D, 1]
-    return grounded.squeeze(-1), attention.squeeze(-2)  # [..., D], [..., P]
+    grounded = (attention * shrunk) @ pixels.transpose(-2, -1)  # [..., 1, D]
+    return grounded.squeeze(-2), attention.squeeze(-2)  # [..., D], [..., P]
+
+
+def _reciprocal_lengths(pixels: Tensor) -> Tensor:
+    """1 / |pixel| `[..., P]` of pixels `[..., D, P]`, in their own precision."""
+    if pixels.device.type != "cpu" or pixels.dim() < 3:
+        return torch.linalg.vector_norm(pixels, dim=-2).clamp_min(EPSILON).reciprocal()
+    # Frame by frame the squares stay in the cache; torch's own norm takes thrice as long.
+    single = torch.promote_types(pixels.dtype, torch.float32)
+    frames = pixels.flatten(0, -3)  # [B, D, P]
+    squares = torch.stack([frame.to(single).square().sum(dim=-2) for frame in frames])  # [B, P]
+    shrunk = squares.clamp_min(EPSILON**2).rsqrt().to(pixels.dtype)
+    return shrunk.unflatten(0, pixels.shape[:-2])
 
 
 def match_loss(positive: Tensor, negative: Tensor) -> Tensor:

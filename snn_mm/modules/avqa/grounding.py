@@ -42,13 +42,14 @@ def spatial_grounding(sound: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
 def _reciprocal_lengths(pixels: Tensor) -> Tensor:
     """1 / |pixel| `[..., P]` of pixels `[..., D, P]`, in their own precision."""
     if pixels.device.type != "cpu" or pixels.dim() < 3:
-        return torch.linalg.vector_norm(pixels, dim=-2).clamp_min(EPSILON).reciprocal()
+        lengths: Tensor = torch.linalg.vector_norm(pixels, dim=-2)
+        return lengths.clamp_min(EPSILON).reciprocal()
     # Frame by frame the squares stay in the cache; torch's own norm takes thrice as long.
     single = torch.promote_types(pixels.dtype, torch.float32)
     frames = pixels.flatten(0, -3)  # [B, D, P]
     squares = torch.stack([frame.to(single).square().sum(dim=-2) for frame in frames])  # [B, P]
     shrunk = squares.clamp_min(EPSILON**2).rsqrt().to(pixels.dtype)
-    return shrunk.unflatten(0, pixels.shape[:-2])
+    return shrunk.reshape(*pixels.shape[:-2], -1)
 
 
 def match_loss(positive: Tensor, negative: Tensor) -> Tensor:

@@ -107,15 +107,19 @@ def _attention_to(valid: Tensor, query: Tensor, key: Tensor) -> Tensor:
     padding = ~valid.unsqueeze(-2)  # [..., 1, S]
     # Not -inf: a row without any key would be NaN until it is masked, and torch's anomaly detection
     # would stop there. Half of the least number, which no product that is added makes infinite.
-    hidden = torch.zeros_like(padding, dtype=query.dtype)
-    hidden = hidden.masked_fill_(padding, torch.finfo(query.dtype).min / 2)
-    batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], padding.shape[:-2])
+    device = query.device.type
+    autocast = torch.is_autocast_enabled(device) and query.dtype != torch.float64
+    dtype = torch.get_autocast_dtype(device) if autocast else query.dtype
+    hidden = torch.zeros_like(padding, dtype=dtype)
+    hidden = hidden.masked_fill_(padding, torch.finfo(dtype).min / 2)
+    shapes = (part.shape[:-2] for part in (hidden, query, key))
+    batch = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
     flat = [
         part.expand(*batch, *part.shape[-2:]).reshape(-1, *part.shape[-2:])
         for part in (hidden, query, key)
     ]
     similarity = torch.baddbmm(flat[0], flat[1], flat[2].transpose(1, 2))  # [B, T, S]
-    attention = similarity.softmax(dim=-1).unflatten(0, batch)
+    attention = similarity.softmax(dim=-1).reshape(*batch, *similarity.shape[1:])
     return attention if _all_have_keys(valid) else attention.masked_fill(padding, 0.0)
 
 

@@ -26,6 +26,7 @@ from snn_mm.encoders.inputs import encode
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.spiking import frozen_statistics
+from snn_mm.metrics.quick_log import quick_log
 from snn_mm.modules.data_check import check_against_data, choose_modalities
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 
@@ -229,4 +230,4 @@ class MultimodalModule(TaskModule):
         options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(target)}
         for name in logits:
             in_bar = (stage, name) == ("val", FUSED)
-            self.log(f"{stage}/accuracy/{name}", metrics[name], prog_bar=in_bar, **options)
+            quick_log(self, f"{stage}/accuracy/{name}", metrics[name], prog_bar=in_bar, **options)

@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.errors import UserError
+from snn_mm.metrics.quick_log import quick_log
 from snn_mm.modules.data_check import check_batch
 from snn_mm.modules.optimizers import (
     Interval,
@@ -230,7 +231,8 @@ class TaskModule(LightningModule, ABC):
         down: of two ranks with three and two samples the mean would be 5/4 of what it is.
         """
         count: Any = float(samples)
-        self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "sync_dist": True}
+        quick_log(self, name, value, batch_size=count, **options)
 
 
 def missing_arguments(made: type, given: Mapping[str, Any]) -> list[str]:

@@ -12,12 +12,12 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from snn_mm.contracts import CountsEpochs, Modulated
 from snn_mm.errors import UserError, check_choice
+from snn_mm.metrics.quick_log import quick_log
 
 
 @dataclass(eq=False, kw_only=True)
@@ -101,14 +101,10 @@ class Modulation(Callback, ABC):
 
     def log_factors(self, pl_module: LightningModule) -> None:
         """Log the factors of this step."""
-        # Filled on the device: what Lightning does with a plain number would wait for a GPU.
-        device = pl_module.device
-        named = {
-            f"{self.name}/{key}": torch.full((), float(value), device=device)
-            for key, value in self.factors.items()
-        }
         # The ranks agree on the factors; Lightning asks for the reduction all the same.
-        pl_module.log_dict(named, on_step=True, on_epoch=True, batch_size=1, sync_dist=True)
+        options: dict[str, Any] = {"on_step": True, "on_epoch": True, "sync_dist": True}
+        for key, value in self.factors.items():
+            quick_log(pl_module, f"{self.name}/{key}", value, batch_size=1, **options)
 
     @property
     def state_key(self) -> str:

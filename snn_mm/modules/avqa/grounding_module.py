@@ -17,6 +17,7 @@ from snn_mm.contracts import FUSED, Batch, Scope
 from snn_mm.encoders.base import Encoder
 from snn_mm.encoders.inputs import check_inputs
 from snn_mm.errors import UserError
+from snn_mm.metrics.quick_log import quick_log
 from snn_mm.modules.avqa.encoders import GroundedFrames
 from snn_mm.modules.avqa.grounding import MATCHED, MISMATCHED, match_loss
 from snn_mm.modules.avqa.inputs import AUDIO, NEGATIVE, VISUAL, check_task
@@ -82,7 +83,8 @@ class GroundingModule(TaskModule):
         for logits, truth in ((own, MATCHED), (other, MISMATCHED)):
             flat = logits.detach().reshape(-1, CLASSES)  # [L, N, 2] -> [L * N, 2]
             accuracy.update(flat, torch.full((len(flat),), truth, device=flat.device))
-        self.log(f"{stage}/accuracy/{FUSED}", accuracy, prog_bar=stage == "val", **options)
+        name = f"{stage}/accuracy/{FUSED}"
+        quick_log(self, name, accuracy, prog_bar=stage == "val", **options)
         return self.total_loss({"match": loss}, size, stage)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelSummary, ProgressBar
@@ -114,6 +115,7 @@ class TrainCLI(LightningCLI):
         tests = self.command.stage == "fit" and options.test_after_fit
         check_amounts(self.command.stage, options.trainer, tests)
         self.saved_config = self._dump_for_saving()
+        self.config_dump = yaml.safe_load(self.saved_config)  # Lightning would dump once more
         self.changes = self._find_changes()
         self.run_directory = self._choose_run(options.run, options.seed_everything)
         os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)

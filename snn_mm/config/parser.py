@@ -29,12 +29,14 @@ class Parser(LightningArgumentParser):
     Attributes:
         layers: the settings after each config file that was read.
         given: the keys that these files and the flags set.
+        is_filled: whether the settings that were parsed have what the data know.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.layers: list[Namespace] = []
         self.given: set[KeyPath] = set()
         self.args: list[str] = []
+        self.is_filled = False
         super().__init__(*args, **options)
 
     def add_argument(self, *args: Any, **options: Any) -> Any:
@@ -47,7 +49,7 @@ class Parser(LightningArgumentParser):
         self, args: Sequence[str] | None = None, *rest: Any, **options: Any
     ) -> Namespace:
         """Parse a command line, or what jsonargparse hands of it to the parser of a class."""
-        self.layers, self.given = [], set()
+        self.layers, self.given, self.is_filled = [], set(), False
         known = None if args is None else list(args)
         typed = _TYPED.get()
         if typed is not None and known is not None:
@@ -59,10 +61,13 @@ class Parser(LightningArgumentParser):
             _TYPED.reset(token)
         self.settle(settings)
         fill_from_data(self, settings, self.given)
+        self.is_filled = True
         return settings
 
     def dump(self, cfg: Namespace, *rest: Any, **options: Any) -> str:
-        """Settings as YAML."""
+        """Settings as YAML; `--print_config` asks for them before they are parsed to the end."""
+        if self.is_filled:
+            return str(super().dump(cfg, *rest, **options))
         shown = cfg.clone()
         self.settle(shown)
         with suppress(Exception):  # an incomplete config is shown as it is

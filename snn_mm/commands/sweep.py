@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snn_mm.commands import report
 from snn_mm.commands.listing import aligned
-from snn_mm.config.catalogue import experiment_folders, homes
+from snn_mm.config.catalogue import experiment_folders
 from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
 from snn_mm.errors import UserError
@@ -47,6 +47,8 @@ finished runs are left alone, others go on from their last epoch, failed ones ar
   snnmm sweep experiments/quickstart.yaml --grid 'model.encoders.audio.channels=[[8,16],[16,32]]'
   snnmm sweep experiments/quickstart.yaml --seeds 3 --grid update=with_iemf.yaml,without.yaml
   snnmm sweep experiments/sweeps/methods_digits.yaml --jobs 2"""
+WARM = "snn_mm.commands.warm"
+"""What `--warm` imports before it forks; a name only, since it takes torch."""
 OURS = ("run.id", "run.name", "resume", "print_config", "help")
 
 
@@ -142,12 +144,7 @@ def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
         return FreshStart(fit)
     environment = child_environment(dict(os.environ), slot=0, jobs=options.jobs)
     # A run is a command line of its own, so what answers it is named, as in FIT.
-    return ForkStart(environment, import_module("snn_mm.cli").main, warm_modules())
-
-
-def warm_modules() -> list[str]:
-    """What `--warm` imports before it forks: all that a run may need."""
-    return ["snn_mm.commands.stages", *sorted(set(homes().values()))]
+    return ForkStart(environment, import_module("snn_mm.cli").main, [WARM])
 
 
 def train(cell: SweepCell, fit: Sequence[str]) -> int:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lightning.pytorch.cli import LightningArgumentParser
 
 import datamodules
-from snn_mm.config import class_names
+from snn_mm.commands.training_cli import TrainCLI
+from snn_mm.config import class_names, data_facts
 from snn_mm.config.class_names import import_named
+from snn_mm.config.options import read_command
 from snn_mm.config.tree import Entry
+from snn_mm.run.identity import DIRECTORY_VARIABLE
 from snn_mm.run.imports import heavy_imports
 
 PROBE = """
@@ -69,6 +75,50 @@ def test_a_data_module_is_imported_when_it_is_named(
     import_named([Entry(("data",), "x.yaml:1", "Unheard")])
     import_named([])  # for help, which lists them
     assert asked.count("all") == 2
+
+
+def test_a_run_dumps_its_config_and_asks_its_data_once(
+    monkeypatch: pytest.MonkeyPatch, quickstart: Path, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+    dumped: list[str] = []
+    build, dump = data_facts.built, LightningArgumentParser.dump
+
+    def counted(parser: Any, *arguments: Any, **options: Any) -> str:
+        text = dump(parser, *arguments, **options)
+        dumped.extend([text] if "seed_everything:" in text else [])
+        return text
+
+    monkeypatch.setattr(data_facts, "built", lambda *given: asked.append(build(*given)) or asked[0])
+    monkeypatch.setattr(LightningArgumentParser, "dump", counted)
+    flags = [f"--config={quickstart}", f"--run.root={tmp_path}", "--trainer.logger=false"]
+    monkeypatch.setenv(DIRECTORY_VARIABLE, "")  # which the run sets
+    cli = TrainCLI(read_command(["fit", *flags]))
+    assert (len(asked), len(dumped)) == (1, 1)
+    assert cli.saved_config == dumped[0]
+    assert cli.config_dump["model"]["init_args"]["num_classes"] == 10  # which the data know
+
+
+WARM_PROBE = """
+import json, os, sys
+import snn_mm.commands.warm
+import torch
+from snn_mm.neurons.lif_loops import forward_loop
+facts = {"threads": len(os.listdir("/proc/self/task")), "loops": len(forward_loop.signatures)}
+print(json.dumps({**facts, "modules": sorted(sys.modules), "cuda": torch.cuda.is_initialized()}))
+"""
+
+
+def test_what_a_warm_sweep_forks_is_ready_and_has_no_thread_that_a_fork_would_lose() -> None:
+    # OpenBLAS starts threads when it is imported, and stops them itself before a fork.
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", WARM_PROBE]
+    output = subprocess.run(command, env=environment, capture_output=True, timeout=300, check=True)
+    facts = json.loads(output.stdout)
+    assert facts["threads"] == 1
+    assert facts["loops"] == 1  # compiled, or read from the cache
+    assert not facts["cuda"]
+    assert {"snn_mm.commands.training_cli", "datamodules.sentiment.pom"} <= set(facts["modules"])
 
 
 def test_a_program_that_has_torch_keeps_its_collector() -> None:

@@ -10,5 +10,5 @@ from snn_mm.commands import sweep
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_fit.py")))
 if __name__ == "__main__":  # forks import this file too
-    cli.main, sweep.warm_modules = fake_fit.main, lambda: ["fake_fit"]
+    cli.main, sweep.WARM = fake_fit.main, "fake_fit"
     sys.exit(sweep.run(sys.argv[1:], FAKE))

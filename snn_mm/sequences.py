@@ -196,7 +196,8 @@ def align_steps(
         name: pool_masked(x, lengths[name], -(-max_lengths[name] // steps))
         for name, x in inputs.items()
     }
-    longest = max(int(length.max()) for _, length in pooled.values())
+    # One look at all: each waits for the GPU.
+    longest = int(torch.stack([length.max() for _, length in pooled.values()]).max())
     sequences = {name: _resized(x, longest) for name, (x, _) in pooled.items()}
     return sequences, {name: length for name, (_, length) in pooled.items()}
 

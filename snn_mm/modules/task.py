@@ -171,6 +171,11 @@ class TaskModule(LightningModule, ABC):
             )
         return full / min(full, left)
 
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Look at classes while they are at hand: on a GPU an unknown one ends in its own words."""
+        predicts = self._trainer is not None and self.trainer.predicting  # inputs are enough
+        return batch if predicts or self.device.type == "cpu" else check_batch(batch, self)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One training step."""
         loss = self.shared_step(check_batch(batch, self), "train")

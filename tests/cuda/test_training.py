@@ -15,6 +15,7 @@ from snn_mm.callbacks import (
     AGM,
     IEMF,
     OGMGE,
+    PMR,
     EnergyEstimator,
     FactorTracker,
     FiringRateMonitor,
@@ -22,6 +23,7 @@ from snn_mm.callbacks import (
     SpikeMonitor,
 )
 from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
 
 
 class Overflow(Callback):
@@ -165,3 +167,45 @@ def test_counters_of_spikes_and_energy_count_on_the_device_as_on_the_cpu(
     assert any("firing_rate" in name for name in found[0])
     assert any("energy" in name for name in found[0])
     assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_an_unknown_class_is_named_before_the_device_meets_it(
+    device: torch.device,
+    make_module: Any,
+    make_trainer: Any,
+    make_loader: Any,
+    batches: list[Batch],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches[1]["target"] = batches[1]["target"].clone().fill_(99)
+    module = make_module()
+    with pytest.raises(UserError, match="a target has class 99"):
+        make_trainer(device).fit(module, make_loader(batches))
+    assert module.on_before_batch_transfer(batches[1], 0) is batches[1]  # a step looks, on a CPU
+    monkeypatch.setattr(type(module), "device", torch.device("cuda"))
+    with pytest.raises(UserError, match="a target has class 99"):
+        module.on_before_batch_transfer(batches[1], 0)
+
+
+def test_prototypes_outlive_a_step_that_overflows(
+    device: torch.device,
+    make_module: Any,
+    make_trainer: Any,
+    make_loader: Any,
+    half: Any,
+    batches: list[Batch],
+) -> None:
+    modulation, plugin, module = PMR(), half(256.0), make_module()
+    spoilt = 0
+
+    def spoil(_: Any, inputs: Any, features: torch.Tensor) -> torch.Tensor:
+        nonlocal spoilt
+        spoilt += module.training
+        return features * math.inf if module.training and spoilt == 1 else features
+
+    module.encoders["a"].register_forward_hook(spoil)
+    two = [batches[0], *batches]  # the first of three overflows
+    make_trainer(device, modulation, plugins=[plugin]).fit(module, make_loader(two))
+    assert all(torch.isfinite(value).all() for value in modulation.prototypes.values())
+    assert all(torch.isfinite(p).all() for p in module.parameters())
+    assert plugin.scaler.get_scale() == 128.0

@@ -19,31 +19,42 @@ import torch
 from lightning import Callback
 from torch.overrides import TorchFunctionMode
 
-from snn_mm.callbacks import AGM, IEMF, OGM, FactorTracker, LossAdjustment, Modulation
+from snn_mm.callbacks import AGM, IEMF, OGM, PMR, FactorTracker, LossAdjustment, Modulation
 from snn_mm.contracts import Batch
 
 WAITS = {
     *("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__"),
-    *("nonzero", "unique", "_unique2", "masked_select", "equal", "allclose", "unique_consecutive"),
+    *(
+        "nonzero",
+        "unique",
+        "_unique2",
+        "masked_select",
+        "bincount",
+        "equal",
+        "allclose",
+        "unique_consecutive",
+    ),
 }
 MAKES = {"tensor", "as_tensor"}
 """They copy a number of the program to the device, and wait until it is there."""
 
 
 ON_THE_CPU = {
-    "fused_lif.py:_memory",  # the loops are for a CPU
     "inputs.py:_array",  # inputs and classes are looked at on a CPU alone
     "data_check.py:check_batch",
-    "lif.py:_compared_threshold",  # of a number that lies in the program
+    "pmr.py:on_train_epoch_end",  # once an epoch
 }
-"""What is watched for but never met on a GPU."""
+"""What is watched for but no part of a step on a GPU, beside the neurons' loops for the CPU."""
 STRENGTH, LOGITS = "gradient.py:mean_strength", "loss_adjustment.py:_batch_strength"
+SCORES, NEURONS = "pmr.py:_judge", "neurons"
 
 
 def place() -> str | None:
     """The innermost function of the library, or of what it calls, that is being run."""
     for frame in reversed(traceback.extract_stack(sys._getframe(2))):
         path = Path(frame.filename)
+        if path.parent.name == "neurons" and not torch.cuda.is_available():
+            return NEURONS
         if {"snn_mm", "torchmetrics", "lightning"} & set(path.parts) and "tests" not in path.parts:
             return f"{path.name}:{frame.name}"
     return None
@@ -109,8 +120,9 @@ class Watch(Callback):
         ([IEMF], {STRENGTH}),
         ([OGM, AGM], {STRENGTH}),
         ([LossAdjustment], {LOGITS}),
+        ([PMR], {SCORES}),
     ],
-    ids=["none", "iemf", "ogm-agm", "loss_adjustment"],
+    ids=["none", "iemf", "ogm-agm", "loss_adjustment", "pmr"],
 )
 def test_a_step_waits_only_where_its_factors_are_made(
     modulations: list[type[Modulation]],
@@ -125,7 +137,7 @@ def test_a_step_waits_only_where_its_factors_are_made(
     callbacks = [*(make() for make in modulations), FactorTracker(), watch]
     module, pins = make_module(), device.type == "cuda"
     make_trainer(device, *callbacks).fit(module, make_loader(batches, pin_memory=pins))
-    assert set(watch.places) - ON_THE_CPU == waits
+    assert set(watch.places) - ON_THE_CPU - {NEURONS} == waits
     per_step = sum(found in waits for found in watch.places) / 2
     assert per_step == len(modulations)  # once each
 

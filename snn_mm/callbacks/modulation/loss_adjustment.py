@@ -114,12 +114,13 @@ class LossAdjustment(LossModulation):
             return terms
         sums = self._summed_probability(torch.stack(list(unimodal.values())), step.target)
         by_step = [discrepancy_ratios(dict(zip(unimodal, at))) for at in sums.T.tolist()]
-        ratios = {name: sums.new_tensor([at[name] for at in by_step]) for name in unimodal}  # [T]
+        ratios = sums.new_tensor([[at[name] for at in by_step] for name in unimodal])  # [M, T]
         scores = module.scores(step.output)
-        k = {name: attention_factors(ratios[name], scores[name]) for name in unimodal}
-        means = {name: float(value.mean()) for name, value in k.items()}
-        rho = {name: float(value.mean()) for name, value in ratios.items()}
-        self.factors = {**by_modality("k", means), **by_modality("rho", rho)}
+        k = {name: attention_factors(own, scores[name]) for name, own in zip(unimodal, ratios)}
+        # Of all modalities at once: each look at a number waits for the GPU.
+        means = [torch.stack([value.mean().to(ratios) for value in k.values()]), ratios.mean(1)]
+        k_means, rho = (dict(zip(unimodal, of)) for of in torch.stack(means).tolist())
+        self.factors = {**by_modality("k", k_means), **by_modality("rho", rho)}
         weighted = module.time_weighted_terms(step.output, step.target, k)
         return {name: weighted[name] if name in k else term for name, term in terms.items()}
 

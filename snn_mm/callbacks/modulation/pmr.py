@@ -137,10 +137,13 @@ class PMR(LossModulation):
 
     def _gather_classes(self, features: Tensors, target: Tensor) -> None:
         classes = self.modulated(self._module).num_classes
-        counts = torch.bincount(target, minlength=classes).to(torch.float64)  # [K]
+        # AMP skips steps that overflow; one of them would leave no prototype of its classes.
+        known = torch.stack([value.detach().isfinite().all(1) for value in features.values()])
+        known = known.all(0)  # [N]
+        counts = class_sums(known.unsqueeze(1), target, classes).squeeze(1)  # [K]
         self._counts = counts if self._counts is None else self._counts + counts
         for name, value in features.items():
-            sums = class_sums(value, target, classes)
+            sums = class_sums(value.masked_fill(~known.unsqueeze(1), 0.0), target, classes)
             self._sums[name] = self._sums[name] + sums if name in self._sums else sums
 
     def _gather_scores(self, logits: Tensors, target: Tensor) -> None:

@@ -50,7 +50,7 @@ def class_sums(features: Tensor, target: Tensor, num_classes: int) -> Tensor:
     """Sum of the features of each class.
 
     Args:
-        features: `[N, D]`.
+        features: `[N, D]`, of any type.
         target: class indices `[N]`.
         num_classes: K.
 

@@ -153,6 +153,7 @@ class ConnectedLIF(LIF):
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
             surrogate=self.surrogate_function,
+            loop=self._settings(),
         )
         spikes, v = connected_lif(inputs[0], v, fired, self._weight(v.dtype), padding, settings)
         return spikes, v, spikes[-1]

@@ -2,17 +2,22 @@
 
 Autograd would record a dozen small operations a step; here a step is a matrix product and a few
 operations in place, and all that can be done for all steps at once is. The operations of the
-forward pass and their order are spikingjelly's, so that spikes are equal.
+forward pass and their order are spikingjelly's, so that spikes are equal. Single precision on the
+CPU has compiled loops (`connected_rows`), where only the backward pass needs matrix products.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from spikingjelly.activation_based.surrogate import SurrogateFunctionBase
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from snn_mm.neurons.connected_rows import backward_step, forward_rows
+from snn_mm.neurons.fused_lif import LIFSettings, fits, in_chunks, loop_settings
 
 
 class ConnectedSettings(NamedTuple):
@@ -24,6 +29,7 @@ class ConnectedSettings(NamedTuple):
         decay_input: whether the current is divided by `tau` too.
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
         surrogate: any surrogate of spikingjelly.
+        loop: what the compiled loops need to know; None where they do not fit.
     """
 
     tau: float
@@ -31,6 +37,7 @@ class ConnectedSettings(NamedTuple):
     decay_input: bool
     detach_reset: bool
     surrogate: SurrogateFunctionBase
+    loop: LIFSettings | None = None
 
 
 def connected_lif(
@@ -54,7 +61,9 @@ def connected_lif(
     Returns:
         Spikes `[T, N, D]` and the membrane after the last step `[N, D]`.
     """
-    result = _ConnectedLIF.apply(current, membrane, fired, weight, padding, settings)
+    compiled = settings.loop is not None and current.dtype == torch.float32 and fits(current)
+    kind = _CompiledConnectedLIF if compiled else _ConnectedLIF
+    result = kind.apply(current, membrane, fired, weight, padding, settings)
     return cast("tuple[Tensor, Tensor]", result)
 
 
@@ -115,3 +124,55 @@ def _slopes(charged: Tensor, spikes: Tensor, settings: ConnectedSettings) -> tup
     if not settings.detach_reset:
         kept.addcmul_(charged, slope, value=-1.0)
     return slope, kept
+
+
+class _CompiledConnectedLIF(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        membrane: Tensor,
+        fired: Tensor,
+        weight: Tensor,
+        padding: Tensor | None,
+        settings: ConnectedSettings,
+    ) -> tuple[Tensor, Tensor]:
+        charged, spikes = (torch.empty_like(current, memory_format=_ROWS) for _ in range(2))
+        last = torch.empty_like(charged[0])
+        states = (_outside(padding), _array(membrane), _array(fired), _array(weight.t()))
+        outputs = (_array(charged), _array(spikes), _array(last))
+        size, work = len(last), current[:, 0].numel()
+        lif = loop_settings(cast("LIFSettings", settings.loop))
+        in_chunks(forward_rows, size, work, _array(current), states, outputs, lif, piece=1)
+        ctx.save_for_backward(charged, weight, padding)
+        ctx.lif = lif
+        return spikes, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad_spikes: Tensor, grad_last: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        charged, weight, padding = ctx.saved_tensors
+        carry, later = grad_last.clone(memory_format=_ROWS), torch.zeros_like(charged[0])
+        grad_current = torch.empty_like(charged)
+        given = (_array(charged), _array(grad_spikes), _outside(padding))
+        rest = ((_array(later), _array(carry)), _array(grad_current), ctx.lif)
+        for t in range(len(charged) - 1, -1, -1):
+            backward_step(t, *given, *rest)
+            if t or ctx.needs_input_grad[2]:
+                torch.mm(grad_current[t], weight, out=later)
+        return grad_current, carry, later, None, None, None
+
+
+_ROWS = torch.contiguous_format
+
+
+def _array(x: Tensor) -> np.ndarray[Any, Any]:
+    """The numbers of `x`, row by row."""
+    return cast("np.ndarray[Any, Any]", x.detach().contiguous().numpy())
+
+
+def _outside(padding: Tensor | None) -> np.ndarray[Any, Any]:
+    """Padding `[T, N]` of `[T, N, 1]`; empty if there is none."""
+    return np.empty((0, 0), np.bool_) if padding is None else _array(padding.squeeze(-1))

@@ -64,9 +64,11 @@ OPTIONS = [
 ]
 
 
-def run(lif: ConnectedLIF, valid: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def run(
+    lif: ConnectedLIF, valid: Tensor | None, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor]:
     """Spikes and last membrane of two calls that carry state, and the current's gradient."""
-    x = current()
+    x = current(dtype)
     spikes = torch.cat([lif(x, valid), lif(x * 1.1, valid)])
     weights = torch.randn(spikes.shape, generator=torch.Generator().manual_seed(1))
     ((spikes * weights).sum() + (lif.v * weights[0]).sum()).backward()
@@ -84,6 +86,45 @@ def test_the_written_backward_pass_equals_autograd(
     assert torch.equal(ours[1], theirs[1])
     torch.testing.assert_close(ours[2], theirs[2], rtol=1e-12, atol=1e-13)
     assert 0.02 < ours[0].mean() < 0.6
+
+
+COMPILED = [
+    {"detach_reset": detach, "decay_input": decay, "surrogate_function": function}
+    for detach in (True, False)
+    for decay in (True, False)
+    for function in (surrogate.ATan(2.0), surrogate.PiecewiseQuadratic(1.0))
+]
+
+
+@pytest.mark.parametrize("valid", [None, VALID], ids=["full", "padded"])
+@pytest.mark.parametrize("options", COMPILED, ids=str)
+def test_the_compiled_loops_equal_spikingjellys_operations(
+    options: dict[str, object], valid: Tensor | None
+) -> None:
+    ours = run(layer(**options), valid, torch.float32)
+    theirs = run(layer(**options, implementation="reference"), valid, torch.float32)
+    assert "Compiled" in type(layer(**options)(current(torch.float32), valid).grad_fn).__name__
+    assert torch.equal(ours[0], theirs[0])
+    torch.testing.assert_close(ours[1], theirs[1], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours[2], theirs[2], rtol=1e-5, atol=1e-6)
+
+
+def test_the_compiled_loops_take_any_layout_and_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("snn_mm.neurons.fused_lif._GRAIN", 1)
+    x, threads = current(torch.float32).detach(), torch.get_num_threads()
+    across = x.permute(2, 1, 0).contiguous().permute(2, 1, 0).requires_grad_()  # [T, N, D]
+    expected = layer()(x)
+    try:
+        torch.set_num_threads(2)
+        spikes = layer()(across)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(spikes, expected)
+    (gradient,) = torch.autograd.grad(spikes.mean(), across)  # of a repeated number
+    assert gradient.isfinite().all()
+    assert gradient.any()
 
 
 def test_strength_0_is_the_plain_layer() -> None:

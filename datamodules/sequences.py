@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from datamodules.batches import Together, check_finite, padded
 from datamodules.made_up import made_ids, made_values
-from datamodules.split import Draw, Source, check_finite, check_parts
+from datamodules.split import Draw, Source, check_parts
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
@@ -62,18 +63,25 @@ class SequenceSplit(Source):
         return len(self.targets)
 
     def __getitem__(self, index: int | Draw) -> SequenceSample:
-        row = Draw.of(index).row
-        # The copy detaches the tensor from a memory map, which is read-only.
-        inputs = {
-            name: torch.from_numpy(np.array(self.sequence(name, row), dtype=np.float32))
-            for name in self.arrays
-        }
-        own = {name: float(scores[row]) for name, scores in self.unimodal_targets.items()}
-        return SequenceSample(inputs, float(self.targets[row]), own, str(self.ids[row]))
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> list[SequenceSample]:
+        """Read the samples of a batch into one padded tensor a modality."""
+        rows = [Draw.of(index).row for index in indices]
+        found = {name: [self.sequence(name, row) for row in rows] for name in self.arrays}
+        inputs = {name: padded(sequences) for name, sequences in found.items()}
+        samples = []
+        for place, row in enumerate(rows):
+            own = {name: float(scores[row]) for name, scores in self.unimodal_targets.items()}
+            values = {name: inputs[name][place, : len(x[place])] for name, x in found.items()}
+            target, name = float(self.targets[row]), str(self.ids[row])
+            samples.append(SequenceSample(values, target, own, name))
+        return Together(samples, inputs)
 
     def sequence(self, modality: str, row: int) -> Array:
         """Return the steps `[L, D]` of one sample that are no padding."""
-        return self.arrays[modality][row, : self.lengths[modality][row]]
+        # Taking a part of a map itself is slow.
+        return np.asarray(self.arrays[modality])[row, : self.lengths[modality][row]]
 
     def width(self, modality: str) -> int:
         """Return D of a modality."""
@@ -105,10 +113,12 @@ class SequenceSplit(Source):
 
 def collate(samples: list[SequenceSample]) -> Batch:
     """Pad sequences with zeros to the longest of the batch, refusing those that are not finite."""
-    names, owners = samples[0].inputs, samples[0].unimodal_target
-    sequences = {name: [sample.inputs[name] for sample in samples] for name in names}
+    owners = samples[0].unimodal_target
+    sequences = {name: [s.inputs[name] for s in samples] for name in samples[0].inputs}
+    whole = samples.whole() if isinstance(samples, Together) else None
     batch: Batch = {
-        "inputs": {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
+        "inputs": whole
+        or {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
         "lengths": {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()},
         "target": torch.tensor([sample.target for sample in samples], dtype=torch.float32),
         "id": [sample.id for sample in samples],

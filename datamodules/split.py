@@ -1,4 +1,4 @@
-"""One split of a data set, and the batches made of it."""
+"""One split of a data set."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from snn_mm.contracts import Batch
+from datamodules.batches import Together, filled
 from snn_mm.errors import UserError
 
 Array = NDArray[Any]
@@ -153,16 +152,25 @@ class Split(SampleSource):
         return {name: len(rows) for name, rows in self.rows.items()} | super().counts()
 
     def __getitem__(self, index: int | Draw) -> Sample:
-        row = Draw.of(index).row
-        inputs = {name: self._input(name, row) for name in self.arrays}
-        return Sample(inputs, int(self.labels[row]), str(self.ids[row]))
+        return self.__getitems__([index])[0]
 
-    def _input(self, name: str, index: int) -> Tensor:
-        """Return the input `[...]` of one sample in float32."""
-        recording = self.arrays[name][self.rows[name][index]]
-        transform = self.transforms.get(name, np.asarray)
-        # The copy detaches the tensor from a memory map, which is read-only.
-        return torch.from_numpy(np.array(transform(recording), dtype=np.float32))
+    def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
+        """Read the samples of a batch into one tensor a modality."""
+        rows = [Draw.of(index).row for index in indices]
+        inputs = {name: self._inputs(name, rows) for name in self.arrays}
+        parts = zip(*(x.unbind() for x in inputs.values()), strict=True)
+        samples = [
+            Sample(dict(zip(inputs, part)), label, str(self.ids[row]))
+            for row, label, part in zip(rows, self.labels[rows].tolist(), parts)
+        ]
+        return Together(samples, inputs)
+
+    def _inputs(self, name: str, rows: list[int]) -> Tensor:
+        """Return the inputs `[N, ...]` of some samples in float32."""
+        array = np.asarray(self.arrays[name])  # taking rows of a map is slow
+        recordings = [array[row] for row in self.rows[name][rows].tolist()]
+        transform = self.transforms.get(name)
+        return filled(recordings if transform is None else [transform(x) for x in recordings])
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that decides the samples, except the transforms."""
@@ -174,28 +182,6 @@ class Split(SampleSource):
             sha.update(np.ascontiguousarray(array).data)
             sha.update(np.ascontiguousarray(self.rows[name]).data)
         return sha.hexdigest()
-
-
-def collate(samples: list[Sample]) -> Batch:
-    """Stack samples into a `Batch`, refusing inputs that are not finite."""
-    ids = [sample.id for sample in samples]
-    names = samples[0].inputs
-    inputs = {name: torch.stack([sample.inputs[name] for sample in samples]) for name in names}
-    for name, values in inputs.items():
-        check_finite(name, values, ids)
-    return {"inputs": inputs, "target": torch.tensor([s.target for s in samples]), "id": ids}
-
-
-def check_finite(modality: str, values: Tensor, ids: list[str]) -> None:
-    """Refuse inputs `[N, ...]` with NaN or infinity.
-
-    Raises:
-        UserError: names the modality and the first such sample.
-    """
-    finite = values.flatten(1).isfinite().all(dim=1)  # [N, ...] -> [N]
-    if not finite.all():
-        first = ids[int(finite.logical_not().nonzero()[0])]
-        raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
 
 
 def check_split(

@@ -37,15 +37,18 @@ class LoaderOptions:
     Attributes:
         batch_size: samples a batch, on each rank.
         num_workers: processes that prepare batches; 0 prepares them in the main process.
-        pin_memory: page-locked batches, for faster copies to a GPU.
-        persistent_workers: keep the workers from one epoch to the next.
-        prefetch_factor: batches that each worker keeps ready; needs workers.
+        pin_memory: page-locked batches, from which a GPU copies while it computes; None has them
+            where a GPU trains.
+        persistent_workers: keep the workers from one epoch to the next: it saves starting them, but
+            a transform of one's own that draws is then no longer seeded anew in every epoch.
+        prefetch_factor: batches that each worker keeps ready; needs workers. None is PyTorch's 2:
+            one on its way, one being made; more only evens out batches that take longer.
         drop_last: leave out the last, smaller training batch.
     """
 
     batch_size: int = 64
     num_workers: int = 0
-    pin_memory: bool = False
+    pin_memory: bool | None = None
     persistent_workers: bool = False
     prefetch_factor: int | None = None
     drop_last: bool = False
@@ -214,11 +217,18 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
             return self._loader(split)
         return self._loader(split, ShareSampler(split, trainer.world_size, trainer.global_rank))
 
+    def _on_gpu(self) -> bool:
+        """Whether batches go to a GPU; Lightning then copies them without waiting."""
+        device = getattr(getattr(self.trainer, "strategy", None), "root_device", None)
+        return device is not None and device.type == "cuda"
+
     def _loader(
         self, split: Dataset[Any], sampler: Sampler[Any] | None = None, **changes: Any
     ) -> DataLoader[Any]:
         """Wrap a split; without a sampler the order is that of the split."""
         options = {**asdict(self.loader), "drop_last": False, **changes}
+        if options["pin_memory"] is None:
+            options["pin_memory"] = self._on_gpu()
         return DataLoader(
             split,
             sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only

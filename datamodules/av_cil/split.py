@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
-from datamodules.av_cil.features import FeatureFile, Shape
+from datamodules.av_cil.features import FeatureFile
+from datamodules.batches import Together, room, stacked
 from datamodules.split import Draw, Sample, SampleSource
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
@@ -43,13 +43,14 @@ class FeatureSplit(SampleSource):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
-        """Read the samples of a batch into one array a modality; see `stack_rows`."""
+        """Read the samples of a batch into one tensor a modality."""
         rows = [Draw.of(index).row for index in indices]
         inputs = {name: self._read(name, rows) for name in self.files}
-        return [
+        samples = (
             Sample({m: x[i] for m, x in inputs.items()}, int(self.labels[row]), self.ids[row])
             for i, row in enumerate(rows)
-        ]
+        )
+        return Together(samples, inputs)
 
     def digest(self) -> str:
         """Return a SHA-256 of ids, labels and the features of 16 samples, spread evenly.
@@ -67,7 +68,7 @@ class FeatureSplit(SampleSource):
     def _read(self, modality: str, rows: Sequence[int]) -> Tensor:
         """Read the features of some rows, `[N, ...]`."""
         file = self.files[modality]
-        batch = empty_batch(len(rows), file.shape)
+        batch = room(len(rows), *file.shape)
         for values, row in zip(batch.numpy(), rows):
             file.read(self.ids[row], values)
             if not np.isfinite(values).all():
@@ -90,28 +91,7 @@ class FeatureSplit(SampleSource):
             file.read(self.ids[0], np.empty(file.shape, np.float32))
 
 
-def empty_batch(samples: int, shape: Shape) -> Tensor:
-    """Return room for a batch, `[N, *shape]`.
-
-    A worker hands its batches on in shared memory: filled there, they are not copied.
-    """
-    batch = torch.empty(samples, *shape)
-    return batch.share_memory_() if get_worker_info() else batch  # type: ignore[no-untyped-call]
-
-
-def stack_rows(rows: Sequence[Tensor]) -> Tensor:
-    """Stack tensors `[...]` to `[N, ...]`, without a copy if they are the rows of one tensor."""
-    base = rows[0]._base
-    if base is not None and len(base) == len(rows):
-        places = [base.data_ptr() + i * base[0].nbytes for i in range(len(base))]
-        if base.is_contiguous() and [row.data_ptr() for row in rows] == places:
-            return base
-    return torch.stack(list(rows))
-
-
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Make a batch of samples, without a copy if they were read together."""
-    names = samples[0].inputs
-    inputs = {name: stack_rows([sample.inputs[name] for sample in samples]) for name in names}
+    """Make a batch of samples, whose values were checked when they were read."""
     target = torch.tensor([sample.target for sample in samples])
-    return {"inputs": inputs, "target": target, "id": [sample.id for sample in samples]}
+    return {"inputs": stacked(samples), "target": target, "id": [sample.id for sample in samples]}

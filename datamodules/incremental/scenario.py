@@ -14,7 +14,7 @@ class IncrementalScenario(IncrementalDataModule):
     """A data set whose classes arrive in tasks; splits and samples stay what they are.
 
     What is learnt from all training samples, such as the scale of `SpokenDigitsEvents`' audio,
-    knows the samples of all tasks. Batches are made by `datamodules.split.collate`.
+    knows the samples of all tasks. Batches are made by `datamodules.batches.collate`.
 
     Args:
         data: the data set; its root, seed and loader count here too.

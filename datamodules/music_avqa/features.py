@@ -53,9 +53,8 @@ class FeatureFolder:
 
     def require(self, videos: Iterable[str]) -> None:
         """Refuse videos without features; names the first missing file and how many are missing."""
-        wanted = sorted(set(videos))
-        missing = [video for video in wanted if video not in self._paths]
-        if missing:
+        wanted = set(videos)
+        if missing := sorted(wanted - self._paths.keys()):
             raise UserError(
                 f"{self.directory / missing[0]}.npy (or .h5) is missing\n"
                 f"features are there of {len(wanted) - len(missing)} of {len(wanted)} videos; "
@@ -71,8 +70,9 @@ class FeatureFolder:
         Raises:
             UserError: the file is missing, damaged or of another shape.
         """
-        with self._open(video) as array:
-            return _tensor(array[::stride])
+        found = torch.empty(self.count(stride), *self.shape[1:])
+        self.read(video, slice(None, None, stride), found.numpy())
+        return found
 
     def step(self, video: str, second: int) -> Tensor:
         """Read one second `[...]` in float32.
@@ -80,8 +80,18 @@ class FeatureFolder:
         Raises:
             UserError: the file is missing, damaged or of another shape.
         """
+        found = torch.empty(self.shape[1:])
+        self.read(video, second, found.numpy())
+        return found
+
+    def count(self, stride: int) -> int:
+        """How many seconds are read, from the first one on."""
+        return len(range(0, self.shape[0], stride))
+
+    def read(self, video: str, seconds: int | slice, out: NDArray[np.float32]) -> None:
+        """Read a second `[...]`, or some `[L, ...]`, to where they belong."""
         with self._open(video) as array:
-            return _tensor(array[second])
+            out[...] = array[seconds]
 
     def digest(self, videos: Iterable[str]) -> str:
         """Return a SHA-256 of the files' names, sizes and beginnings, for all is 200 GB."""
@@ -125,8 +135,3 @@ def _check_array(path: Path, array: Any, shape: Sequence[int]) -> None:
             f"{path} holds {list(array.shape)} of {array.dtype}; "
             f"accepted is {list(shape)} of floating-point numbers."
         )
-
-
-def _tensor(values: NDArray[Any]) -> Tensor:
-    """Copy values `[...]` out of their file."""
-    return torch.from_numpy(np.array(values, dtype=np.float32))

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.batches import Together, collate, room
 from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.questions import Question
 from datamodules.music_avqa.vocabulary import Vocabulary
 from datamodules.pairing import stream
-from datamodules.split import Draw, Sample, SampleSource, collate
+from datamodules.split import Draw, SampleSource
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
@@ -100,25 +101,48 @@ class QuestionSource(SampleSource):
     def __getitem__(  # type: ignore[override]  # a Sample, and one field more
         self, index: int | Draw
     ) -> QuestionSample:
-        draw = Draw.of(index)
-        question, row = self.questions[draw.row], draw.row
-        inputs = {
-            name: folder.steps(question.video_id, self.sampling.stride)
-            for name, folder in self.folders.items()
-        }
-        inputs[QUESTION] = self.tokens[row]
-        if self.sampling.negatives:
-            inputs[NEGATIVE] = self._negatives(draw)
-        return QuestionSample(inputs, int(self.labels[row]), self.ids[row], question.kind_index)
+        return self.__getitems__([index])[0]
 
-    def _negatives(self, draw: Draw) -> Tensor:
-        """Read frames `[L, 512, 14, 14]`, each a random one of a random other video."""
-        visual, own = self.folders["visual"], self.questions[draw.row].video_id
-        seconds = visual.shape[0]
-        count = len(range(0, seconds, self.sampling.stride))
-        rng = stream(self.sampling.seed, NEGATIVE, *draw)
-        frames = draw_negatives(self.videos.index(own), len(self.videos), seconds, count, rng)
-        return torch.stack([visual.step(self.videos[video], second) for video, second in frames])
+    def __getitems__(self, indices: Sequence[int | Draw]) -> list[QuestionSample]:
+        """Read the samples of a batch into one tensor for each input."""
+        draws = [Draw.of(index) for index in indices]
+        asked, rows = [self.questions[draw.row] for draw in draws], [draw.row for draw in draws]
+        videos = [question.video_id for question in asked]
+        inputs = {name: self._steps(folder, videos) for name, folder in self.folders.items()}
+        inputs[QUESTION] = self.tokens[rows]
+        if self.sampling.negatives:
+            inputs[NEGATIVE] = self._negatives(draws)
+        samples = (
+            QuestionSample(
+                {name: x[place] for name, x in inputs.items()},
+                int(self.labels[row]),
+                self.ids[row],
+                question.kind_index,
+            )
+            for place, (row, question) in enumerate(zip(rows, asked))
+        )
+        return Together(samples, inputs)
+
+    def _steps(self, folder: FeatureFolder, videos: Sequence[str]) -> Tensor:
+        """Read the steps `[N, L, ...]` of some videos."""
+        stride = self.sampling.stride
+        batch = room(len(videos), folder.count(stride), *folder.shape[1:])
+        for place, video in zip(batch.numpy(), videos):
+            folder.read(video, slice(None, None, stride), place)
+        return batch
+
+    def _negatives(self, draws: Sequence[Draw]) -> Tensor:
+        """Read frames `[N, L, 512, 14, 14]`, each a random one of a random other video."""
+        visual = self.folders["visual"]
+        seconds, count = visual.shape[0], visual.count(self.sampling.stride)
+        batch = room(len(draws), count, *visual.shape[1:])
+        for place, draw in zip(batch.numpy(), draws):
+            own = self.videos.index(self.questions[draw.row].video_id)
+            rng = stream(self.sampling.seed, NEGATIVE, *draw)
+            frames = draw_negatives(own, len(self.videos), seconds, count, rng)
+            for frame, (video, second) in zip(place, frames):
+                visual.read(self.videos[video], second, frame)
+        return batch
 
     def digest(self) -> str:
         """Return a SHA-256 of the questions and of their videos' features."""
@@ -158,9 +182,9 @@ def sample_ids(questions: Sequence[Question]) -> list[str]:
     return ids
 
 
-def collate_questions(samples: list[Any]) -> Batch:
+def collate_questions(samples: Sequence[Any]) -> Batch:
     """Stack samples, refusing inputs that are not finite; a `QuestionBatch` if they have kinds."""
-    batch = collate([Sample(*sample[:3]) for sample in samples])
+    batch = collate(samples)
     if not isinstance(samples[0], QuestionSample):
         return batch
     kinds: QuestionBatch = {**batch, "kind": torch.tensor([sample.kind for sample in samples])}

@@ -281,3 +281,32 @@ def test_what_a_class_of_ones_own_forgets_is_named(toy: ToyFactory, tmp_path: Pa
         Nameless(str(tmp_path)).setup("test")
     with pytest.raises(UserError, match=r"^Nameless: loader is None; accepted: LoaderOptions"):
         Nameless(loader=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "pinned"),
+    [("cuda", None, True), ("cpu", None, False), ("cuda", False, False), ("cpu", True, True)],
+)
+def test_batches_are_page_locked_where_a_gpu_trains(
+    toy: ToyFactory, device: str, given: bool | None, pinned: bool
+) -> None:
+    dm = toy(pin_memory=given)
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    dm.trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=strategy)  # type: ignore[assignment]
+    for loader in (dm.train_dataloader(), dm.val_dataloader(), dm.test_dataloader()):
+        assert loader.pin_memory is pinned
+
+
+def test_a_batch_goes_to_a_gpu_without_waiting(
+    toy: ToyFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dm = toy()
+    batch = next(iter(dm.train_dataloader()))
+    seen: list[Any] = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *where, **how: seen.append((where, how)))
+    for device in ("cuda", "cpu"):
+        dm.transfer_batch_to_device(batch, torch.device(device), 0)
+    assert seen == [
+        *[((torch.device("cuda"),), {"non_blocking": True})] * 3,
+        *[((torch.device("cpu"),), {})] * 3,
+    ]

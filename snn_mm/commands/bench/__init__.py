@@ -20,6 +20,9 @@ options:
   --steps N        steps that are measured (20)
   --warmup N       steps before them (3)
   --real-data      read the data instead of making some up
+  --data-only      load real data with 0, 2 and 4 workers instead, and say whether an H100 would
+                   wait for them
+  --seconds N      how long for each (3)
   --json FILE      write the result, too
 
 Every key of the config is a flag, as of `snnmm fit`:
@@ -50,17 +53,18 @@ def run(argv: list[str]) -> int:
     request = read_request(argv[1:])
     command = read_command(["fit", f"--config={request.config}", *request.flags])
     check_keys(command)
+    from snn_mm.commands.bench.data import describe_data, measure_data
     from snn_mm.commands.bench.measure import measure
     from snn_mm.commands.stages import execute
 
     found: list[dict[str, Any]] = []
 
     def steps(_: Command) -> None:
-        found.append(measure(request))
+        found.append(measure_data(request) if request.data_only else measure(request))
 
     code = execute(command, steps)
     for result in found:
-        print(describe(result))
+        print(describe_data(result) if request.data_only else describe(result))
         if request.json is not None:
             request.json.parent.mkdir(parents=True, exist_ok=True)
             request.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -136,7 +136,7 @@ class BenchCLI(TrainCLI):
         bench: the measurement.
     """
 
-    def __init__(self, command: Command, bench: StepBench) -> None:
+    def __init__(self, command: Command, bench: Callback) -> None:
         self.bench = bench
         super().__init__(command)
 

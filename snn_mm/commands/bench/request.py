@@ -31,6 +31,8 @@ class Request:
         warmup: how many come before them.
         real_data: whether to read the data instead of making some up.
         json: where to write the result, too.
+        data_only: whether to measure how fast real data are loaded, and no step.
+        seconds: how long, for each number of workers.
     """
 
     config: Path
@@ -39,6 +41,8 @@ class Request:
     warmup: int
     real_data: bool
     json: Path | None
+    data_only: bool = False
+    seconds: float = 3.0
 
     @property
     def name(self) -> str:
@@ -63,13 +67,18 @@ def read_request(argv: list[str]) -> Request:
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--real-data", action="store_true")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--data-only", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3.0)
     options, flags = parser.parse_known_args(argv)
     if options.experiment is None:
         raise UserError("bench: which experiment? such as: snnmm bench quickstart")
     check_range("--steps", options.steps, 1)
     check_range("--warmup", options.warmup, 1)
+    if not options.seconds > 0:
+        raise UserError(f"--seconds is {options.seconds}; accepted is more than 0.")
     config = experiment_file(options.experiment)
-    return Request(config, flags, options.steps, options.warmup, options.real_data, options.json)
+    chosen = {name: value for name, value in vars(options).items() if name != "experiment"}
+    return Request(config, flags, **chosen)
 
 
 def experiment_file(name: str) -> Path:

@@ -1,0 +1,168 @@
+"""Whether data keep up with a step: samples a second of the loader, and what a GPU would take."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from snn_mm.commands.bench.appetite import StepCost, appetite
+from snn_mm.commands.bench.measure import BenchCLI, MeasuredError, machine, make_up
+from snn_mm.commands.bench.request import Request
+from snn_mm.config.options import read_command
+from snn_mm.errors import UserError
+
+WORKERS = (0, 2, 4)
+FEW = 2
+"""Samples of the step whose operations are counted."""
+
+
+class CountedStep(Callback):
+    """Counts what one training step does, and ends the training."""
+
+    def __init__(self) -> None:
+        self.cost, self.samples = StepCost(), 0
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Begin to count."""
+        self.samples = len(batch["target"])
+        self.cost.__enter__()  # type: ignore[no-untyped-call]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Stop."""
+        self.cost.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        raise MeasuredError
+
+
+def measure_data(request: Request) -> dict[str, Any]:
+    """Load batches with several numbers of workers; what it took, as plain values.
+
+    Raises:
+        UserError: a mistake in the config or the flags, or data that are not there.
+    """
+    counted = CountedStep()
+    with TemporaryDirectory() as folder:
+        cli = BenchCLI(read_command(request.fit(Path(folder))), counted)
+        data, loader = cli.datamodule, cli.datamodule.loader
+        data.prepare_data()
+        data.setup("fit")
+        rates = {workers: load(data, workers, request.seconds) for workers in WORKERS}
+        cli.run_directory.create()
+        data.loader = replace(
+            loader, batch_size=FEW, num_workers=0, persistent_workers=False, prefetch_factor=None
+        )
+        make_up(data, 1)
+        with suppress(MeasuredError):
+            cli.trainer.fit(cli.model, data)
+    if not counted.samples:
+        raise UserError("bench: the training took no step\naccepted: --trainer.max_epochs 1")
+    flops, kernels = counted.cost.flops / counted.samples, counted.cost.kernels
+    needed = appetite(flops, kernels, loader.batch_size)
+    return {
+        "experiment": request.name,
+        "flags": request.flags,
+        "data": type(data).__name__,
+        "batch_size": loader.batch_size,
+        "flops_per_sample": flops,
+        "kernels_per_step": kernels,
+        "needed_per_second": needed,
+        "workers": {str(n): judged(rate, n, needed) for n, rate in rates.items()},
+        "machine": machine(cli.model.device, str(cli.trainer.precision)),
+    }
+
+
+def load(data: Any, workers: int, seconds: float) -> dict[str, float]:
+    """Take training batches for some seconds, after a first epoch or as many seconds.
+
+    Returns:
+        Samples a second by the clock, and CPU seconds a sample of the process that trains and of
+        its workers together.
+    """
+    data.loader = replace(
+        data.loader,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=data.loader.prefetch_factor if workers else None,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
+    try:
+        with warnings.catch_warnings():  # of more workers than cores
+            warnings.filterwarnings("ignore", message="This DataLoader will create")
+            loader = data.train_dataloader()
+            take(loader, seconds / 2)
+        begun, busy, others = time.perf_counter(), time.process_time(), cpu_seconds(loader)
+        samples = take(loader, seconds)
+        clock = time.perf_counter() - begun
+        busy, others = time.process_time() - busy, cpu_seconds(loader) - others
+    finally:
+        torch.set_num_threads(threads)
+    return {
+        "samples": samples,
+        "per_second": samples / clock,
+        "trainer_cpu_seconds": busy / samples,
+        "worker_cpu_seconds": others / samples,
+    }
+
+
+def take(loader: Any, seconds: float) -> int:
+    """Take batches, epoch after epoch, for so long; how many samples they had."""
+    end, samples = time.perf_counter() + seconds, 0
+    while True:
+        for batch in loader:
+            samples += len(batch["target"])
+            if time.perf_counter() > end:
+                return samples
+
+
+def cpu_seconds(loader: Any) -> float:
+    """What the workers of a loader have taken of the CPU so far."""
+    workers = getattr(getattr(loader, "_iterator", None), "_workers", ())
+    ticks = 0
+    for worker in workers:
+        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime and stime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def judged(rate: dict[str, float], workers: int, needed: float) -> dict[str, Any]:
+    """Add what as many idle cores would deliver, and whether that is too little.
+
+    Whatever the workers do at once, the process that trains takes their batches one by one.
+    """
+    trainer, others = rate["trainer_cpu_seconds"], rate["worker_cpu_seconds"]
+    slowest = max(trainer, others / workers if workers else 0.0)
+    delivered = 1 / max(slowest, 1e-9)
+    return {**rate, "on_idle_cores": delivered, "starves": delivered < needed}
+
+
+def describe_data(result: dict[str, Any]) -> str:
+    """Lines of what loading took."""
+    head = (
+        f"{result['experiment']}: {result['data']}, batch {result['batch_size']}\n"
+        f"  {'workers':<9}{'samples/s':>10}{'CPU ms a sample: worker':>25}{'trainer':>9}"
+        f"{'on idle cores, /s':>19}"
+    )
+    rows = [
+        f"  {n:<9}{rate['per_second']:>10.4g}{1e3 * rate['worker_cpu_seconds']:>25.3g}"
+        f"{1e3 * rate['trainer_cpu_seconds']:>9.3g}{rate['on_idle_cores']:>19.4g}"
+        f"{'  starves' if rate['starves'] else ''}"
+        for n, rate in result["workers"].items()
+    ]
+    foot = (
+        f"  an H100 would take {result['needed_per_second']:.4g} a second: "
+        f"{result['flops_per_sample'] / 1e9:.3g} GFLOP a sample, "
+        f"{result['kernels_per_step']} kernels a step"
+    )
+    return "\n".join([head, *rows, foot])

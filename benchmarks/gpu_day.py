@@ -189,7 +189,7 @@ def experiment(day: Day, name: str, precision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         size = ["--steps=1", "--warmup=1", "--data.loader.batch_size=2"] if day.small else []
-        size = size or ["--steps=10", "--data.loader.pin_memory=true"]
+        size = size or ["--steps=10"]
         on = f"--trainer.accelerator={'cpu' if day.small else 'gpu'}"
         command = ["-m", "snn_mm", "bench", name, on, f"--trainer.precision={precision}", *size]
         wrong = day.call("experiments", [*command, f"--json={file}"])

@@ -89,14 +89,10 @@ class MultimodalModule(TaskModule):
         self.fusion = fusion(dims, self.num_classes)
 
     def configure_metrics(self) -> None:
-        """Build one accuracy per stage for each modality and the fusion.
-
-        They do not look for unknown classes: the loss has met those before, and every look would
-        wait for the GPU.
-        """
+        """Build one accuracy per stage for each modality and the fusion."""
         for stage in STAGES:
             accuracy = {
-                name: MulticlassAccuracy(self.num_classes, average="micro", validate_args=False)
+                name: MulticlassAccuracy(self.num_classes, average="micro")
                 for name in (*self.modalities, FUSED)
             }
             metrics = MetricCollection(

@@ -47,8 +47,7 @@ class GroundingModule(TaskModule):
             )
         self.encoders = nn.ModuleDict(encoders)
         for stage in STAGES:
-            accuracy = MulticlassAccuracy(CLASSES, average="micro", validate_args=False)
-            self.add_module(f"{stage}_accuracy", accuracy)
+            self.add_module(f"{stage}_accuracy", MulticlassAccuracy(CLASSES, average="micro"))
         self.check_parameter_groups()
 
     @property

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sized
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 from torch.utils.data.distributed import DistributedSampler
 
-from datamodules.split import Draw, Sample
+from datamodules.split import Draw
 from snn_mm.errors import UserError
 
+T = TypeVar("T")
 
-class EpochSampler(DistributedSampler[Sample]):
-    """A `DistributedSampler` that hands the epoch on to the data with every index.
 
-    Workers, persistent ones too, then know the epoch without being told, so that augmentation is a
-    function of (seed, epoch, sample) for any number of workers and after a resume. Lightning keeps
-    a `DistributedSampler` as it is and calls its `set_epoch`, on one device too.
+class ResumableSampler(DistributedSampler[Any]):
+    """A `DistributedSampler` that can begin within an epoch.
+
+    Lightning keeps a `DistributedSampler` as it is and calls its `set_epoch`, on one device too.
     """
 
-    def __iter__(self) -> Iterator[Draw]:  # type: ignore[override]
+    _begun = (0, 0)
+
+    def begin_at(self, epoch: int, over: int) -> None:
+        """Leave out the first items of an epoch, which are over; other epochs are whole.
+
+        Args:
+            epoch: the epoch that comes next, for workers fetch before Lightning tells it.
+            over: how many of what it yields are over.
+        """
+        self.set_epoch(epoch)
+        self._begun = (epoch, over)
+
+    def rest(self, items: Iterable[T]) -> Iterator[T]:
+        """What of the items of this epoch is not over."""
+        epoch, over = self._begun
+        return islice(items, over if epoch == self.epoch else 0, None)
+
+
+class EpochSampler(ResumableSampler):
+    """Hands the epoch on to the data with every index.
+
+    Workers, persistent ones too, then know the epoch without being told, so that augmentation is a
+    function of (seed, epoch, sample) for any number of workers and after a resume.
+    """
+
+    def __iter__(self) -> Iterator[Draw]:
         order = cast("Iterator[int]", super().__iter__())
-        return (Draw(self.epoch, index) for index in order)
+        return self.rest(Draw(self.epoch, index) for index in order)
 
 
 class ShareSampler(DistributedSampler[Any]):

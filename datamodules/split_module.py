@@ -18,6 +18,7 @@ from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_range
+from snn_mm.run.position import training_position
 
 SplitName = Literal["train", "val", "test"]
 SourceT = TypeVar("SourceT", bound=Source)
@@ -68,9 +69,9 @@ DEFAULT_LOADER = LoaderOptions()
 class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
     """Base of every data module: load a split, say what a batch of it is.
 
-    The training order depends on `(seed, epoch)` alone, so that a run resumed at the start of an
-    epoch sees what the uninterrupted run saw; validation and test keep the order of the split, and
-    under DDP each rank has its share of them, every sample once over all ranks.
+    The training order depends on `(seed, epoch)` alone, so that a resumed run goes on with the
+    samples that the uninterrupted run saw next; validation and test keep the order of the split,
+    and under DDP each rank has its share of them, every sample once over all ranks.
     It also works without a trainer: `dm.setup("fit"); next(iter(dm.train_dataloader()))`.
 
     Args:
@@ -188,6 +189,9 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
             seed=self.seed,
             drop_last=self.loader.drop_last,
         )
+        if trainer:
+            epoch, batches = training_position(trainer)
+            sampler.begin_at(epoch, batches * self.loader.batch_size)
         loader = self._loader(split, sampler, drop_last=self.loader.drop_last)
         if not len(loader):
             raise UserError(

@@ -23,6 +23,7 @@ from datamodules.incremental.selection import Batches, Selection, exemplar_rows
 from datamodules.incremental.tasks import TaskSequence
 from datamodules.pairing import Rows
 from datamodules.split import SampleSource
+from snn_mm.run.position import training_position
 
 TaskProtocol = Literal["incremental", "joint"]
 
@@ -213,4 +214,6 @@ class IncrementalDataModule(MultimodalDataModule):
             drop_last=options.drop_last,
         )
         check_batches(sampler, task)
+        if trainer:
+            sampler.begin_at(*training_position(trainer))
         return self._loader(Batches(source), sampler, batch_size=None)

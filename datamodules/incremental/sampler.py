@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from torch.utils.data.distributed import DistributedSampler
 
 from datamodules.pairing import Rows, stream
+from datamodules.sampler import ResumableSampler
 from datamodules.split import Draw
 
 
-class ReplaySampler(DistributedSampler[Any]):
+class ReplaySampler(ResumableSampler):
     """Yields whole batches: up to B samples of the task, then E exemplars.
 
     Samples of the task are shuffled and dealt to the ranks as by `DistributedSampler`. Exemplars
@@ -21,9 +20,7 @@ class ReplaySampler(DistributedSampler[Any]):
     process with R B samples and R E exemplars, but for samples that are repeated so that all ranks
     have equally many.
 
-    It depends on `(seed, epoch)` alone. It is a `DistributedSampler`, though it yields batches, for
-    Lightning then keeps it on any number of ranks and calls its `set_epoch`; the loader gets
-    `batch_size=None`.
+    It depends on `(seed, epoch)` alone. It yields batches; the loader gets `batch_size=None`.
 
     Args:
         current: rows of the task's samples, `[n]`.
@@ -59,7 +56,7 @@ class ReplaySampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[list[Draw]]:
         order = self.current[list(super().__iter__())]
         memory = stream(self.seed, "replay", self.epoch).permutation(self.exemplars)
-        for step in range(len(self)):
+        for step in self.rest(range(len(self))):
             samples = order[step * self.batch_size : (step + 1) * self.batch_size]
             rows = np.concatenate([samples, self._window(memory, step)])
             yield [Draw(self.epoch, int(row)) for row in rows]

@@ -183,11 +183,15 @@ class TrainCLI(LightningCLI):
             trainer.enable_model_summary = False  # Lightning's own
         if self.command.stage != "fit" or trainer.fast_dev_run:
             return [*seeds, *progress, *given]
-        first = [LastCheckpoint(self.run_directory), *seeds, *progress]
+        first = [self._last_checkpoint(), *seeds, *progress]
         wandb: list[Callback] = []
         if any(isinstance(logger, WandbLogger) for logger in as_list(trainer.logger)):
             wandb = [WandbRecord(self.run_directory)]
         return [*first, *given, self.record, *wandb]
+
+    def _last_checkpoint(self) -> LastCheckpoint:
+        run = self.settings.run
+        return LastCheckpoint(self.run_directory, run.save_every_minutes, run.save_every_steps)
 
     def _gather_loggers(self, given: Any) -> list[Logger]:
         if self.command.stage != "fit":

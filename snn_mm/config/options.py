@@ -24,12 +24,17 @@ class RunOptions:
         name: name of the experiment; without it, that of the first config file.
         id: name of the run; without it, made of time and seed, or of the SLURM job.
         profile: which reading of a paper the run follows, such as `paper` or `released`; recorded.
+        save_every_minutes: how much work an abrupt end can cost: `last.ckpt` is written after so
+            long, amid an epoch too, and whenever an epoch is over; null: only then.
+        save_every_steps: the same by optimizer steps; null: by time alone.
     """
 
     root: str = "runs"
     name: str | None = None
     id: str | None = None
     profile: str | None = None
+    save_every_minutes: float | None = 10.0
+    save_every_steps: int | None = None
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,6 @@ class EpochTable:
             writer.writeheader()
             writer.writerows(row for row in self.rows() if is_wanted(row))
 
-    def drop_from(self, epoch: int) -> None:
-        """Drop the rows of this epoch and later ones."""
-        self.keep(lambda row: int(row["epoch"]) < epoch)
+    def drop_from(self, first: int, column: str = "epoch") -> None:
+        """Drop the rows of this epoch, or of this number of another column, and later ones."""
+        self.keep(lambda row: int(row[column]) < first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules.base import LoaderOptions, MultimodalDataModule
 from datamodules.division import warn_of_lacking
 from datamodules.split import Split, check_split
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.errors import UserError
+from snn_mm.run.directory import RunDirectory
 
 ToyFactory = Callable[..., MultimodalDataModule]
 
@@ -39,8 +41,15 @@ class Recorder(LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def train(dm: MultimodalDataModule, folder: Path, epochs: int, resume: Path | None = None) -> Any:
+def train(
+    dm: MultimodalDataModule,
+    folder: Path,
+    epochs: int,
+    resume: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Any:
     trainer = Trainer(
+        callbacks=list(callbacks),
         max_epochs=epochs,
         accelerator="cpu",
         devices=1,
@@ -108,11 +117,43 @@ def test_a_resumed_run_sees_the_order_of_an_uninterrupted_one(
     assert uninterrupted[0] != uninterrupted[1] != uninterrupted[2]
 
 
+class StopAt(Callback):
+    """Ends a training where the process would have been killed."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+@pytest.mark.parametrize("stop", [3, 5], ids=["between epochs", "amid an epoch"])
+@pytest.mark.parametrize(
+    "workers",
+    [{}, {"num_workers": 1}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}],
+    ids=["0", "1", "2", "persistent"],
+)
+def test_a_killed_run_goes_on_with_the_batch_that_comes_next(
+    toy: ToyFactory, tmp_path: Path, workers: dict[str, Any], stop: int
+) -> None:
+    """Workers fetch as soon as Lightning has made the iterator, before samplers know the epoch."""
+    _, whole = train(toy(), tmp_path, epochs=3)
+    last = LastCheckpoint(RunDirectory(tmp_path / "toy" / "a"), every_steps=1)
+    with pytest.raises(SystemExit):
+        train(toy(**workers), tmp_path, epochs=3, callbacks=[last, StopAt(stop)])
+    _, rest = train(toy(**workers), tmp_path, 3, last.run.last, [LastCheckpoint(last.run)])
+    expected = [name for epoch in sorted(whole) for name in whole[epoch]][4 * stop :]
+    assert [name for epoch in sorted(rest) for name in rest[epoch]] == expected
+
+
 def test_ranks_share_the_samples_without_overlap(toy: ToyFactory) -> None:
     shares = []
     for rank in (0, 1):
         dm = toy()
-        dm.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        fit_loop = Trainer(accelerator="cpu", logger=False).fit_loop
+        dm.trainer = SimpleNamespace(world_size=2, global_rank=rank, fit_loop=fit_loop)  # type: ignore[assignment]
         shares.append(set(order(dm)))
     assert not shares[0] & shares[1]
     assert len(shares[0] | shares[1]) == 12

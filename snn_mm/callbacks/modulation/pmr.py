@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule, Trainer
@@ -134,6 +134,14 @@ class PMR(LossModulation):
             before = self.prototypes.get(name)
             before = None if before is None else before.to(total.device)
             self.prototypes[name] = updated_prototypes(total, counts, before, self.momentum)
+
+    def epoch_state(self, trainer: Trainer) -> dict[str, Any]:
+        """Sums and counts of this rank's samples by class."""
+        return {"sums": self._sums, "counts": self._counts}
+
+    def load_epoch_state(self, trainer: Trainer, state: dict[str, Any]) -> None:
+        """Go on with them."""
+        self._sums, self._counts = state["sums"], state["counts"]
 
     def _gather_classes(self, features: Tensors, target: Tensor) -> None:
         classes = self.modulated(self._module).num_classes

@@ -91,7 +91,7 @@ class FactorTracker(Callback):
         self._current, self._pending, self._sums = None, [], {}
         self._drawn = time.monotonic()
         if writes_files(trainer):
-            self._table(trainer).drop_from(trainer.current_epoch)
+            self._table(trainer).drop_from(trainer.global_step, "step")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the parameters: a module may begin an epoch with new ones."""
@@ -133,6 +133,15 @@ class FactorTracker(Callback):
                 pl_module.log(name, total / count, rank_zero_only=True, sync_dist=True)
         if time.monotonic() - self._drawn > REDRAW_SECONDS:
             self._draw(trainer)
+
+    def epoch_state(self, trainer: Trainer) -> dict[str, Any]:
+        """The sums of the epoch, when all rows so far are written."""
+        self._flush(trainer)
+        return {"sums": self._sums}
+
+    def load_epoch_state(self, trainer: Trainer, state: dict[str, Any]) -> None:
+        """Go on with them."""
+        self._sums = {name: tuple(sums) for name, sums in state["sums"].items()}
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figure."""

@@ -1,30 +1,57 @@
-"""`last.ckpt`: written where an epoch is wholly over, so that a resumed run goes on exactly."""
+"""`last.ckpt`: written between two batches or two epochs, so that a resumed run goes on exactly."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from snn_mm.callbacks.recording.epoch_state import add_logged, gather_epoch, restore_epoch
+from snn_mm.errors import UserError, check_range
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.metrics_file import MetricsFile
+from snn_mm.run.position import training_position
+
+ASK_EVERY = 16
+"""Batches after which the ranks agree on the time; asking rank zero is a collective."""
 
 
 class LastCheckpoint(Callback):
-    """Save the state between two epochs; must be the first callback of its trainer.
+    """Save the state between two epochs, and amid them; must be the first callback of its trainer.
 
-    `ModelCheckpoint` saves before learning-rate schedules advance and before the epoch's metrics
-    reach the loggers. Nothing is left to do only when the next epoch starts, or training ends.
+    `ModelCheckpoint` saves before learning-rate schedules advance and before metrics reach the
+    loggers. Nothing is left to do only when the next epoch or batch starts, or training ends.
 
     Args:
         run: the run directory.
+        every_minutes: time from one save to the next, at the end of a window of accumulated
+            gradients; None saves between epochs alone.
+        every_steps: optimizer steps from one save amid an epoch to the next; None: by time alone.
     """
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        every_minutes: float | None = None,
+        every_steps: int | None = None,
+    ) -> None:
+        if every_minutes is not None:
+            check_range("run.save_every_minutes", every_minutes, 0)
+        if every_steps is not None:
+            check_range("run.save_every_steps", every_steps, 1)
         self.run = run
+        self.every_minutes, self.every_steps = every_minutes, every_steps
+        self.is_due = False
+        self._saved_at = time.monotonic()
         self._should_stop = False
         self._first_step = 0
         self._is_between_epochs = False
+        self._has_validated = False
+        self._gathered: list[dict[str, Any]] | None = None
+        self._logged: dict[str, Any] = {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -37,12 +64,24 @@ class LastCheckpoint(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at once where the resumed run had been stopped early; forget what it logs again."""
         trainer.should_stop = self._should_stop
+        self._saved_at = time.monotonic()
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.truncate(self._first_step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin a fresh epoch: under `max_steps` Lightning would mend the one that is over."""
+        """Begin a fresh epoch: under `max_steps` Lightning would mend the one that is over.
+
+        Raises:
+            UserError: ranks have sums of their own, and now there are others.
+        """
+        ranks = len(self._gathered or ())
+        if ranks not in (0, trainer.world_size):
+            raise UserError(
+                f"the checkpoint lies amid an epoch of {ranks} ranks, and now there are "
+                f"{trainer.world_size}\naccepted: as many ranks as before"
+            )
+        catch_up(trainer)
         if self._is_between_epochs:
             trainer.fit_loop._restarting = trainer.fit_loop.epoch_loop.restarting = False
             self._is_between_epochs = False
@@ -50,36 +89,116 @@ class LastCheckpoint(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state after the epoch before."""
         if trainer.current_epoch > 0:
-            self._save(trainer, started_epochs=1)
+            progress = trainer.fit_loop.epoch_progress
+            self._save(trainer, (progress.total, progress.current))
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Go on with what the epoch had gathered; save the state after the batch before."""
+        if self._gathered is not None:
+            state, self._gathered = self._gathered[trainer.global_rank], None
+            restore_epoch(trainer, state)
+            self._logged = dict(state["logged"])
+            return
+        if self._logged:
+            add_logged(trainer, self._logged)
+        if batch_idx > 0 and self._is_time(trainer, batch_idx):
+            self._gathered = gather_epoch(trainer)
+            self._gathered[trainer.global_rank]["logged"] |= self._logged
+            progress = trainer.fit_loop.epoch_loop.batch_progress
+            self._save(trainer, (progress.total, progress.current))
+            self._gathered = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """The batch has begun after the last validation."""
+        self._has_validated = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that Lightning would count the batch before twice if a run went on from here."""
+        self._has_validated = True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have all sums together before the means of the epoch are made."""
+        add_logged(trainer, self._logged)
+        self._logged = {}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state after the last epoch."""
-        self._save(trainer, started_epochs=0)
+        self._save(trainer, ())
 
     def state_dict(self) -> dict[str, Any]:
-        """Whether training was told to stop."""
-        return {"should_stop": self._should_stop}
+        """Whether training was told to stop, and what each rank has gathered amid an epoch."""
+        return {"should_stop": self._should_stop, "gathered": self._gathered}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         self._should_stop = state_dict["should_stop"]
+        self._gathered = state_dict.get("gathered")  # earlier versions saved between epochs alone
 
-    def _save(self, trainer: Trainer, started_epochs: int) -> None:
+    def _is_time(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether to save before this batch; the same on every rank."""
+        if self._has_validated or batch_idx % trainer.accumulate_grad_batches:
+            return False
+        if self.every_steps and trainer.global_step % self.every_steps == 0:
+            return True
+        several = trainer.world_size > 1
+        if self.every_minutes is None or (several and batch_idx % ASK_EVERY):
+            return False
+        over = time.monotonic() - self._saved_at >= 60 * self.every_minutes
+        return bool(trainer.strategy.broadcast(over)) if several else over
+
+    def _save(self, trainer: Trainer, begun: Iterable[Any]) -> None:
         self._should_stop = trainer.should_stop
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.save()
-        # Lightning counts the coming epoch as `ready` before its start hooks. Seen from a resumed
-        # run it is not: with equal counters the loops start a fresh epoch instead of mending one.
-        progress = trainer.fit_loop.epoch_progress
-        for counter in (progress.total, progress.current):
-            counter.ready -= started_epochs
-        try:
-            weights_alone = False  # not given, Lightning prints a line about it at every save
+        weights_alone = False  # not given, Lightning prints a line about it at every save
+        with not_begun(begun):
             trainer.save_checkpoint(self.run.last, weights_alone)
-        finally:
-            for counter in (progress.total, progress.current):
-                counter.ready += started_epochs
+        self._saved_at = time.monotonic()
+
+
+@contextmanager
+def not_begun(counters: Iterable[Any]) -> Iterator[None]:
+    """Counters of what is `ready` without what has only just begun.
+
+    Lightning counts the coming epoch or batch before its start hooks. Seen from a resumed run it is
+    not: with equal counters the loops start afresh instead of mending what is under way.
+    """
+    counters = tuple(counters)
+    for counter in counters:
+        counter.ready -= 1
+    try:
+        yield
+    finally:
+        for counter in counters:
+            counter.ready += 1
+
+
+def catch_up(trainer: Trainer) -> None:
+    """Bring loaders that know nothing of a resume to where the training stands.
+
+    Lightning has made the iterator before any sampler was told its epoch, and workers fetch at
+    once; and amid an epoch it would begin with the epoch's first batch. Data modules of this
+    project begin at the right place by themselves.
+    """
+    epoch, batches = training_position(trainer)
+    loop: Any = trainer.fit_loop
+    fetcher = loop._data_fetcher
+    samplers: list[Any] = [
+        getattr(part, "sampler", None) for part in loop._combined_loader.flattened
+    ]
+    if all(hasattr(sampler, "begin_at") for sampler in samplers):
+        return
+    late = [s for s in samplers if hasattr(s, "set_epoch") and getattr(s, "epoch", epoch) != epoch]
+    if late:
+        for sampler in late:
+            sampler.set_epoch(epoch)
+        iter(fetcher)
+    for _ in range(batches):
+        next(fetcher)
+    fetcher.fetched = 0  # Lightning adds the batches that are over
 
 
 def is_between_epochs(checkpoint: dict[str, Any]) -> bool:

@@ -123,6 +123,14 @@ class RunRecord(Callback):
         """Note the test metrics."""
         self.update(test=plain_metrics(trainer.callback_metrics))
 
+    def epoch_state(self, trainer: Trainer) -> dict[str, Any]:
+        """Seconds since the epoch began."""
+        return {"seconds": time.perf_counter() - self._epoch_start}
+
+    def load_epoch_state(self, trainer: Trainer, state: dict[str, Any]) -> None:
+        """Count them too."""
+        self._epoch_start -= state["seconds"]
+
     def __getstate__(self) -> dict[str, Any]:
         """A copy writes nothing: the directory stays with the original."""
         return {**self.__dict__, "is_writer": False, "_lock": RunLock(self.run)}

@@ -85,6 +85,7 @@ def fit(make_module: Fit, make_trainer: MakeTrainer) -> Fit:
         dtype: torch.dtype = torch.float64,
         lr: float = 1.0,
         module: dict[str, Any] | None = None,
+        resume: Path | None = None,
         **options: Any,
     ) -> IEMFModule:
         torch.manual_seed(0)
@@ -93,7 +94,9 @@ def fit(make_module: Fit, make_trainer: MakeTrainer) -> Fit:
             part and DataLoader(part, batch_size=None)  # type: ignore[arg-type]
             for part in (batches, validation)
         ]
-        make_trainer(*callbacks, **{"max_epochs": 1, **options}).fit(made, *loaders)
+        make_trainer(*callbacks, **{"max_epochs": 1, **options}).fit(
+            made, *loaders, ckpt_path=resume, weights_only=True
+        )
         return made
 
     return run

@@ -16,11 +16,14 @@ def trainer(epoch: int, rank: int = 0) -> Any:
     return SimpleNamespace(current_epoch=epoch, global_rank=rank)
 
 
+MODULE: Any = SimpleNamespace(device=torch.device("cpu"))
+
+
 def first_draws(callback: EpochSeed, epoch: int, rank: int = 0) -> Any:
     """What the loader and the first step of an epoch draw."""
-    callback.on_train_epoch_start(trainer(epoch, rank), None)  # type: ignore[arg-type]
+    callback.on_train_epoch_start(trainer(epoch, rank), MODULE)
     loading = draw()
-    callback.on_train_batch_start(trainer(epoch, rank), None, None, 0)  # type: ignore[arg-type]
+    callback.on_train_batch_start(trainer(epoch, rank), MODULE, None, 0)
     return loading, draw()
 
 
@@ -48,17 +51,27 @@ def test_a_resumed_run_seeds_its_first_epoch_before_the_loader_is_made() -> None
     whole = first_draws(EpochSeed(seed=1), 4)
     resumed = EpochSeed(seed=1)
     resumed.on_load_checkpoint(trainer(0), None, {"epoch": 4})  # type: ignore[arg-type]
-    resumed.on_fit_start(trainer(0), None)  # type: ignore[arg-type]
+    resumed.on_fit_start(trainer(0), MODULE)
     loading = draw()
-    resumed.on_train_epoch_start(trainer(4), None)  # type: ignore[arg-type]
-    resumed.on_train_batch_start(trainer(4), None, None, 0)  # type: ignore[arg-type]
+    resumed.on_train_epoch_start(trainer(4), MODULE)
+    resumed.on_train_batch_start(trainer(4), MODULE, None, 0)
     assert (loading, draw()) == whole
 
 
-def test_later_steps_of_an_epoch_are_left_alone() -> None:
-    callback = EpochSeed(seed=1)
-    seed_everywhere(7)
-    expected = draw()
-    seed_everywhere(7)
-    callback.on_train_batch_start(trainer(0), None, None, 1)  # type: ignore[arg-type]
-    assert draw() == expected
+def test_a_step_draws_the_same_whatever_the_steps_before_drew() -> None:
+    def draws(spent: int) -> Any:
+        callback = EpochSeed(seed=1)
+        callback.on_train_batch_start(trainer(3), MODULE, None, 6)
+        for _ in range(spent):
+            draw()
+        callback.on_train_batch_end(trainer(3), MODULE, None, None, 6)
+        fetched = draw()
+        callback.on_train_batch_start(trainer(3), MODULE, None, 7)
+        return fetched, draw()
+
+    assert draws(0) == draws(5)
+
+
+def test_steps_of_an_epoch_draw_differently() -> None:
+    seeds = {derive_seed(0, 2, 0, "training", batch) for batch in range(50)}
+    assert len(seeds) == 50

@@ -83,6 +83,28 @@ def test_a_killed_run_resumes_to_the_same_end(
     assert outcome(run) == uninterrupted
 
 
+@pytest.mark.parametrize(
+    ("kill", "flags"),
+    [
+        ("on_after_backward:9", ("--run.save_every_steps", "2")),
+        ("on_train_batch_end:8", ("--run.save_every_minutes", "0")),
+    ],
+)
+def test_a_run_killed_amid_an_epoch_goes_on_amid_it(
+    kill: str,
+    flags: tuple[str, str],
+    tmp_path: Path,
+    toy_config: Path,
+    uninterrupted: Outcome,
+    die: Die,
+) -> None:
+    run = RunDirectory(tmp_path / "toy" / "a")
+    assert die(command(toy_config, tmp_path, *flags), f"{kill}:SIGKILL") == -signal.SIGKILL
+    assert torch.load(run.last, weights_only=True)["global_step"] > 5, "not an epoch's end"
+    assert main(["fit", "--resume", str(run.path)]) == 0
+    assert outcome(run) == uninterrupted
+
+
 @pytest.mark.parametrize(("name", "code"), INTERRUPTS.items())
 def test_an_interrupted_run_says_so_and_resumes(
     name: str, code: int, tmp_path: Path, toy_config: Path, uninterrupted: Outcome, die: Die

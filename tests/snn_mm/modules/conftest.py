@@ -103,6 +103,7 @@ def fit_tasks(
         *callbacks: Callback,
         run: str = "a",
         epochs: int | None = None,
+        save_every_steps: int | None = None,
         data: dict[str, Any] | None = None,
         trainer: dict[str, Any] | None = None,
         **options: Any,
@@ -112,12 +113,13 @@ def fit_tasks(
         module = make_continual(**options)
         settings: dict[str, Any] = {"max_epochs": CLASSES // PER_TASK * EPOCHS, "logger": False}
         settings["enable_checkpointing"] = False
+        last = LastCheckpoint(directory, every_steps=save_every_steps)
         resumed = directory.last if directory.last.is_file() else None
         Trainer(
             accelerator="cpu",
             reload_dataloaders_every_n_epochs=1,
             default_root_dir=directory.path,
-            callbacks=[LastCheckpoint(directory), EpochSeed(0), *callbacks, StopAfter(epochs)],
+            callbacks=[last, EpochSeed(0), *callbacks, StopAfter(epochs)],
             enable_progress_bar=False,
             enable_model_summary=False,
             **{**settings, **(trainer or {})},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.utils.data import DataLoader
 
 from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGM, OGMGE, PMR, LossAdjustment, Modulation
+from snn_mm.callbacks.recording.factor_tracker import FactorTracker
+from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
+from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.fusion import AVAttention, Concat, FiLM, Fusion, Gated, Sum
 from snn_mm.modules import IEMFModule
+from snn_mm.run.directory import RunDirectory
 
 Make = Callable[..., Modulation]
 MakeBatch = Callable[..., Batch]
@@ -134,6 +139,51 @@ SHOWN: dict[str, Make] = {
     "loss_adjustment": lambda **o: LossAdjustment(**o),
     "loss_adjustment_validation": lambda **o: LossAdjustment(level="validation", **o),
 }
+
+
+class KeepAll(LastCheckpoint):
+    """Saves at every step, and keeps each file."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(run, every_steps=1)
+        self.kept: list[Path] = []
+
+    def _save(self, trainer: Any, begun: Any) -> None:
+        super()._save(trainer, begun)
+        self.kept.append(self.run.last.with_name(f"{len(self.kept)}.ckpt"))
+        shutil.copy(self.run.last, self.kept[-1])
+
+
+@pytest.mark.parametrize("make", SHOWN.values(), ids=SHOWN)
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+def test_resumed_amid_an_epoch_it_ends_as_in_one_piece(
+    fit: Any, make_batch: MakeBatch, tmp_path: Path, make: Make
+) -> None:
+    batches = [make_batch(size) for size in (8, 6, 7, 8)]
+    options: dict[str, Any] = {"lr": 0.1, "max_epochs": 3, "validation": batches}
+
+    def train(name: str, resume: Path | None = None) -> tuple[list[Path], list[float], Any]:
+        run = RunDirectory(tmp_path / name / "a")
+        run.create()
+        keep, callback, means = KeepAll(run), make(), LastMeans()
+        each = (keep, EpochSeed(0), callback, FactorTracker(), means)
+        groups = {"parameter_groups": {"fusion": {}}}
+        module = fit(batches, *each, resume=resume, module=groups, **options)
+        weights = torch.cat([p.flatten() for p in module.parameters()]).tolist()
+        factors = (tmp_path / "factors.csv").read_text()
+        return keep.kept, weights, (factors, callback.factors, means.metrics)
+
+    kept, *whole = train("whole")
+    assert len(kept) == 12  # 3 amid an epoch, one behind it
+    for path in (kept[4], kept[10]):  # one batch into the second epoch, and three into the third
+        assert list(train(path.stem, path)[1:]) == whole
+
+
+class LastMeans(Callback):
+    """The means of the last epoch."""
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self.metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def effects_of(fit: Any, make_batch: MakeBatch, epochs: int, *callbacks: Modulation) -> Effects:

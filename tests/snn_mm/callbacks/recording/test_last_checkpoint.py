@@ -7,6 +7,7 @@ from lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
 
 from snn_mm.callbacks.recording.last_checkpoint import (
     LastCheckpoint,
@@ -80,3 +81,45 @@ def test_a_training_that_ended_inside_an_epoch_is_known(tmp_path: Path) -> None:
     fit(run, 9, resume=False, max_steps=3)
     state = torch.load(run.last, weights_only=True)
     assert (ended_epoch(state), is_between_epochs(state)) == (True, False)
+
+
+class Order(LightningModule):
+    """Notes the samples in the order in which it trains on them."""
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        super().__init__()
+        self.weight, self.dies_at = nn.Parameter(torch.zeros(1)), dies_at
+        self.seen: list[float] = []
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == self.dies_at:
+            raise KeyboardInterrupt
+        self.seen += batch.tolist()
+        return self.weight.sum()
+
+    def configure_optimizers(self) -> Optimizer:
+        return SGD(self.parameters(), lr=1.0)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("workers", "dies_at"), [(0, 5), (2, 3), (2, 5)])
+def test_a_sampler_that_knows_no_resume_is_brought_to_the_next_batch(
+    tmp_path: Path, workers: int, dies_at: int
+) -> None:
+    """torch's own, as Lightning puts it in for several ranks: three batches an epoch."""
+    data = torch.arange(12.0)
+
+    def train(module: Order, resume: Path | None = None) -> list[float]:
+        sampler: Any = DistributedSampler(data, 1, 0, shuffle=True)  # type: ignore[arg-type]
+        loader = DataLoader(data, 4, sampler=sampler, num_workers=workers)  # type: ignore[arg-type,var-annotated]
+        last = LastCheckpoint(RunDirectory(tmp_path / "toy" / "a"), every_steps=1)
+        quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+        Trainer(max_epochs=3, accelerator="cpu", callbacks=[last], **quiet).fit(  # type: ignore[arg-type]
+            module, loader, ckpt_path=resume, weights_only=True
+        )
+        return module.seen
+
+    whole = train(Order())
+    with pytest.raises(SystemExit):
+        train(Order(dies_at))
+    assert train(Order(), tmp_path / "toy/a/checkpoints/last.ckpt") == whole[4 * dies_at :]

@@ -68,6 +68,34 @@ def test_every_method_forgets_less_than_finetuning_and_joint_training_bounds_the
     assert scores["finetune"] < scores["ssil"] < scores["joint"]
 
 
+class KillAt(Callback):
+    """Ends the training before a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["finetune", "avcil"])
+def test_killed_amid_the_first_epoch_of_a_task_it_ends_with_the_same_weights(
+    fit_tasks: Fit, name: str
+) -> None:
+    """Of two batches each; six steps make a task, so the seventh has grown the network."""
+    make, data = METHODS[name]
+    whole = fit_tasks(IEMF(), run="whole", method=make(), data=data)
+    killed: dict[str, Any] = {"run": "killed", "save_every_steps": 1}
+    with pytest.raises(SystemExit):
+        fit_tasks(IEMF(), KillAt(7), method=make(), data=data, **killed)
+    resumed = fit_tasks(IEMF(), run="killed", method=make(), data=data)
+    assert known(resumed) == known(whole)
+    state = resumed.state_dict()
+    for key, value in whole.state_dict().items():
+        torch.testing.assert_close(state[key], value, rtol=0, atol=0)
+
+
 def test_the_next_task_starts_from_the_best_validation_of_the_one_before(fit_tasks: Fit) -> None:
     names = ("fusion.classifier.weight", "val/selection")
     weights: dict[str, list[Tensor]] = {}

@@ -4,8 +4,10 @@
 
 The rival has the same weights, attention and everything else; its neurons are spikingjelly's
 single-step nodes, called in a Python loop over T = 50 steps, with ω as a matrix product at each.
-Before the clock runs both must give the same scores and the same gradient. Both take turns in one
-process, one step a round. Measured is CPU time, because seconds on a shared machine say more about
+Before the clock runs both must give the same scores and the same gradient. The ANN twin stands
+beside them, and so do the products of a step that are no layer's, alone: queries with keys and
+attention with values, forward and backward, and gradients with ω. All take turns in one process,
+one step a round. Measured is CPU time, because seconds on a shared machine say more about
 its other users; on one thread of an idle machine they are the same.
 """
 
@@ -26,6 +28,7 @@ import snn_mm
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sgmt import SGMT
 from snn_mm.modules.sgmt.layer import LayerOptions
+from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttention
 from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.neurons.lif import LIF
 
@@ -120,7 +123,39 @@ def check_equal(ours: SentimentNetwork, theirs: SentimentNetwork, batch: int) ->
         raise SystemExit("the two networks are not the same")
 
 
-BASE = "plain loop over time"
+def attention_products(network: SentimentNetwork, batch: int) -> Callable[[], None]:
+    """The products of all attentions, forward and backward: three shapes of two each."""
+    pairs = []
+    for part in network.modules():
+        if isinstance(part, SpikeGeneratedAttention):
+            width = part.query.out_features // part.heads
+            rows = torch.randn(batch * part.heads, STEPS, width)
+            pairs.append((rows, torch.randn(batch * part.heads, STEPS, STEPS)))
+
+    def step() -> None:
+        for rows, attention in pairs:
+            for _ in range(2):
+                torch.bmm(rows, rows.transpose(1, 2))
+                torch.bmm(attention, rows)
+                torch.bmm(attention.transpose(1, 2), rows)
+
+    return step
+
+
+def connection_products(network: SentimentNetwork, batch: int) -> Callable[[], None]:
+    """Gradients of connected neurons onto those of the step before, each step but the first."""
+    weights = [part.connection for part in network.modules() if isinstance(part, ConnectedLIF)]
+    gradients = [torch.randn(STEPS - 1, batch, len(weight)) for weight in weights]
+
+    def step() -> None:
+        for weight, steps in zip(weights, gradients):
+            for gradient in steps:
+                torch.mm(gradient, weight)
+
+    return step
+
+
+BASE, OURS, TWIN = "plain loop over time", "snn_mm", "ANN twin"
 
 
 def networks(names: list[str], batch: int) -> dict[str, SentimentNetwork]:
@@ -128,7 +163,7 @@ def networks(names: list[str], batch: int) -> dict[str, SentimentNetwork]:
     ours = sgmt()
     rival = looped(ours)
     check_equal(ours, rival, batch)
-    choices = {BASE: rival, "snn_mm": ours, "ANN twin": sgmt(nn.ReLU)}
+    choices = {BASE: rival, OURS: ours, TWIN: sgmt(nn.ReLU)}
     return {name: choices[name] for name in [BASE, *names]}
 
 
@@ -137,26 +172,35 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
-    names = ["snn_mm", "ANN twin"]
+    names = [OURS, TWIN]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, snn_mm {snn_mm.__version__}, batch {options.batch}")
     compared = networks(options.only, options.batch)
     steps = {name: training_step(net, options.batch) for name, net in compared.items()}
+    steps["attention's products"] = attention_products(compared[BASE], options.batch)
+    steps["products of ω, backward"] = connection_products(sgmt(), options.batch)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(options.rounds + 1):
         for name, step in steps.items():
             start = time.process_time()
             step()
             seconds[name].append(time.process_time() - start)
-    print(f"{'':<24}{'median ms':>10}{'ratio':>7} [min, max]")
-    for name, own in seconds.items():
-        # The first round compiles and allocates.
-        ratios = [mine / base for mine, base in zip(own[1:], seconds[BASE][1:])]
-        span = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
-        median = 1e3 * statistics.median(own[1:])
-        print(f"{name:<24}{median:>10.1f}{statistics.median(ratios):>7.2f} {span}")
+    # The first round compiles and allocates.
+    kept = {name: own[1:] for name, own in seconds.items()}
+    bases = [base for base in (BASE, TWIN) if base in kept]
+    print(f"{'CPU time of a step':<24}{'ms':>8}", *(f"of the {base:<21}" for base in bases))
+    for name, own in kept.items():
+        shares = (ratio(own, kept[base]) for base in bases)
+        print(f"{name:<24}{1e3 * statistics.median(own):>8.1f}", *shares)
+
+
+def ratio(own: list[float], base: list[float]) -> str:
+    """Median and range of the ratios of rounds."""
+    ratios = [mine / theirs for mine, theirs in zip(own, base)]
+    span = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
+    return f"{statistics.median(ratios):>8.2f} {span:<19}"
 
 
 if __name__ == "__main__":

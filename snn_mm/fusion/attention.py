@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import torch
@@ -70,15 +71,17 @@ class AVAttention(Concat):
         """The others set to zero, or of gated features W_m (g_m ⊙ z_m) + b / M; `[T, N, K]`."""
         if self.unimodal_of == "features":
             return Fusion.shared_logits(self, modality, features)
-        return super().shared_logits(modality, self.gated(features))
+        return super().shared_logits(modality, self.gated(features, (modality,)))
 
-    def gated(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Features `[T, N, D]` by modality times the gates that all of them open."""
+    def gated(
+        self, features: dict[str, Tensor], names: Iterable[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Features `[T, N, D]` of `names`, or of all, times the gates that all of them open."""
         total = torch.stack([features[name] for name in self.feature_dims]).sum(dim=0)  # [T, N, D]
         reduced = self.reduce(total)  # [T, N, R]
         return {
-            name: apply(gate, reduced).sigmoid() * features[name]
-            for name, gate in self.gates.items()
+            name: apply(self.gates[name], reduced).sigmoid() * features[name]
+            for name in names or self.gates
         }
 
     def _read(self, gated: dict[str, Tensor]) -> dict[str, Tensor]:

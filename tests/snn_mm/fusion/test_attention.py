@@ -133,3 +133,12 @@ def test_what_is_not_accepted_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=says):
         AVAttention(dims, K, **options)
+
+
+def test_a_modality_of_its_own_opens_no_gate_of_others() -> None:
+    # Of M modalities in turn, all gates each time would be M².
+    fusion, opened = make(THREE, unimodal="shared", unimodal_of="gated"), []
+    for name, gate in fusion.gates.items():
+        gate.register_forward_hook(lambda *_, name=name: opened.append(name))
+    fusion.shared_logits("text", features(THREE))
+    assert opened == ["text"]

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.models import resnet18
 
-from snn_mm.encoders import ResNet18
+from snn_mm.encoders import ConvNet, ResNet18
+from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
 
 PLAIN_LOOP = Path(__file__).parents[3] / "benchmarks" / "plain_loop.py"
@@ -73,16 +74,19 @@ def plain_loop() -> ModuleType:
     return module
 
 
-def test_equals_the_plain_loop_of_the_benchmark(plain_loop: ModuleType) -> None:
+@pytest.mark.parametrize(("encoder", "width"), [(ResNet18, 40), (ConvNet, 32)])
+def test_equals_the_plain_loop_of_the_benchmark(
+    plain_loop: ModuleType, encoder: type[ImageEncoder], width: int
+) -> None:
     torch.manual_seed(0)
-    ours = ResNet18(2)
+    ours = encoder(2)
     for _ in range(10):
-        ours(images())
-    plain = plain_loop.PlainLoopResNet18(2)
+        ours(images()[..., :width])
+    plain = getattr(plain_loop, f"PlainLoop{encoder.__name__}")(2)
     plain.load_state_dict(dict(zip(plain.state_dict(), ours.state_dict().values())))
     for node in plain_loop.neurons(plain):
         node.v_threshold = float(np.nextafter(0.5, 1))
-    x = images(dtype=torch.float64)
+    x = images(dtype=torch.float64)[..., :width]
     features = ours.double().eval()(x)
     torch.testing.assert_close(plain.double().eval()(x), features, rtol=0, atol=1e-12)
 

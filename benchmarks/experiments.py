@@ -44,14 +44,25 @@ def measure(name: str, steps: int, flags: list[str]) -> Any:
 
 def keep(result: Any, flags: list[str], note: str) -> Path:
     """Write a result beside those of the same machine; the file."""
-    machine = result["machine"]
-    on = machine["processor"] if machine["device"] == "cpu" else machine["device"]
-    file = RESULTS / f"{re.sub(r'[^a-z0-9]+', '-', on.lower()).strip('-')}.json"
+    file = RESULTS / file_name(result["machine"])
     held = json.loads(file.read_text()) if file.exists() else {}
     held[" ".join([result["experiment"], *flags])] = {**result, "note": note}
-    RESULTS.mkdir(exist_ok=True)
-    file.write_text(json.dumps(held, indent=1) + "\n")
+    save(file, held)
     return file
+
+
+def save(file: Path, result: Any) -> None:
+    """Write a result as JSON, a list of numbers or names on one line."""
+    file.parent.mkdir(exist_ok=True)
+    text = json.dumps(result, indent=1)
+    flat = re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    file.write_text(flat + "\n")
+
+
+def file_name(machine: dict[str, Any]) -> str:
+    """The name of the results of a machine, as `machine` of `snnmm bench` describes it."""
+    on = machine["processor"] if machine["device"] == "cpu" else machine["device"]
+    return f"{re.sub(r'[^a-z0-9]+', '-', on.lower()).strip('-')}.json"
 
 
 def table() -> str:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peak_memory import peak_of
+from measures import peak_of
 
 SHAPES = {"text": (50, 768), "text_bert": (3, 50), "audio": (925, 25), "vision": (232, 177)}
 NAMES, LABELS = ("train", "valid", "test"), ("", "_T", "_A", "_V")

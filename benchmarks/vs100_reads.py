@@ -18,7 +18,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from peak_memory import peak_of
+from measures import peak_of
 
 from datamodules.av_cil.module import AUDIO, VISUAL_H5, ClassIncremental
 from datamodules.base import LoaderOptions

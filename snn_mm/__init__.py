@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from snn_mm import renamed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from snn_mm.config.restore import Restored
@@ -31,6 +33,7 @@ def load_run(
     device: torch.device | str = "cpu",
     data_root: str | None = None,
     stages: tuple[str, ...] = ("fit", "test"),
+    trust: Sequence[str] = (),
 ) -> Restored:
     """Load what a run trained, from its directory alone: module, data and directory.
 
@@ -38,21 +41,24 @@ def load_run(
         batch = next(iter(data.test_dataloader()))
         logits = module.readout(module(batch["inputs"]))["fused"]  # [N, K]
 
-    The module has the weights of `checkpoints/best.ckpt` and is in evaluation mode. Classes of your
-    own that the run's config names must be importable.
+    The module has the weights of `checkpoints/best.ckpt` and is in evaluation mode. The run's
+    config says what is built: `trust` the modules in it that are your own.
 
     Args:
         path: directory of the run, or one of its checkpoints, such as `checkpoints/last.ckpt`.
         device: where the module goes.
         data_root: instead of `data.root` of the config, which is relative to the working directory.
         stages: for which the data are set up; with none, `()`, the data need not be there.
+        trust: packages and modules whose classes the config may name, such as `["own_fusion"]`.
 
     Raises:
         UserError: no run, no checkpoint, one of another model, or the data are missing.
     """
     from snn_mm.config.restore import restore
+    from snn_mm.config.trust.packages import checked, trusting
 
-    return restore(Path(path), device, data_root, stages)
+    with trusting(checked(trust, "trust")):
+        return restore(Path(path), device, data_root, stages)
 
 
 def _prefer_own_datamodules() -> None:

@@ -17,6 +17,7 @@ from importlib import import_module
 
 import snn_mm
 from snn_mm.commands.help import COMMANDS, overview
+from snn_mm.config.trust.packages import split_flags, trusting
 from snn_mm.errors import UserError
 
 USER_MISTAKE = 2
@@ -62,9 +63,11 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if first not in COMMANDS:
         raise UserError(_unknown(first))
-    code: int = import_module(f"snn_mm.commands.{COMMANDS[first].module}").run(
-        [first, *_with_files(argv[1:])]
-    )
+    arguments, trusted = split_flags(argv[1:])
+    with trusting(trusted):
+        code: int = import_module(f"snn_mm.commands.{COMMANDS[first].module}").run(
+            [first, *_with_files(arguments)]
+        )
     return code
 
 

@@ -30,7 +30,8 @@ def test_examples_train_on_the_quickstart(
     configs = [f"--config={file}" for file in files]
     place = ["--run.root", str(tmp_path), "--run.name=run", "--run.id=a"]
     small = [*SMALL, "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
-    assert main(["fit", *configs, *place, *small, "--data.root", digits_root]) == 0
+    trust = [f"--trust={name}" for name in names]
+    assert main(["fit", *configs, *place, *small, *trust, "--data.root", digits_root]) == 0
     record = json.loads((tmp_path / "run" / "a" / "results.json").read_text())
     assert record["status"] == "finished"
 

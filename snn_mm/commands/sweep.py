@@ -16,7 +16,9 @@ from snn_mm.commands.listing import aligned
 from snn_mm.config.catalogue import experiment_folders
 from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
+from snn_mm.config.trust.packages import as_flags
 from snn_mm.errors import UserError
+from snn_mm.run.identity import check_folder_name, check_root
 from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Sweep, SweepCell, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
@@ -89,10 +91,10 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
         raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
     check_distinct(map(str, request.experiments), "experiment", same=meaning)
     check_flags(request.flags, axes)
-    if request.name.startswith(".") or "/" in request.name:
-        raise UserError(f"--name {request.name!r} is no plain folder name")
+    check_folder_name("--name", request.name)
     sweep = Sweep(request.name, Path(), request.experiments, axes, request.flags)
     root = run_setting("root", config_files(sweep), list(request.flags)) or RunOptions.root
+    check_root("run.root", Path(root))
     return replace(sweep, root=Path(root))
 
 
@@ -165,6 +167,7 @@ def script(kind: str, sweep: Sweep, argv: Sequence[str]) -> str:
     printing.add_argument("--print")
     _, words = printing.parse_known_args(argv)
     files = (folder / "_base" / "wandb.yaml" for folder in experiment_folders())
+    words += as_flags()
     return to_wandb(sweep, words, next((file for file in files if file.is_file()), None))
 
 

@@ -15,6 +15,7 @@ options:
 {options}
   --run.root DIR          folder of all runs (runs); a run lies in DIR/NAME/ID
   --run.name NAME         name of the experiment (that of the first config file)
+  --trust NAME            a package or module whose classes the config may name
   --print_config          print the whole config and stop; save it, change it, give it to --config
   --help=full             every option of trainer, run and checkpoint
 

@@ -15,6 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from snn_mm.callbacks.progress import LossBar, PlainProgress, ShortSummary
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
@@ -36,11 +37,14 @@ from snn_mm.config.trainer_options import (
     check_trainer,
 )
 from snn_mm.config.tree import read_entries, read_flags
+from snn_mm.config.trust.packages import of_folder, of_user
+from snn_mm.config.trust.places import data_roots, written_outside
 from snn_mm.errors import check_range
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.class_folders import FACT, add_class_folders, used_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run
+from snn_mm.run.links import check_links
 from snn_mm.run.metrics_file import MetricsFile
 
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -61,7 +65,7 @@ class TrainCLI(LightningCLI):
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        add_class_folders(command.configs)
+        add_class_folders(command.configs, of_user(), of_folder())
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -118,11 +122,22 @@ class TrainCLI(LightningCLI):
         self.config_dump = yaml.safe_load(self.saved_config)  # Lightning would dump once more
         self.changes = self._find_changes()
         self.run_directory = self._choose_run(options.run, options.seed_everything)
+        check_links(self.run_directory.path)
         os.environ[DIRECTORY_VARIABLE] = str(self.run_directory.path)
         if options.trainer.default_root_dir is None:
             options.trainer.default_root_dir = str(self.run_directory.path)
         fill_wandb_defaults(options.trainer.logger, self.run_directory)
+        self._warn_of_places()
         prepare_wandb(options.trainer.logger)
+
+    def _warn_of_places(self) -> None:
+        """Name what the config writes outside of the folders of runs and of data."""
+        options, run = self.settings, self.run_directory
+        inside = [run.root, Path(options.run.root), *data_roots(options)]
+        if found := written_outside(options, run.path, inside):
+            rank_zero_warn(
+                "the config writes outside of the folders of runs and of data\n" + "\n".join(found)
+            )
 
     @property
     def settings(self) -> Namespace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from jsonargparse._common import ImportDenied
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from snn_mm.config.class_names import OWN_PACKAGES
@@ -25,7 +26,9 @@ def user_message(error: BaseException, command: Command | None) -> str | None:
             return shorten(bare_message(str(cause)))
     said = [message for cause in chain if (message := what_was_said(cause, command))]
     if said:
-        built = _class_to_build(chain) if isinstance(chain[-1], ImportError) else ""
+        cause = chain[-1]
+        is_broken = isinstance(cause, ImportError) and not isinstance(cause, ImportDenied)
+        built = _class_to_build(chain) if is_broken else ""
         return shorten(f"{built}{said[0]}")
     if command is not None and isinstance(error, OSError) and error.filename is not None:
         return shorten(missing_path(error, command.entries))

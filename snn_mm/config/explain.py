@@ -22,6 +22,7 @@ from snn_mm.config.keys.parts import NOTHING_TO_RUN
 from snn_mm.config.manifest import described
 from snn_mm.config.renamed import now_called
 from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
+from snn_mm.config.trust.packages import is_allowed, refusal
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -37,7 +38,7 @@ def explain(message: str, entries: list[Entry]) -> str:
     for entry in layout.entries:
         name = entry.value or ""
         is_class = CLASS_PATH.fullmatch(name) and name in message
-        if is_class and (failure := import_failure(name)):
+        if is_class and is_allowed(name) and (failure := import_failure(name)):
             return f"{entry.key}: {name} can't be imported: {failure}\nin {entry.origin}"
     for pattern, answer in ANSWERS:
         if found := re.search(pattern, message):
@@ -148,9 +149,15 @@ def innermost(message: str) -> str:
     return "\n".join([*lines[:1], *inner[: len(lines)]])
 
 
+def not_trusted(found: re.Match[str], message: str, layout: KeyLayout) -> str:
+    """A name by which something is reached that no config may name."""
+    return refusal(found[1], layout.entries)
+
+
 GOT_VALUE = r"(?:Given|Got) value: (.*)"
 Answer = Callable[[re.Match[str], str, KeyLayout], str]
 ANSWERS: tuple[tuple[str, Answer], ...] = (
+    (r"Importing '([\w.]+)' is not allowed", not_trusted),
     (r"does not accept option '([^']+)'", unknown_key),
     (r"Option '([^']+)' is not accepted", unknown_key),
     (r"unrecognized arguments: ([^\s=]+)", unknown_key),

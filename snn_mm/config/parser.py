@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import Namespace
-from lightning.pytorch.cli import ActionConfigFile, LightningArgumentParser
+from lightning.pytorch.cli import ActionConfigFile
 
 from snn_mm.config.composition import ConfigFile, lay_over, select_modalities
 from snn_mm.config.data_facts import fill_from_data
 from snn_mm.config.tree import Entry, KeyPath, read_flags
+from snn_mm.config.trust.gate import GuardedParser
 
 _TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
 """The flags of the command line that is being parsed."""
@@ -23,7 +24,7 @@ class ParserError(Exception):
     """What jsonargparse found wrong with the configs or flags, in its own words."""
 
 
-class Parser(LightningArgumentParser):
+class Parser(GuardedParser):
     """Lightning's parser without usage dumps, in which config files are layers.
 
     Attributes:

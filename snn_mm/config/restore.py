@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 from lightning import LightningDataModule, LightningModule
-from lightning.pytorch.cli import LightningArgumentParser
 
 from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
 from snn_mm.config.class_names import import_choices
 from snn_mm.config.errors import error_chain, shorten
 from snn_mm.config.explain import explain
 from snn_mm.config.tree import read_entries
+from snn_mm.config.trust.gate import GuardedParser
+from snn_mm.config.trust.packages import check_entries, of_folder, of_user
 from snn_mm.errors import UserError
 from snn_mm.run.class_folders import add_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
@@ -99,7 +100,8 @@ def open_run(path: Path) -> RunDirectory:
     """The run at a path.
 
     Raises:
-        UserError: it is no run directory, or has no best checkpoint.
+        UserError: it is no run directory, has no best checkpoint, or is of classes that nobody
+            trusts.
     """
     run = RunDirectory(path.resolve())
     if not run.config.is_file():
@@ -112,6 +114,8 @@ def open_run(path: Path) -> RunDirectory:
             f"{path}: no checkpoints/best.ckpt\n"
             f"Its status is {run.status() or 'unknown'}; finish it: snnmm fit --resume {path}"
         )
+    entries = read_entries([run.config], [])
+    check_entries(entry for entry in entries if entry.path and entry.path[0] in PARTS)
     return run
 
 
@@ -136,8 +140,8 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
         UserError: the installed code does not accept the config.
     """
     import_choices()
-    add_class_folders([run.config])
-    parser = LightningArgumentParser(exit_on_error=False)
+    add_class_folders([run.config], of_user(), of_folder())
+    parser = GuardedParser(exit_on_error=False)
     for name, base in PARTS.items():
         parser.add_lightning_class_args(base, name, subclass_mode=True, required=True)
     try:

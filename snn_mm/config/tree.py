@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from snn_mm.errors import UserError
 
 KeyPath = tuple[str, ...]
 WRAPPERS = ("init_args", "dict_kwargs")
+CLASS = "class_path"
 MERGE = "tag:yaml.org,2002:merge"
 """What `<<` is, which mixes the keys of another mapping in."""
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,11 +31,13 @@ class Entry:
         path: the key, without the `init_args` between a class and its parameters.
         origin: `file:line`, or the flag.
         value: its value if it is a plain one, or a class name.
+        is_class: whether it was written as `class_path`.
     """
 
     path: KeyPath
     origin: str
     value: str | None
+    is_class: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -161,8 +164,9 @@ def _walk(node: yaml.Node | None, path: KeyPath, file: Path) -> Iterator[Entry]:
             place = f"{file}:{name.start_mark.line + 1}"
             if not is_wrapper:
                 plain = value.value if isinstance(value, yaml.ScalarNode) else None
-                yield Entry(inner[:-1] if name.value == "class_path" else inner, place, plain)
-            if name.value != "class_path":
+                is_class = name.value == CLASS
+                yield Entry(inner[:-1] if is_class else inner, place, plain, is_class)
+            if name.value != CLASS:
                 yield from _walk(value, inner, file)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
@@ -181,9 +185,10 @@ def read_flags(arguments: list[str]) -> Iterator[Entry]:
             continue
         name, equals, value = argument.partition("=")
         words = [word for word in name[2:].rstrip("+").split(".") if word not in WRAPPERS]
-        path = tuple(words[:-1] if words[-1] == "class_path" else words)
+        is_class = words[-1:] == [CLASS]
+        path = tuple(words[:-1] if is_class else words)
         value = value if equals else following
-        yield Entry(path, name, value)
+        yield Entry(path, name, value, is_class)
         yield from _inside(value, path, name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from snn_mm.run.directory import RunDirectory, read_json
@@ -12,12 +12,29 @@ FACT = "class_folders"
 """Where `environment.json` keeps the folders, since the config of a run lies elsewhere."""
 
 
-def add_class_folders(configs: Iterable[Path]) -> None:
-    """Let configs name classes of modules that lie beside them, such as `layers.OneLayer`.
+def add_class_folders(
+    configs: Iterable[Path], trusted: Collection[str], trusted_here: Collection[str] = ()
+) -> None:
+    """Let configs name classes of trusted modules that lie beside them, such as `layers.OneLayer`.
 
     What is installed comes first, so that a module of the same name shadows nothing.
+
+    Args:
+        configs: config files.
+        trusted: modules and packages that are trusted wherever they lie.
+        trusted_here: those that are trusted in the working directory and below it.
     """
-    sys.path += [folder for folder in folders_of(configs) if folder not in sys.path]
+    for folder in folders_of(configs):
+        is_here = Path(folder).is_relative_to(Path.cwd().resolve())
+        names = [*trusted, *(trusted_here if is_here else ())]
+        if folder not in sys.path and any(holds(Path(folder), name) for name in names):
+            sys.path.append(folder)
+
+
+def holds(folder: Path, name: str) -> bool:
+    """Whether a module or package of a name, or what it is in, lies in a folder."""
+    top = folder / name.partition(".")[0]
+    return top.is_dir() or top.with_suffix(".py").is_file()
 
 
 def used_class_folders(configs: Iterable[Path]) -> list[str]:
@@ -38,5 +55,7 @@ def folders_of(configs: Iterable[Path]) -> list[str]:
         run = RunDirectory(config.parent)
         is_run = config.name == run.config.name and run.environment.is_file()
         known = read_json(run.environment).get(FACT, []) if is_run else [config.parent]
-        found |= dict.fromkeys(str(Path(folder).resolve()) for folder in known)
+        names = [str(name) for name in known] if isinstance(known, list) else []
+        folders = [Path(name) for name in names if not is_run or Path(name).is_absolute()]
+        found |= dict.fromkeys(str(folder.resolve()) for folder in folders)
     return list(found)

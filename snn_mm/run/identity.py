@@ -16,6 +16,9 @@ from snn_mm.run.lock import RunLock
 DIRECTORY_VARIABLE = "SNN_MM_RUN_DIR"
 """Tells the ranks that Lightning launches which directory the first one chose."""
 
+LONGEST_NAME = 200
+"""Bytes of a name: file systems take 255, and names are part of others."""
+
 
 def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> RunDirectory:
     """Choose the directory of a run that starts, without creating it.
@@ -30,9 +33,10 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
     Raises:
         UserError: a name is no plain folder name, or the id asked for is taken.
     """
-    for key, name in (("run.name", experiment), ("run.id", run_id)):
-        if name is not None and (not name or name.startswith(".") or "/" in name):
-            raise UserError(f"--{key} {name!r} is no plain folder name")
+    check_root("--run.root", root)
+    for key, name in (("--run.name", experiment), ("--run.id", run_id)):
+        if name is not None:
+            check_folder_name(key, name)
     if launched := launched_run(os.environ):
         return launched
     folder = root.resolve() / experiment
@@ -47,6 +51,30 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
     if "SLURM_JOB_ID" in os.environ:
         return _slurm_run(folder, seed, os.environ)
     return RunDirectory(folder / agree_on(_fresh_id(seed)))
+
+
+def check_folder_name(key: str, name: str) -> None:
+    """Refuse what no folder of runs may be called.
+
+    Raises:
+        UserError: it is hidden, has a line break or is too long, for example.
+    """
+    if not name or name.startswith(".") or "/" in name or not name.isprintable():
+        raise UserError(f"{key} {name!r} is no plain folder name")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise UserError(
+            f"{key} {name[:40]}... has {len(os.fsencode(name))} bytes; accepted: {LONGEST_NAME}"
+        )
+
+
+def check_root(key: str, root: Path) -> None:
+    """Refuse a folder for all runs whose path has a line break or another control character.
+
+    Raises:
+        UserError: it has.
+    """
+    if not str(root).isprintable():
+        raise UserError(f"{key} {str(root)!r} has a character that can't be printed")
 
 
 def launched_run(environment: Mapping[str, str]) -> RunDirectory | None:

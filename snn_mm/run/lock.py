@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
+from snn_mm.run.links import open_own
 from snn_mm.run.lock_mark import Mark
 
 KernelLock = Callable[[int, int], None]
@@ -103,7 +104,7 @@ def lock_file(path: Path, lock: KernelLock | None = None) -> HeldFile | None:
         path: the file; what it holds stays.
         lock: the kernel's lock, `fcntl.lockf` if left out.
     """
-    file = path.open("ab")
+    file = open_own(path)
     mark = Mark(path)
     try:
         (lock or fcntl.lockf)(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Neither a reader nor a kill ever meets half a file; after an error the old file stands.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # a link that somebody left there would be written through
     try:
         yield temporary
         temporary.replace(path)

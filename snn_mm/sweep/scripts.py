@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from snn_mm.config.tree import read_entries
+from snn_mm.config.trust.packages import as_flags
 from snn_mm.errors import UserError
 from snn_mm.run.directory import OVER
 from snn_mm.sweep.cells import Sweep, SweepCell
@@ -47,13 +48,13 @@ fi
 if [ -e "$results" ]; then
   start=(--resume {folder}/"$id")
 fi
-exec srun snnmm fit "${{start[@]}}"
+exec srun snnmm fit "${{start[@]}}"{trust}
 """
 
 
 def to_commands(cells: list[SweepCell]) -> str:
     """One command line per run, for a shell or a list of jobs."""
-    return "".join(f"{shlex.join(['snnmm', *cell.start])}\n" for cell in cells)
+    return "".join(f"{shlex.join(['snnmm', *cell.start, *as_flags()])}\n" for cell in cells)
 
 
 def to_sbatch(sweep: Sweep, cells: list[SweepCell]) -> str:
@@ -65,7 +66,12 @@ def to_sbatch(sweep: Sweep, cells: list[SweepCell]) -> str:
     folder = shlex.quote(str(sweep.folder))
     name = shlex.quote(sweep.name)
     return SBATCH.format(
-        name=name, last=len(cells) - 1, folder=folder, cases="\n".join(cases), over="|".join(OVER)
+        name=name,
+        last=len(cells) - 1,
+        folder=folder,
+        cases="\n".join(cases),
+        over="|".join(OVER),
+        trust="".join(f" {flag}" for flag in as_flags()),
     )
 
 

@@ -17,6 +17,7 @@ from snn_mm.analysis.landscape.table import PointTable, Values
 from snn_mm.analysis.landscape.workers import measure_points
 from snn_mm.config.restore import open_run, restore
 from snn_mm.run.directory import RunDirectory
+from snn_mm.run.links import check_links
 from snn_mm.run.lock import RunLock
 
 Floats = NDArray[np.float64]
@@ -90,6 +91,7 @@ def compute_surface(
         UserError: no run, no checkpoint, no data, or another process computes the same run.
     """
     run = open_run(place.run)
+    check_links(run.path)
     table_path(run, settings).parent.mkdir(exist_ok=True)
     lock = RunLock(RunDirectory(run.path / "landscape"))
     lock.acquire()

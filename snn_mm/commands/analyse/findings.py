@@ -13,6 +13,7 @@ from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.markdown import table_lines
 from snn_mm.commands.listing import aligned
 from snn_mm.run.directory import write_text
+from snn_mm.run.links import check_links, refuse_link
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,6 +56,9 @@ class Findings:
                 print()
         folder = asked or self.folder
         if folder is not None:
+            if asked is None:
+                refuse_link(folder)
+            check_links(folder)
             folder.mkdir(parents=True, exist_ok=True)
             for file in self._write_all(folder, kind):
                 print(folder / file)

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from lightning import LightningModule
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from snn_mm.analysis.report.config_facts import flatten
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.reproducibility import seed_everywhere
+from snn_mm.config.trust.gate import GuardedParser
 
 Config = Mapping[str, Any]
 SECTIONS = ("model", "checkpoint", "callbacks")
@@ -41,7 +41,7 @@ def sections(config: Config) -> dict[str, Any]:
 
 def build(config: Config) -> Parts:
     """Build the parts of a config; initial weights are the same at each call."""
-    parser = LightningArgumentParser(exit_on_error=False)
+    parser = GuardedParser(exit_on_error=False)
     parser.add_lightning_class_args(LightningModule, "model", subclass_mode=True, required=True)
     parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
     parser.add_argument("--callbacks", type=list[Callback])

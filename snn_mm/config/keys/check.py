@@ -13,6 +13,7 @@ from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.keys.parts import check_parts
 from snn_mm.config.options import Command
 from snn_mm.config.tree import MERGE, Entry, parsed
+from snn_mm.config.trust.packages import check_entries
 from snn_mm.errors import UserError
 
 FREE = "dict_kwargs"
@@ -26,6 +27,7 @@ def check_keys(command: Command) -> None:
         UserError: names the key, its place and what is accepted.
     """
     entries = command.entries
+    check_entries(entries)
     for file in files_of(command.configs, entries):
         check_indents(file)
     layout = KeyLayout(entries, command.stage)

@@ -54,7 +54,7 @@ ON_THE_COMMAND_LINE = {
     "without its section": (["--max_epochs", "3"], ["'max_epochs'", "trainer.max_epochs"]),
     "class": (["--model.optimizer", "Adm"], ["model.optimizer: no class 'Adm'", "nearest: Adam"]),
     "class of a factory": (
-        ["--model.fusion", "my.Own"],
+        ["--model.fusion", "my.Own", "--trust", "my"],
         ["model.fusion: no class 'my.Own' that fits here (No module named 'my')"],
     ),
     "choice": (["--checkpoint.mode", "up"], ["checkpoint.mode: expected min or max, got 'up'"]),
@@ -265,7 +265,7 @@ def test_a_module_of_ones_own_that_fails_says_why(
     (tmp_path / "own_layers.py").write_text(text)
     config = tmp_path / "mine.yaml"
     config.write_text(toy_config.read_text().replace("toy_experiment.ToyE", "own_layers.E"))
-    message = fails("fit", "--config", str(config))
+    message = fails("fit", "--config", str(config), "--trust=own_layers")
     assert "model.encoders.audio: own_layers.Encoder can't be imported: " in message
     assert reason in message
     assert f"{config}:5" in message

@@ -20,7 +20,9 @@ def test_a_module_beside_an_experiment_is_found_and_shadows_nothing(
         (tmp_path / f"{name}.py").write_text("HERE = True\n")
     config = tmp_path / "mine.yaml"
     assert used_class_folders([config]) == []
-    add_class_folders([config, config])
+    add_class_folders([config, config], ["somebody_else"], ["own_layers"])
+    assert str(tmp_path) not in sys.path
+    add_class_folders([config, config], ["own_layers.part"])
     assert sys.path.count(str(tmp_path)) == 1
     assert import_module("own_layers").HERE
     assert not hasattr(import_module("colorsys"), "HERE")
@@ -44,5 +46,20 @@ def test_the_config_of_a_run_stands_for_the_folders_it_was_started_with(tmp_path
     run.mkdir(parents=True)
     (run / "environment.json").write_text(json.dumps({FACT: [str(own)]}))
     assert folders_of([run / "config.yaml", own / "x.yaml"]) == [str(own)]
+    (run / "environment.json").write_text(json.dumps({FACT: ["own", 3]}))  # of somebody else
+    assert folders_of([run / "config.yaml"]) == []
     (run / "environment.json").write_text("{}")  # of a run that kept none
     assert folders_of([run / "config.yaml"]) == []
+
+
+def test_what_the_working_directory_trusts_is_found_below_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder / "own_package").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    configs = [tmp_path / folder / "mine.yaml" for folder in ("elsewhere", "here")]
+    add_class_folders(configs, [], ["own_package"])
+    assert sys.path[-1] == str(tmp_path / "here")
+    assert str(tmp_path / "elsewhere") not in sys.path

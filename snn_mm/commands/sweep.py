@@ -16,7 +16,7 @@ from snn_mm.commands.listing import aligned
 from snn_mm.config.catalogue import experiment_folders
 from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
-from snn_mm.config.trust.packages import as_flags
+from snn_mm.config.trust.packages import FLAG, as_flags, split_flags
 from snn_mm.errors import UserError
 from snn_mm.run.identity import check_folder_name, check_root
 from snn_mm.sweep.attempt import is_busy
@@ -95,7 +95,12 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
     sweep = Sweep(request.name, Path(), request.experiments, axes, request.flags)
     root = run_setting("root", config_files(sweep), list(request.flags)) or RunOptions.root
     check_root("run.root", Path(root))
-    return replace(sweep, root=Path(root))
+    sweep = replace(sweep, root=Path(root))
+    if any(split_flags(cell.start)[1] for cell in sweep.cells()):
+        raise UserError(
+            f"{options.file}: {FLAG} is not for a file to say; type it, or leave it out"
+        )
+    return sweep
 
 
 def check_flags(flags: Sequence[str], axes: Sequence[Axis]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonargparse import Namespace
 from jsonargparse._common import parsing_settings
@@ -21,6 +21,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from snn_mm.config.trust.packages import of_folder, of_user, verdicts
 from snn_mm.errors import UserError
 
+Settings = TypeVar("Settings")
 POLICY = "import_path_verdicts"
 ENFORCED = "import_paths_enforced"
 WITH_FUNCTIONS = ("__main__", "snn_mm", "datamodules", "torch.nn", "torchvision", "spikingjelly")
@@ -44,12 +45,14 @@ class GuardedParser(LightningArgumentParser):
     def parse_args(self, *args: Any, **options: Any) -> Namespace:  # type: ignore[override]
         """Parse a command line."""
         with only_trusted():
-            return only_classes(super().parse_args(*args, **options))
+            settings: Namespace = super().parse_args(*args, **options)
+            return only_classes(settings)
 
     def parse_object(self, *args: Any, **options: Any) -> Namespace:
         """Parse a config that was read."""
         with only_trusted():
-            return only_classes(super().parse_object(*args, **options))
+            settings: Namespace = super().parse_object(*args, **options)
+            return only_classes(settings)
 
     def instantiate_classes(self, *args: Any, **options: Any) -> Namespace:
         """Build what was parsed."""
@@ -58,7 +61,7 @@ class GuardedParser(LightningArgumentParser):
         return built
 
 
-def only_classes(settings: Any) -> Any:
+def only_classes(settings: Settings) -> Settings:
     """Settings as they are, unless they would call something that is no class.
 
     Raises:

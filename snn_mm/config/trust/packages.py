@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,21 @@ def of_folder() -> list[str]:
     Raises:
         UserError: its table can't be understood.
     """
-    if not TABLE.is_file() or "[tool.snn_mm]" not in (text := TABLE.read_text(errors="replace")):
-        return []
+    text = TABLE.read_text(errors="replace") if TABLE.is_file() else ""
+    return in_table(text) if "[tool.snn_mm]" in text else []
+
+
+@cache
+def in_table(text: str) -> list[str]:
+    """Names that a `pyproject.toml` trusts.
+
+    Raises:
+        UserError: its table can't be understood.
+    """
     import tomllib
 
     try:
-        names = tomllib.loads(text)["tool"]["snn_mm"].get("trust", [])
+        names = tomllib.loads(text).get("tool", {}).get("snn_mm", {}).get("trust", [])
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{TABLE}: no valid TOML: {error}") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

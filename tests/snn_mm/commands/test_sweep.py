@@ -84,6 +84,33 @@ def test_printing_writes_nothing(kind: str, toy: str, capsys: pytest.CaptureFixt
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    "flag", ["--name=a\ntouch x", "--run.root=a\ntouch x", f"--name={'a' * 300}"]
+)
+def test_a_line_break_in_a_name_or_a_root_is_refused(
+    flag: str, toy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", toy, *SEEDS, flag, "--print", "sbatch"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert flag[2:6] in said.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["flags: {trust: evil}", "flags: {trust: os}", "grid: {trust: [evil, x]}",
+     "grid: {row: {a: {trust: evil}, b: {}}}"],
+)  # fmt: skip
+def test_a_sweep_file_trusts_nobody(
+    text: str, toy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("sweep.yaml").write_text(f"experiments: {toy}\n{text}\n")
+    assert main(["sweep", "sweep.yaml", "--seeds=2", "--print", "commands"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--trust" in said.err
+
+
 def test_the_shipped_wandb_config_is_added(toy: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", toy, *SEEDS, "--print", "wandb"]) == 0
     added = yaml.safe_load(capsys.readouterr().out)["command"][4]

@@ -44,6 +44,20 @@ def test_an_id_can_not_leave_the_root(tmp_path: Path, name: str) -> None:
         new_run(tmp_path, "toy", name, seed=0)
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "a\u2028b", "a" * 300, "é" * 120])
+def test_a_name_has_neither_line_breaks_nor_hundreds_of_letters(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"run\.name"):
+        new_run(tmp_path, name, None, seed=0)
+    with pytest.raises(UserError, match=r"run\.id"):
+        new_run(tmp_path, "toy", name, seed=0)
+    new_run(tmp_path, "Größe ξ 3", "é" * 100, seed=0)
+
+
+def test_the_folder_of_runs_has_no_line_breaks(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"run\.root"):
+        new_run(tmp_path / "a\nb", "toy", None, seed=0)
+
+
 def test_ranks_that_lightning_launches_use_the_first_ones_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from snn_mm.config.trust.packages import VARIABLE, trusting
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
 from snn_mm.sweep.cells import Sweep
@@ -21,6 +23,11 @@ GRID = ("model.fusion=Sum,FiLM", "model.x=[[1,2],[3]]")
 FLAGS = ("--trainer.max_epochs", "3", "--data.root=my data")
 WORDS = ("sweep", "toy.yaml", "--seeds=2")
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_fit.py"))
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
 
 
 @pytest.fixture
@@ -69,6 +76,36 @@ def test_a_requeued_index_resumes_and_a_finished_one_does_nothing(
     for status in ("finished", "diverged"):
         write_json(cell.run.results, {"epochs": 3, "status": status})
         assert submit(1) == [f"{cell.run.run_id} is over"]
+
+
+def test_whom_the_user_trusts_is_said_to_every_run(sweep: Sweep) -> None:
+    with trusting(["own_part", "mine"]):
+        commands, script = to_commands(sweep.cells()), to_sbatch(sweep, sweep.cells())
+    assert all(" --trust=own_part --trust=mine" in line for line in commands.splitlines())
+    assert script.endswith('exec srun snnmm fit "${start[@]}" --trust=own_part --trust=mine\n')
+
+
+def test_words_that_a_shell_would_read_stand_in_quotes(make_sweep: Callable[..., Sweep]) -> None:
+    hostile = "$(touch run) `touch run`; touch run # '\"\ntouch run"
+    sweep = make_sweep(*GRID, flags=(f"--data.root={hostile}",))
+    sweep = replace(sweep, name="$(touch run)", root=sweep.root / "a b;$(touch run)")
+    cells = sweep.cells()
+    assert shlex.split(to_commands(cells[:1])) == ["snnmm", *cells[0].start]
+    script = to_sbatch(sweep, cells)
+    begin = script[: script.index("\nset -eu")].splitlines()
+    assert all(line.startswith("#") for line in begin)
+    folder = sweep.root.parent
+    command = f"cd {shlex.quote(str(folder))}; srun() {{ printf '%s\\0' \"$@\"; }}\n"
+    command += script.replace("exec srun", "srun")
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={"PATH": os.environ["PATH"], "SLURM_ARRAY_TASK_ID": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\0")[:-1] == ["snnmm", *cells[0].start]
+    assert not (folder / "run").exists()
 
 
 def test_sbatch_options_stand_before_the_first_command(sweep: Sweep) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,45 @@ def test_no_command_runs_what_the_config_of_a_run_directory_names(
         code = int(error.code or 0)
     assert called == []
     assert command in ("report", "cost") or code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("resume", "checkpoints/best.ckpt"),
+        ("resume", ".lock"),
+        ("test", "figures"),
+        ("predict", "predictions.csv"),
+        ("landscape", "landscape"),
+        ("classes", "figures"),
+    ],
+)
+def test_no_command_writes_through_a_link_in_a_run_directory(
+    command: str, name: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if (run / name).exists():
+        (run / name).rename(run / "moved")
+    (run / name).symlink_to(elsewhere)
+    assert main([*COMMANDS[command], str(run)]) == 2
+    assert f"{run / name} is a symbolic link to {elsewhere}" in capsys.readouterr().err
+    assert not list(elsewhere.iterdir())
+
+
+def test_paths_that_a_config_writes_to_elsewhere_are_named(
+    toy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    logger = {"class_path": "CSVLogger", "init_args": {"save_dir": "elsewhere"}}
+    file = written({**toy, "trainer": {"logger": logger, "accelerator": "cpu"}}, tmp_path)
+    short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
+    with pytest.warns(UserWarning, match=r"outside of .*\ntrainer\.logger\.save_dir: elsewhere$"):
+        assert main(["fit", "--config", str(file), *short]) == 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*outside of the folders")
+        flag = ["--trainer.logger.save_dir=runs/more"]
+        assert main(["fit", "--config", str(file), *short, *flag]) == 0
 
 
 def test_a_module_of_the_working_directory_or_beside_the_config_is_not_imported(

@@ -23,9 +23,12 @@ TABLE = Path("pyproject.toml")
 
 ALL_OTHERS = "*"
 DTYPES = ("dtype", "float16", "bfloat16", "float32", "float64")
+HARMLESS = ("abs", "bool", "float", "int", "len", "max", "min", "round", "sum")
+"""Functions of Python itself, such as for the `batch_size_fn` of Lightning's ThroughputMonitor."""
 VERDICTS: dict[str, bool] = {
     ALL_OTHERS: False,
     "__main__": True,  # the program that was started
+    **{f"builtins.{name}": True for name in HARMLESS},
     "snn_mm": True,
     **{
         f"snn_mm.{room}": False
@@ -108,7 +111,7 @@ def checked(names: Iterable[str], place: str) -> list[str]:
         if not all(word.isidentifier() for word in name.split(".")):
             raise UserError(f"{place}: {name!r} is no name of a package or module")
         if is_of_python(name):
-            raise UserError(f"{place}: {name} is of Python itself; a config may name nothing of it")
+            raise UserError(f"{place}: {name} is of Python itself, which can't be trusted")
     return found
 
 
@@ -181,7 +184,7 @@ def refusal(path: str, entries: Iterable[Entry]) -> str:
     place = f"\nin {entry.origin}" if entry else ""
     package = path.partition(".")[0]
     if is_of_python(path):
-        reason = "is of Python itself, of which a config may name nothing"
+        reason = "is not run: it is of Python itself, and a config names parts of a training"
     elif VERDICTS.get(package):
         reason = "is not run: it is no layer, data, callback or other part of a training"
     elif known := [part for part in VERDICTS if part.startswith(f"{package}.")]:

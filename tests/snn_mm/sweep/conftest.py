@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from snn_mm.commands import sweep
+from snn_mm.config.trust.packages import VARIABLE
 from snn_mm.sweep.cells import Sweep
 from snn_mm.sweep.grid import make_axes, parse_grid
 
@@ -17,6 +18,11 @@ FAKE = (sys.executable, str(HERE / "fake_fit.py"))
 sys.path.insert(0, str(HERE))
 
 MakeSweep = Callable[..., Sweep]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
 
 
 @pytest.fixture

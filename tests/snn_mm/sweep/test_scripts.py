@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snn_mm.config.trust.packages import VARIABLE, trusting
+from snn_mm.config.trust.packages import trusting
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
 from snn_mm.sweep.cells import Sweep
@@ -23,11 +23,6 @@ GRID = ("model.fusion=Sum,FiLM", "model.x=[[1,2],[3]]")
 FLAGS = ("--trainer.max_epochs", "3", "--data.root=my data")
 WORDS = ("sweep", "toy.yaml", "--seeds=2")
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_fit.py"))
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ Spiking Neural Networks" (anonymous ACL submission), section 3.3. The axis that 
 the neurons' own time. Matrix products are written out, so that operation counters see them.
 
 Where the paper leaves room: Eq. 6 draws the heads on top of each other, but Eq. 7 adds what comes
-out to its input, so heads lie side by side along the features, as everywhere else. Nothing is said
-of the firing rate in evaluation; a running rate makes a clip independent of its batch.
+out to its input, so heads lie side by side along the features, as everywhere else.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ import math
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from snn_mm.errors import UserError, check_choice
+from snn_mm.modules.sgmt.firing_rate import FiringRate
 
 Scale = Literal["theorem", "sqrt_d"]
 """`theorem` divides by the scale_2 of SGMT, `sqrt_d` by √d as Vaswani et al. do (an ANN has no
@@ -128,67 +128,6 @@ def _all_have_keys(valid: Tensor) -> bool:
     if valid.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     return bool(valid.any(dim=-1).all())
-
-
-class FiringRate(nn.Module):
-    """Rate of a spike train: of the batch in training, the running one in evaluation.
-
-    The running rate is the plain mean over training batches until their number makes it slower than
-    `momentum`; a moving average that begins with the first batch would remember the untrained
-    network for thousands of steps. Before any training, a clip is judged by its own rate.
-
-    Args:
-        momentum: share of the running rate that a batch leaves as it is.
-    """
-
-    running: Tensor
-    batches: Tensor
-
-    def __init__(self, momentum: float = 0.999) -> None:
-        super().__init__()
-        if not 0.0 <= momentum < 1.0:
-            raise UserError(f"attention: momentum must be in [0, 1), not {momentum!r}")
-        self.momentum = momentum
-        self.register_buffer("running", torch.zeros(()))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-
-    def forward(self, spikes: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Spikes per neuron and step, without gradient: `[]`, or `[N]` before any training.
-
-        Args:
-            spikes: `[T, N, D]`.
-            valid: which positions count, `[T, N]` in bool; None is all.
-        """
-        if not self.training and int(self.batches) > 0:
-            return self.running
-        fired, places = _spikes_and_places(spikes.detach(), valid)  # [N], [N]
-        if not self.training:
-            return fired / places.clamp_min(1.0)
-        rate = _mean_over_ranks(fired.sum(), places.sum())
-        kept = (self.batches / (self.batches + 1)).clamp_max(self.momentum)
-        self.running.copy_(kept * self.running + (1.0 - kept) * rate)
-        self.batches += 1
-        return rate
-
-
-def _spikes_and_places(spikes: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Of each sample `[N]`, at least in float32: how many spikes there are, and could be."""
-    steps, _, width = spikes.shape
-    dtype = torch.promote_types(spikes.dtype, torch.float32)
-    fired = spikes.sum(dim=-1, dtype=dtype)  # [T, N, D] -> [T, N]
-    if valid is None:
-        total = fired.sum(dim=0)
-        return total, torch.full_like(total, steps * width)
-    places = valid.sum(dim=0, dtype=dtype) * width
-    return fired.masked_fill(~valid, 0.0).sum(dim=0), places
-
-
-def _mean_over_ranks(fired: Tensor, places: Tensor) -> Tensor:
-    """Rate of the batches of all ranks together: a scale of its own would set each rank apart."""
-    counts = torch.stack([fired, places])
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.all_reduce(counts)
-    return counts[0] / counts[1].clamp_min(1.0)
 
 
 class SpikeGeneratedAttention(nn.Module):

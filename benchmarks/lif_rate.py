@@ -117,7 +117,10 @@ def kernels(device: torch.device) -> dict[str, Any]:
     """Which kernel spikingjelly takes for LIF, called and compiled, and why not another."""
     found: dict[str, Any] = {"asked_for": os.environ.get("SJ_LIF_CUDA_IMPLEMENTATION", "auto")}
     for execution in ("eager", "compile"):
-        found[execution] = functional.neuron_implementation("lif", device, execution=execution)
+        try:
+            found[execution] = functional.neuron_implementation("lif", device, execution=execution)
+        except RuntimeError as error:  # such as a native kernel that this build lacks
+            found[execution] = {"implementation": None, "why": str(error)}
     return found
 
 
@@ -130,6 +133,11 @@ def main() -> None:
     torch.manual_seed(0)
     shape, rounds = (SMALL, 3) if options.small else (LARGE, 20)
     found: dict[str, Any] = {"kernels": kernels(device), "rows": []}
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if found["kernels"]["eager"]["implementation"] is None:
+        print(found["kernels"]["eager"]["why"])
+        return
     for dtype in TYPES:
         for layout in LAYOUTS:
             one = {"layout": layout, **row(current(shape, layout, dtype, device), rounds)}

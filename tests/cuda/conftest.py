@@ -41,7 +41,9 @@ def _exact() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.backends.cudnn, "allow_tf32", False)
         patch.setattr(torch.backends.cudnn, "deterministic", True)
+        before = torch.are_deterministic_algorithms_enabled()
         yield
+        torch.use_deterministic_algorithms(before)  # a trainer may have asked for them
 
 
 Make = Callable[..., Any]

@@ -98,7 +98,8 @@ def test_a_resumed_training_equals_the_undisturbed_one(
         for last in epochs:
             modulations = [IEMF(), OGMGE(seed=1)]
             plugins = [half(256.0)] if precision == "16-mixed" else []
-            trainer = make_trainer(device, *modulations, max_epochs=last, plugins=plugins)
+            options = {"max_epochs": last, "plugins": plugins, "deterministic": "warn"}
+            trainer = make_trainer(device, *modulations, **options)
             module, data = make_module(), make_loader(batches)
             trainer.fit(module, data, ckpt_path=path, weights_only=True)
             path = tmp_path / "last.ckpt"

@@ -149,4 +149,4 @@ def test_what_waits_is_seen(device: torch.device) -> None:
         x.sum().tolist()
         float(x.sum())
         torch.tensor(1.0, device=device)
-    assert len(places) == 3
+    assert len(places) >= 3

@@ -67,7 +67,14 @@ def gather_evidence(
         >>> gather_evidence({"audio": torch.zeros(6, 4)}, torch.zeros(6, dtype=torch.long)).sums
         {'audio': tensor(1.5000, dtype=torch.float64)}
     """
-    sums = {name: score(value, target).sum(dtype=torch.float64) for name, value in logits.items()}
+    alike = len({(value.shape, value.dtype) for value in logits.values()}) == 1
+    if alike and score is true_class_probability:
+        stacked = torch.stack(list(logits.values()))  # [M, N, K], a fifth of the calls
+        scores = score(stacked, target.expand(stacked.shape[:-1]))  # [M, N]
+        sums = dict(zip(logits, scores.sum(dim=-1, dtype=torch.float64).unbind()))
+    else:
+        each = {name: score(value, target) for name, value in logits.items()}
+        sums = {name: value.sum(dtype=torch.float64) for name, value in each.items()}
     # Filled, not copied there: a copy would wait for the GPU.
     samples = torch.full((), float(target.shape[0]), dtype=torch.float64, device=target.device)
     return Evidence(sums, samples)

@@ -8,6 +8,7 @@ import torch
 
 from snn_mm.callbacks.modulation.functional.iemf import (
     KAPPAS,
+    gather_evidence,
     generalisation_noise,
     iemf_coefficient,
     true_class_probability,
@@ -28,6 +29,19 @@ def test_true_class_probability_of_half_precision_is_float32_without_gradient() 
     probability = true_class_probability(logits, torch.tensor([0, 1]))
     assert probability.dtype == torch.float32
     assert not probability.requires_grad
+
+
+@pytest.mark.parametrize("classes", [(4, 4, 4), (4, 4, 3)])
+@pytest.mark.parametrize("samples", [1, 7, 64, 130])
+def test_evidence_of_all_modalities_at_once_is_that_of_each(
+    samples: int, classes: tuple[int, ...]
+) -> None:
+    logits = {f"{i}": 3 * torch.randn(samples, width) for i, width in enumerate(classes)}
+    target = torch.randint(min(classes), (samples,))
+    sums = gather_evidence(logits, target).sums
+    for name, value in logits.items():
+        expected = true_class_probability(value, target).sum(dtype=torch.float64)
+        torch.testing.assert_close(sums[name], expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

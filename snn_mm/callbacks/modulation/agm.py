@@ -38,7 +38,8 @@ class AGM(GradientModulation):
     which costs two more passes through every encoder, and scales the gradient at the share, so
     that a little of one modality's factor reaches the other; here exactly the modality's parameters
     are scaled, as BalanceBenchmark does. Neither code's own gradient clipping is included. The
-    running means begin with the window.
+    running means begin with the window. The shares cost 2 to 3 percent of a step of the quickstart
+    (docs/speed.md), where a step is short.
 
     Args:
         alpha: degree of modulation α; 1 is the authors' default, BalanceBenchmark uses 0.1.

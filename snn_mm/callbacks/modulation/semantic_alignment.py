@@ -33,7 +33,8 @@ class SemanticAlignment(LossModulation):
     """Add S-CMRL's semantic alignment loss of the fusion's residuals.
 
     With more than two modalities it is the sum over pairs, in the order of fusion. The residuals
-    are computed a second time from the features of the step, which leaves no running statistics.
+    are computed a second time from the features of the step, which leaves no running statistics
+    and costs another pass through the fusion: a quarter of a step of the quickstart.
     Each rank contrasts the samples of its own batch.
 
     Args:

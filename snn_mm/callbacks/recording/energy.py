@@ -33,7 +33,8 @@ class EnergyEstimator(StageRecorder):
     really are driven by binary spikes: scaled or averaged spikes, such as ResNet18's features, cost
     multiply-accumulates. The ANN twin is the same network with ReLU and one time step.
 
-    Under several ranks the first one measures samples of its own share of the data.
+    A measurement takes as long as 35 validation batches of the quickstart (docs/speed.md). Under
+    several ranks the first one measures samples of its own share of the data.
 
     Args:
         cost_model: `45nm-fp32` (Horowitz 2014: 4.6 pJ a MAC, 0.9 pJ an AC, 24.96 pJ a byte),

@@ -69,7 +69,8 @@ class FiringRateMonitor(StageRecorder):
 
     The rate of an encoder is its number of spikes divided by neurons, time steps and samples, in
     [0, 1]: spikes per neuron and time step that is no padding. Encoders without spiking neurons
-    (ANN twins) are left out. Sums are added over batches and ranks.
+    (ANN twins) are left out. Sums are added over batches and ranks. Training steps cost nothing
+    more; adding up every spike costs a seventh of a validation of the quickstart (docs/speed.md).
     """
 
     def __init__(self) -> None:

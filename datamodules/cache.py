@@ -1,4 +1,8 @@
-"""Arrays prepared once, then opened by any number of workers and ranks."""
+"""Arrays prepared once, then opened by any number of workers and ranks.
+
+They are mapped: a worker that is forked shares the map, and one that is spawned maps the file again
+(`packed`), so that the pages in memory are those of all processes and no values are sent.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from mmap import ALLOCATIONGRANULARITY
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +99,45 @@ def _open(path: Path) -> NDArray[Any]:
             f"Prepared data {path} is damaged ({error}). Delete {path.parent} and run again."
         ) from error
     return array
+
+
+class MappedPart(NamedTuple):
+    """Where in a file the values of an array lie: what another process needs to map them."""
+
+    path: str
+    dtype: np.dtype[Any]
+    offset: int
+    shape: tuple[int, ...]
+
+
+def packed(arrays: Arrays) -> dict[str, NDArray[Any] | MappedPart]:
+    """Put in the place of each read-only map where it lies; other arrays stay as they are."""
+    return {name: _where(array) for name, array in arrays.items()}
+
+
+def unpacked(parts: Mapping[str, NDArray[Any] | MappedPart]) -> dict[str, NDArray[Any]]:
+    """Map again what was packed.
+
+    Raises:
+        UserError: the file is gone, or shorter than it was.
+    """
+    return {
+        name: _map(part) if isinstance(part, MappedPart) else part for name, part in parts.items()
+    }
+
+
+def _where(array: NDArray[Any]) -> NDArray[Any] | MappedPart:
+    is_map = isinstance(array, np.memmap) and array.filename is not None
+    if not is_map or array.flags.writeable or not array.flags.c_contiguous or not array.size:
+        return array
+    # The offset of a part of a map is that of the map, so the addresses decide.
+    start = array.offset - array.offset % ALLOCATIONGRANULARITY
+    inside = array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data
+    return MappedPart(str(array.filename), array.dtype, start + inside, array.shape)
+
+
+def _map(part: MappedPart) -> NDArray[Any]:
+    try:
+        return np.memmap(part.path, part.dtype, "r", part.offset, part.shape)
+    except (OSError, ValueError) as error:
+        raise UserError(f"Prepared data {part.path} can't be mapped again ({error}).") from error

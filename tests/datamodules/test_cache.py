@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from datamodules.cache import build_once, cache_path, open_arrays
+from datamodules.cache import build_once, cache_path, open_arrays, packed, unpacked
+from datamodules.sequences import SequenceSplit
+from datamodules.split import Split
 from snn_mm.errors import UserError
 
 ARRAYS = {"x": np.arange(6).reshape(2, 3), "name": np.array(["a", "bc"])}
@@ -61,3 +66,49 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "made" / "x.npy").write_bytes(b"\x93NUMPY cut off")
     with pytest.raises(UserError, match=r"x\.npy is damaged.*Delete"):
         open_arrays(tmp_path / "made")
+
+
+def mapped(folder: Path, shape: tuple[int, ...] = (2000, 4)) -> np.ndarray:
+    """A file of the values 0, 1, ..., mapped as prepared arrays are."""
+    build_once(folder / "made", lambda: {"audio": np.arange(np.prod(shape)).reshape(shape)})
+    return open_arrays(folder / "made")["audio"]
+
+
+def test_a_map_is_sent_as_its_place_and_mapped_again(tmp_path: Path) -> None:
+    array = mapped(tmp_path)
+    for part in (array, array[500:900], array[7], array.reshape(-1)[3:]):
+        sent = pickle.dumps(packed({"audio": part}))
+        assert len(sent) < 1000
+        found = unpacked(pickle.loads(sent))["audio"]  # noqa: S301 - made here
+        assert isinstance(found, np.memmap)
+        assert not found.flags.writeable
+        np.testing.assert_array_equal(found, part)
+
+
+def test_what_is_no_plain_map_is_sent_as_it_is(tmp_path: Path) -> None:
+    array = mapped(tmp_path)
+    for part in (np.array(array), array[::2], array.T, array[:0], np.asarray(array)):
+        assert packed({"audio": part})["audio"] is part
+
+
+def test_a_map_whose_file_is_gone_is_named(tmp_path: Path) -> None:
+    parts = packed({"audio": mapped(tmp_path)})
+    (tmp_path / "made" / "audio.npy").unlink()
+    with pytest.raises(UserError, match=r"audio\.npy can't be mapped again"):
+        unpacked(parts)
+
+
+@pytest.mark.parametrize("kind", ["samples", "sequences"])
+def test_a_split_of_maps_goes_to_a_spawned_worker_without_its_values(
+    tmp_path: Path, kind: str
+) -> None:
+    array = mapped(tmp_path, (500, 8, 4))
+    ids, many = [f"{row}" for row in range(500)], np.arange(500)
+    split: Any = Split.aligned({"audio": array}, many, ids)
+    if kind == "sequences":
+        split = SequenceSplit({"audio": array}, {"audio": many % 8 + 1}, many, ids)
+    sent = pickle.dumps(split)
+    assert len(sent) < array.nbytes / 4
+    again = pickle.loads(sent)  # noqa: S301 - made here
+    assert again.digest() == split.digest()
+    assert torch.equal(again[77].inputs["audio"], split[77].inputs["audio"])

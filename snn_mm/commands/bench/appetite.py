@@ -13,24 +13,30 @@ FRACTION = 0.4
 """Of the peak; more than a network with spikes reaches, so that the estimate errs upwards."""
 LAUNCH_SECONDS = 5e-6
 """What PyTorch takes to launch one kernel, roughly: what bounds a small network."""
+BUS_BYTES = 64e9
+"""A second that PCIe 5 moves to the GPU, by 16 lanes."""
 
 
-def appetite(flops: float, kernels: int, batch_size: int) -> float:
+def appetite(flops: float, kernels: int, batch_size: int, nbytes: float = 0.0) -> float:
     """Samples a second that an H100 would take.
 
     Args:
         flops: FLOP of a training step, for each sample.
         kernels: what a step launches, for any batch size.
         batch_size: samples a step.
+        nbytes: of a sample's inputs.
 
     Example:
         >>> appetite(flops=39.56e9, kernels=100, batch_size=1000)  # 0.4 of 989 TFLOP/s
         10000.0
         >>> appetite(flops=1e6, kernels=2000, batch_size=64)  # 10 ms of launches
         6400.0
+        >>> appetite(flops=1e6, kernels=0, batch_size=64, nbytes=8e6)  # 64 GB/s over the bus
+        8000.0
     """
-    arithmetic = batch_size * flops / (FRACTION * H100_FLOPS)
-    return round(batch_size / max(arithmetic, kernels * LAUNCH_SECONDS), 6)
+    arithmetic = flops / (FRACTION * H100_FLOPS)
+    slowest = max(arithmetic, kernels * LAUNCH_SECONDS / batch_size, nbytes / BUS_BYTES)
+    return round(1 / slowest, 6)
 
 
 class StepCost(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -30,13 +30,14 @@ class CountedStep(Callback):
     """Counts what one training step does, and ends the training."""
 
     def __init__(self) -> None:
-        self.cost, self.samples = StepCost(), 0
+        self.cost, self.samples, self.nbytes = StepCost(), 0, 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Begin to count."""
         self.samples = len(batch["target"])
+        self.nbytes = sum(x.nbytes for x in batch["inputs"].values())
         self.cost.__enter__()  # type: ignore[no-untyped-call]
 
     def on_train_batch_end(self, *_: Any) -> None:
@@ -68,7 +69,8 @@ def measure_data(request: Request) -> dict[str, Any]:
     if not counted.samples:
         raise UserError("bench: the training took no step\naccepted: --trainer.max_epochs 1")
     flops, kernels = counted.cost.flops / counted.samples, counted.cost.kernels
-    needed = appetite(flops, kernels, loader.batch_size)
+    nbytes = counted.nbytes / counted.samples
+    needed = appetite(flops, kernels, loader.batch_size, nbytes)
     return {
         "experiment": request.name,
         "flags": request.flags,
@@ -76,6 +78,7 @@ def measure_data(request: Request) -> dict[str, Any]:
         "batch_size": loader.batch_size,
         "flops_per_sample": flops,
         "kernels_per_step": kernels,
+        "bytes_per_sample": nbytes,
         "needed_per_second": needed,
         "workers": {str(n): judged(rate, n, needed) for n, rate in rates.items()},
         "machine": machine(cli.model.device, str(cli.trainer.precision)),
@@ -163,6 +166,7 @@ def describe_data(result: dict[str, Any]) -> str:
     foot = (
         f"  an H100 would take {result['needed_per_second']:.4g} a second: "
         f"{result['flops_per_sample'] / 1e9:.3g} GFLOP a sample, "
-        f"{result['kernels_per_step']} kernels a step"
+        f"{result['kernels_per_step']} kernels a step, "
+        f"{result['bytes_per_sample'] / 1e6:.3g} MB a sample"
     )
     return "\n".join([head, *rows, foot])

@@ -5,7 +5,7 @@
 
 The data are made up but lie on disk as the real ones do (`data_files.py`), few enough to stay in
 the system's page cache: what is timed is reading and making batches, not the disk. With `--folder`
-they stay there for the next run. Results go to `benchmarks/results/data/<processor>.json`.
+they stay there for the next run. Results go to `benchmarks/results/loading/<processor>.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from data_files import MAKERS
 
-RESULTS = Path(__file__).parent / "results" / "data"
+RESULTS = Path(__file__).parent / "results" / "loading"
 BATCHES = {"iemf_avqa": 16, "avqa_grounding": 16}
 """Where those of the experiment would take gigabytes of shared memory."""
 

@@ -127,12 +127,14 @@ def unpacked(parts: Mapping[str, NDArray[Any] | MappedPart]) -> dict[str, NDArra
 
 
 def _where(array: NDArray[Any]) -> NDArray[Any] | MappedPart:
-    is_map = isinstance(array, np.memmap) and array.filename is not None
-    if not is_map or array.flags.writeable or not array.flags.c_contiguous or not array.size:
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return array
+    if array.flags.writeable or not array.flags.c_contiguous or not array.size:
         return array
     # The offset of a part of a map is that of the map, so the addresses decide.
     start = array.offset - array.offset % ALLOCATIONGRANULARITY
-    inside = array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data
+    whole: Any = array._mmap  # type: ignore[attr-defined]
+    inside = array.ctypes.data - np.frombuffer(whole, np.uint8).ctypes.data
     return MappedPart(str(array.filename), array.dtype, start + inside, array.shape)
 
 

@@ -24,7 +24,15 @@ from snn_mm.errors import UserError
 Settings = TypeVar("Settings")
 POLICY = "import_path_verdicts"
 ENFORCED = "import_paths_enforced"
-WITH_FUNCTIONS = ("__main__", "snn_mm", "datamodules", "torch.nn", "torchvision", "spikingjelly")
+WITH_FUNCTIONS = (
+    "__main__",
+    "snn_mm",
+    "datamodules",
+    "torch.nn",
+    "torchvision.models",
+    "torchvision.ops",
+    "spikingjelly.activation_based",
+)
 """Where functions stand that a config may call with arguments of its own: they make layers."""
 
 

@@ -34,6 +34,7 @@ def test_a_program_of_the_users_own_is_not_ruled_afterwards() -> None:
     [
         "snn_mm.modules.IEMFModule.load_from_checkpoint",
         "lightning.LightningModule.load_from_checkpoint",
+        "torchvision.io.write_file",
         "lightning.pytorch.trainer.call._call_and_handle_interrupt",
     ],
 )

@@ -82,6 +82,17 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
+@pytest.fixture
+def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What the module `strange_part` leaves behind when it is imported."""
+    mark = tmp_path / "mark"
+    text = f"open({str(mark)!r}, 'w')\nclass Part: ...\ndef system(command=''): ...\n"
+    (tmp_path / "strange_part.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield mark
+    sys.modules.pop("strange_part", None)
+
+
 def hostile(toy: dict[str, Any], place: str) -> dict[str, Any]:
     """The toy experiment with a program in a place."""
     config: dict[str, Any] = yaml.safe_load(yaml.safe_dump(toy))
@@ -118,13 +129,14 @@ def test_fit_does_not_run_what_a_file_names(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_nor_does_fit_run_what_a_flag_names(
-    place: str, toy: dict[str, Any], called: list[Any], tmp_path: Path
+def test_nor_does_fit_import_what_a_flag_names(
+    place: str, toy: dict[str, Any], strange: Path, tmp_path: Path
 ) -> None:
     file = written(toy, tmp_path)
-    flag = f"--{place.partition(' ')[0]}={json.dumps(PLACES[place])}"
+    value = json.dumps(PLACES[place]).replace(NAME, "strange_part.system")
+    flag = f"--{place.partition(' ')[0]}={value}"
     assert main(["fit", "--config", str(file), flag, f"--run.root={tmp_path / 'runs'}"]) == 2
-    assert called == []
+    assert not strange.exists()
 
 
 @pytest.mark.parametrize("place", ["model.init_args.fusion", "trainer.callbacks"])
@@ -249,19 +261,16 @@ def test_paths_that_a_config_writes_to_elsewhere_are_named(
 
 def test_a_module_of_the_working_directory_or_beside_the_config_is_not_imported(
     toy: dict[str, Any],
+    strange: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    mark = tmp_path / "mark"
-    (tmp_path / "strange_part.py").write_text(f"open({str(mark)!r}, 'w')\nclass Part: ...\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend("")
     toy = {**toy, "trainer": {"callbacks": ["strange_part.Part"]}}
     command = ["fit", "--config", str(written(toy, tmp_path)), "--run.root=runs"]
     assert main(command) == 2
-    assert not mark.exists()
+    assert not strange.exists()
     assert "--trust strange_part\n" in capsys.readouterr().err
     assert main([*command, "--trust", "strange_part"]) == 2  # it is no callback
-    assert mark.exists()
-    sys.modules.pop("strange_part")
+    assert strange.exists()

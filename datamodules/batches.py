@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Mapping, Sequence
 from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,3 +104,13 @@ def check_finite(modality: str, values: Tensor, ids: Sequence[str]) -> None:
     if not finite.all():
         first = ids[int(finite.logical_not().nonzero()[0])]
         raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
+
+
+def leave_inherited_objects(worker_id: int) -> None:
+    """Let a worker collect no garbage of the process that it was forked from.
+
+    A loader that has ended, or that an error has stopped, may lie there: collected in a worker, it
+    would try to shut down workers that are not its own and print tracebacks of `multiprocessing`.
+    Pages that stay untouched also stay shared.
+    """
+    gc.freeze()

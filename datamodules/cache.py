@@ -126,6 +126,16 @@ def unpacked(parts: Mapping[str, NDArray[Any] | MappedPart]) -> dict[str, NDArra
     }
 
 
+class SentAsPlaces:
+    """Base of what has `arrays` and goes to workers: of maps it sends where they lie."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "arrays": packed(self.__dict__["arrays"])}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, arrays=unpacked(state["arrays"]))
+
+
 def _where(array: NDArray[Any]) -> NDArray[Any] | MappedPart:
     if not isinstance(array, np.memmap) or array.filename is None:
         return array

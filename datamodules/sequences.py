@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from datamodules.batches import Together, check_finite, padded
-from datamodules.cache import packed, unpacked
+from datamodules.cache import SentAsPlaces
 from datamodules.made_up import made_ids, made_values
 from datamodules.split import Draw, Source, check_parts
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
@@ -42,7 +42,7 @@ class SequenceSample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SequenceSplit(Source):
+class SequenceSplit(SentAsPlaces, Source):
     """Padded sequences, each read up to its length.
 
     Attributes:
@@ -62,12 +62,6 @@ class SequenceSplit(Source):
 
     def __len__(self) -> int:
         return len(self.targets)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "arrays": packed(self.arrays)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, arrays=unpacked(state["arrays"]))
 
     def __getitem__(self, index: int | Draw) -> SequenceSample:
         return self.__getitems__([index])[0]

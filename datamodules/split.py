@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.batches import Together, filled
-from datamodules.cache import packed, unpacked
+from datamodules.cache import SentAsPlaces
 from snn_mm.errors import UserError
 
 Array = NDArray[Any]
@@ -116,7 +116,7 @@ class FeatureScale:
 
 
 @dataclass(frozen=True)
-class Split(SampleSource):
+class Split(SentAsPlaces, SampleSource):
     """Samples that point into arrays of recordings, so that pairing recordings copies nothing.
 
     Attributes:
@@ -151,12 +151,6 @@ class Split(SampleSource):
     def counts(self) -> dict[str, int]:
         """Return how many samples each part has, by the part's name."""
         return {name: len(rows) for name, rows in self.rows.items()} | super().counts()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "arrays": packed(self.arrays)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, arrays=unpacked(state["arrays"]))
 
     def __getitem__(self, index: int | Draw) -> Sample:
         return self.__getitems__([index])[0]

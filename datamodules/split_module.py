@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -14,6 +13,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.batches import leave_inherited_objects
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source
 from snn_mm.contracts import Batch
@@ -240,13 +240,3 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
             collate_fn=self.collate,
             **options,
         )
-
-
-def leave_inherited_objects(worker_id: int) -> None:
-    """Let a worker collect no garbage of the process that it was forked from.
-
-    A loader that has ended, or that an error has stopped, may lie there: collected in a worker, it
-    would try to shut down workers that are not its own and print tracebacks of `multiprocessing`.
-    Pages that stay untouched also stay shared.
-    """
-    gc.freeze()

@@ -334,7 +334,7 @@ def test_batches_are_page_locked_where_a_gpu_trains(
     dm = toy(pin_memory=given)
     strategy = SimpleNamespace(root_device=torch.device(device))
     dm.trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=strategy)  # type: ignore[assignment]
-    for loader in (dm.train_dataloader(), dm.val_dataloader(), dm.test_dataloader()):
+    for loader in (dm._loader(dm.split("train")), dm.val_dataloader(), dm.test_dataloader()):
         assert loader.pin_memory is pinned
 
 

@@ -30,6 +30,8 @@ WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r"Be aware that when using `ckpt_path`, callbacks used to create", UserWarning),
     # Text where a function could stand, such as ModelPruning's `l1_unstructured`, is saved as text.
     (r"\s*Unable to serialize instance", UserWarning),
+    # Modules look at classes before a GPU gets them, whatever gives them batches.
+    (r"You have overridden `on_before_batch_transfer` in `LightningModule`", UserWarning),
     # `LastCheckpoint` brings any loader to the batch that comes next.
     (r"You're resuming from a checkpoint that ended before the epoch ended", UserWarning),
     # Resuming writes into the directory the run already has.

@@ -36,6 +36,7 @@ def test_an_agent_of_wandb_starts_the_runs_of_the_sweep(
 ) -> None:
     from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
+    monkeypatch.delenv("SNN_MM_TRUST")  # what the tests trust, which would be printed too
     typed = ["sweep", str(sweep), "--data.root", "my data"]
     assert main([*typed, "--print", "commands"]) == 0
     commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]

@@ -63,10 +63,10 @@ def training_step(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Wo
     return step
 
 
-def as_trained(encoder: Callable[[int], nn.Module]) -> Workload:
+def as_trained(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Workload:
     """The training step in a process set up as `snnmm fit` does it."""
     keep_large_blocks()
-    return training_step(encoder)
+    return training_step(encoder, bf16)
 
 
 def convolutions() -> Workload:
@@ -100,5 +100,6 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "snn_mm, contiguous": partial(training_step, partial(ResNet18, channels_last=False)),
     "snn_mm, checkpointed": partial(training_step, partial(ResNet18, checkpoint_blocks=True)),
     "snn_mm, bfloat16": partial(training_step, ResNet18, bf16=True),
+    "snn_mm, bfloat16, blocks kept": partial(as_trained, ResNet18, bf16=True),
     "convolutions alone": convolutions,
 }

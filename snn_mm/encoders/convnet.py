@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
-from snn_mm.neurons import IEMFLIF, NeuronFactory
+from snn_mm.neurons import IEMFLIF, NeuronFactory, SpikingSequential
 
 _GRID = 4
 
@@ -49,14 +49,14 @@ class ConvNet(ImageEncoder):
         self.neuron = neuron()
         self.halve = layer.MaxPool2d(2)
         self.stages = nn.ModuleList(
-            nn.Sequential(
+            SpikingSequential(
                 layer.Conv2d(inputs, outputs, 3, padding=1, bias=False),
                 layer.BatchNorm2d(outputs),
                 neuron(),
             )
             for inputs, outputs in pairwise(channels)
         )
-        self.projection = nn.Sequential(
+        self.projection = SpikingSequential(
             layer.Linear(channels[-1] * _GRID**2, feature_dim, bias=False),
             layer.BatchNorm1d(feature_dim),
             neuron(),

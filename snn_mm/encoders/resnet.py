@@ -13,7 +13,13 @@ from torch.utils.checkpoint import checkpoint
 
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import check_choice
-from snn_mm.neurons import IEMFLIF, NeuronFactory, detached_after, reset_neurons
+from snn_mm.neurons import (
+    IEMFLIF,
+    NeuronFactory,
+    SpikingSequential,
+    detached_after,
+    reset_neurons,
+)
 
 Form = Literal["preactivation", "postactivation"]
 
@@ -76,7 +82,7 @@ class PreactivationBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, neuron: NeuronFactory) -> None:
         super().__init__()
-        self.main = nn.Sequential(
+        self.main = SpikingSequential(
             layer.BatchNorm2d(inputs),
             neuron(),
             _conv(inputs, outputs, 3, stride),
@@ -87,7 +93,7 @@ class PreactivationBlock(nn.Module):
         self.shortcut = nn.Sequential()
         if stride != 1 or inputs != outputs:
             projection = _conv(inputs, outputs, 1, stride)
-            self.shortcut = nn.Sequential(layer.BatchNorm2d(inputs), neuron(), projection)
+            self.shortcut = SpikingSequential(layer.BatchNorm2d(inputs), neuron(), projection)
 
     def forward(self, x: Tensor) -> Tensor:
         """From `[T, N, C, H, W]` to `[T, N, C', H', W']`."""
@@ -100,7 +106,7 @@ class PostactivationBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, neuron: NeuronFactory) -> None:
         super().__init__()
-        self.main = nn.Sequential(
+        self.main = SpikingSequential(
             _conv(inputs, outputs, 3, stride),
             layer.BatchNorm2d(outputs),
             neuron(),

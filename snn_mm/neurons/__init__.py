@@ -2,6 +2,7 @@
 
 from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.neurons.lif import LIF
+from snn_mm.neurons.normed import SpikingSequential, normed_spikes
 from snn_mm.neurons.presets import IEMFLIF, SCMRLLIF, SGMTLIF, TAAFLIF, NeuronFactory
 from snn_mm.neurons.projection import SpikingProjection
 from snn_mm.neurons.spiking import (
@@ -24,10 +25,12 @@ __all__ = [
     "ConnectedLIF",
     "NeuronFactory",
     "SpikingProjection",
+    "SpikingSequential",
     "StartsAtRest",
     "detached_after",
     "fires",
     "is_spiking",
+    "normed_spikes",
     "reset_neurons",
     "response",
     "spiking_layers",

@@ -1,4 +1,4 @@
-"""16-bit floats inside compiled loops: read as float32, written from it rounded to the nearest.
+"""Compiled loops and 16-bit floats inside them: read as float32, written rounded to the nearest.
 
 numba does not compute in 16 bits, so their bits come as whole numbers, and the kind of whole number
 tells the format: `int16` is bfloat16, `uint16` is float16. `widen` and `narrow` leave float32 as it
@@ -7,8 +7,10 @@ is, so a loop that uses them is compiled once for each of the three. All of it v
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
+import numba
 import numpy as np
 import torch
 from numba import types
@@ -20,6 +22,17 @@ FORMATS = (torch.float32, torch.bfloat16, torch.float16)
 """What the compiled loops read and write."""
 
 _I16, _I32, _F32 = ir.IntType(16), ir.IntType(32), ir.FloatType()
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a loop to machine code, once for every machine where there is room to keep it."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast("_Function", numba.njit(function, cache=True, **options))
+    except RuntimeError:  # no writable place for the cache: compile in every process
+        return cast("_Function", numba.njit(function, **options))
 
 
 def as_array(x: Tensor) -> np.ndarray[Any, Any]:

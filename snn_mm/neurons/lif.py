@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import torch
 from spikingjelly.activation_based import functional, neuron, surrogate
-from torch import Tensor
+from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.neurons import fused_lif, lif_loops
+from snn_mm.neurons import fused_lif, fused_norm, lif_loops
 
 Implementation = Literal["auto", "reference"]
 """`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""
@@ -88,9 +88,27 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         states = super().materialize_states(inputs, states, step_mode)
         return tuple(states)
 
-    def multi_step_forward(self, x_seq: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Spikes `[T, N, ...]` of a current `[T, N, ...]`; leaves the last membrane in `v`."""
+    def takes_norm(self) -> bool:
+        """Whether this layer can run a batch norm in the same pass, as far as it is concerned."""
+        own = type(self).multi_step_forward is LIF.multi_step_forward and self.step_mode == "m"
+        heard = self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
+        return own and not heard and "forward" not in vars(self) and self._settings() is not None
+
+    def multi_step_forward(
+        self, x_seq: Tensor, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None, **kwargs: Any
+    ) -> Tensor:
+        """Spikes `[T, N, ...]` of a current `[T, N, ...]`; leaves the last membrane in `v`.
+
+        Args:
+            x_seq: the current, or what the norm makes the current of.
+            norm: a batch norm to run in the same pass, for which `takes_norm` holds.
+            kwargs: unused.
+        """
         settings = self._settings() if fused_lif.fits(x_seq) else None
+        if norm is not None and settings is not None:
+            carried = self._carried(x_seq)
+            spikes, self.v = fused_norm.normed_lif(x_seq, carried, norm, settings)
+            return spikes
         if settings is not None:
             spikes, self.v = fused_lif.fused_lif(x_seq, self._carried(x_seq), settings)
             return spikes

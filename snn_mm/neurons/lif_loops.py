@@ -13,29 +13,17 @@ to the length of a block, one number for each of the block's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 
-from snn_mm.neurons.half_floats import floats_of, narrow, settle, widen
+from snn_mm.neurons.half_floats import compiled, floats_of, narrow, settle, widen
+from snn_mm.neurons.norm_loops import add, fold
 
 TRIANGLE, ARCTAN = 0, 1
 """Surrogates the loops know: spikingjelly's `PiecewiseQuadratic` and `ATan`."""
 
 BLOCK = 2048
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def compiled(function: _Function) -> _Function:
-    """Compile a loop to machine code, once for every machine where there is room to keep it."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return cast("_Function", numba.njit(function, cache=True, **options))
-    except RuntimeError:  # no writable place for the cache: compile in every process
-        return cast("_Function", numba.njit(function, **options))
 
 
 @compiled
@@ -54,27 +42,26 @@ def _surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
 
 
 @compiled
-def _read(x: Any, scratch: Any, norm: Any) -> Any:
-    """The currents of a block in float32: its `x`, normalised if there is a norm."""
-    scale, shift = norm[0], norm[1]
-    if scale.size == 0:
-        current = floats_of(x, scratch)
-        if x.itemsize != current.itemsize:
-            for i in range(x.size):
-                current[i] = widen(x[i])
-        return current
-    for i in range(x.size):
-        scratch[i] = widen(x[i]) * scale[i] + shift[i]
-    return scratch[: x.size]
-
-
-@compiled
-def _forward_step(x: Any, spikes: Any, u: Any, lif: Any) -> None:
+def _fire(x: Any, spikes: Any, u: Any, lif: Any) -> None:
     """One step of one block: fill its `spikes` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     one, zero = narrow(np.float32(1), spikes), narrow(np.float32(0), spikes)
     for i in range(u.size):
-        charged = _charge(x[i], u[i], tau, reset, decay_input)
+        charged = _charge(widen(x[i]), u[i], tau, reset, decay_input)
+        fired = charged >= threshold
+        spikes[i] = one if fired else zero
+        u[i] = reset if fired else charged
+
+
+@compiled
+def _fire_normed(x: Any, spikes: Any, u: Any, norm: Any, lif: Any) -> None:
+    """The same of the input of a batch norm."""
+    tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
+    scale, shift = norm[0], norm[1]
+    one, zero = narrow(np.float32(1), spikes), narrow(np.float32(0), spikes)
+    for i in range(u.size):
+        current = widen(x[i]) * scale[i] + shift[i]
+        charged = _charge(current, u[i], tau, reset, decay_input)
         fired = charged >= threshold
         spikes[i] = one if fired else zero
         u[i] = reset if fired else charged
@@ -107,15 +94,17 @@ def forward_loop(
     """
     size = last.size
     block = norm[0].size if norm[0].size else BLOCK
-    scratch = np.empty(block, np.float32)
     for low in range(start, stop, block):
         high = min(low + block, stop)
         _load(last[low:high], first, low, lif[2])
         for t in range(spikes.size // size):
             # Slices, because only loops from 0 to a size are compiled to vector instructions.
-            current = _read(x[t * step + low : t * step + high], scratch, norm)
+            current = x[t * step + low : t * step + high]
             fired = spikes[t * size + low : t * size + high]
-            _forward_step(current, fired, last[low:high], lif)
+            if norm[0].size:
+                _fire_normed(current, fired, last[low:high], norm, lif)
+            else:
+                _fire(current, fired, last[low:high], lif)
 
 
 @compiled
@@ -123,9 +112,32 @@ def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
     """One step of one block: fill its `charged` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     for i in range(u.size):
-        value = _charge(x[i], u[i], tau, reset, decay_input)
+        value = _charge(widen(x[i]), u[i], tau, reset, decay_input)
         charged[i] = value
         u[i] = reset if value >= threshold else value
+
+
+@compiled
+def _charge_normed(x: Any, u: Any, charged: Any, norm: Any, lif: Any) -> None:
+    """The same of the input of a batch norm."""
+    tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
+    scale, shift = norm[0], norm[1]
+    for i in range(u.size):
+        current = widen(x[i]) * scale[i] + shift[i]
+        value = _charge(current, u[i], tau, reset, decay_input)
+        charged[i] = value
+        u[i] = reset if value >= threshold else value
+
+
+@compiled
+def _gradient(charged: Any, grad_spike: Any, carry: Any, lif: Any) -> Any:
+    """Gradient of a charged membrane; `carry` is that of the membrane after the step."""
+    _, threshold, reset, _, detach_reset, surrogate, alpha = lif
+    slope = _surrogate_gradient(charged - threshold, surrogate, alpha)
+    kept = np.float32(0) if charged >= threshold else np.float32(1)
+    if not detach_reset:
+        kept += (reset - charged) * slope
+    return grad_spike * slope + carry * kept
 
 
 @compiled
@@ -133,35 +145,28 @@ def _backward_step(
     charged: Any, grad_spike: Any, carry: Any, grad: Any, add: bool, lif: Any
 ) -> None:
     """One step back in time of one block; `carry` is the gradient of the membrane after it."""
-    tau, threshold, reset, decay_input, detach_reset, surrogate, alpha = lif
+    tau, decay_input = lif[0], lif[3]
     for i in range(carry.size):
-        slope = _surrogate_gradient(charged[i] - threshold, surrogate, alpha)
-        kept = np.float32(0) if charged[i] >= threshold else np.float32(1)
-        if not detach_reset:
-            kept += (reset - charged[i]) * slope
-        of_charged = widen(grad_spike[i]) * slope + carry[i] * kept
+        of_charged = _gradient(charged[i], widen(grad_spike[i]), carry[i], lif)
         carry[i] = of_charged - of_charged / tau
         of_input = of_charged / tau if decay_input else of_charged
         grad[i] = grad[i] + of_input if add else of_input
 
 
 @compiled
-def _add_sums(sums: Any, grad: Any, x: Any, mean: Any) -> None:
-    """Add up a block's gradients, and their products with what is left of `x` past the mean."""
+def _backward_normed(
+    charged: Any, grad_spike: Any, carry: Any, grad: Any, x: Any, mean: Any, sums: Any, lif: Any
+) -> None:
+    """The same behind a batch norm, with the sums of the gradients and of their products."""
+    tau, decay_input = lif[0], lif[3]
     of_grad, of_product = sums[0], sums[1]
-    for i in range(x.size):
-        of_grad[i] += np.float64(grad[i])
-        of_product[i] += np.float64(grad[i] * (widen(x[i]) - mean[i]))
-
-
-@compiled
-def fold(total: Any, sums: Any) -> None:
-    """Fill `total` `[2, C]` with the sums `[2, block]` of each channel."""
-    channels = total.shape[1]
-    total[:] = 0.0
-    for kind in range(2):
-        for low in range(0, sums.shape[1], channels):
-            total[kind] += sums[kind, low : low + channels]
+    for i in range(carry.size):
+        of_charged = _gradient(charged[i], widen(grad_spike[i]), carry[i], lif)
+        carry[i] = of_charged - of_charged / tau
+        of_input = of_charged / tau if decay_input else of_charged
+        grad[i] = narrow(of_input, grad)
+        of_grad[i] += of_input
+        of_product[i] += of_input * (widen(x[i]) - mean[i])
 
 
 @compiled
@@ -171,23 +176,31 @@ def _backward_block(
     """All steps back in time of the numbers from low to high."""
     x, step, grad_spikes, grad_x = rows
     first, grad_last, grad_first = state
-    charged, membrane = scratch[0], scratch[2]
+    charged, membrane, of_steps = scratch[0], scratch[2], scratch[3]
+    of_steps[:] = np.float32(0)
     size, steps = grad_first.size, len(charged)
     _load(membrane[: high - low], first, low, lif[2])
     for t in range(steps):
-        current = _read(x[t * step + low : t * step + high], scratch[1], norm)
-        _charge_step(current, membrane[: high - low], charged[t], lif)
-    _load(grad_first[low:high], grad_last, low, np.float32(0))
+        current = x[t * step + low : t * step + high]
+        if norm[0].size:
+            _charge_normed(current, membrane[: high - low], charged[t], norm, lif)
+        else:
+            _charge_step(current, membrane[: high - low], charged[t], lif)
+    carry = grad_first[low:high]
+    _load(carry, grad_last, low, np.float32(0))
     for t in range(steps - 1, -1, -1):
         given = grad_spikes[t * size + low : t * size + high]
-        add = step == 0 and t < steps - 1
         out = grad_x[t * step + low : t * step + high]
-        grad = floats_of(out, scratch[1])
-        _backward_step(charged[t], given, grad_first[low:high], grad, add, lif)
         if norm[0].size:
-            _add_sums(sums, grad, x[t * step + low : t * step + high], norm[2])
+            current = x[t * step + low : t * step + high]
+            _backward_normed(charged[t], given, carry, out, current, norm[2], of_steps, lif)
+            continue
+        grad = floats_of(out, scratch[1])
+        _backward_step(charged[t], given, carry, grad, step == 0 and t < steps - 1, lif)
         if step or t == 0:
             settle(out, grad)
+    add(sums[0], of_steps[0])
+    add(sums[1], of_steps[1])
 
 
 @compiled
@@ -211,7 +224,8 @@ def backward_loop(
     """
     block = norm[0].size if norm[0].size else BLOCK
     charged = np.empty((rows[2].size // state[2].size, block), np.float32)
-    scratch = (charged, np.empty(block, np.float32), np.empty(block, np.float32))
+    of_steps = np.empty((2, norm[0].size), np.float32)
+    scratch = (charged, np.empty(block, np.float32), np.empty(block, np.float32), of_steps)
     sums = np.empty((2, norm[0].size), np.float64)
     for begin in range(start, stop, piece):
         sums[:] = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from snn_mm.neurons.normed import normed_spikes
 from snn_mm.neurons.presets import TAAFLIF, NeuronFactory
 
 
@@ -18,6 +19,5 @@ class SpikingProjection(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Spikes `[T, N, D]` of features `[T, N, D']`."""
-        flat = self.norm(self.linear(features.flatten(0, 1)))  # [T*N, D]
-        spikes: Tensor = self.neuron(flat.view(*features.shape[:2], -1))  # [T, N, D]
-        return spikes
+        flat = self.linear(features.flatten(0, 1))  # [T*N, D]
+        return normed_spikes(self.norm, self.neuron, flat.view(*features.shape[:2], -1))

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from snn_mm.neurons.half_floats import as_array, floats_of, settle, widen
-from snn_mm.neurons.lif_loops import compiled
+from snn_mm.neurons.half_floats import as_array, compiled, floats_of, settle, widen
 
 HALVES = (torch.bfloat16, torch.float16)
 

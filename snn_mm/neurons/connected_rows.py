@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.lif_loops import _charge, _surrogate_gradient, compiled
+from snn_mm.neurons.half_floats import compiled
+from snn_mm.neurons.lif_loops import _charge, _surrogate_gradient
 
 
 @compiled

@@ -113,7 +113,8 @@ def test_a_sampler_that_knows_no_resume_is_brought_to_the_next_batch(
         sampler: Any = DistributedSampler(data, 1, 0, shuffle=True)  # type: ignore[arg-type]
         loader = DataLoader(data, 4, sampler=sampler, num_workers=workers)  # type: ignore[arg-type,var-annotated]
         last = LastCheckpoint(RunDirectory(tmp_path / "toy" / "a"), every_steps=1)
-        quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+        names = ("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "logger")
+        quiet = dict.fromkeys(names, False)
         Trainer(max_epochs=3, accelerator="cpu", callbacks=[last], **quiet).fit(  # type: ignore[arg-type]
             module, loader, ckpt_path=resume, weights_only=True
         )

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from snn_mm.contracts import ResizesForCheckpoint
 from snn_mm.errors import UserError
+from snn_mm.run.checkpoint_digest import check_digest
 from snn_mm.run.directory import find_run
 
 Shapes = dict[str, tuple[int, ...]]
@@ -23,8 +24,9 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
     A model that grows while it trains takes the sizes of the checkpoint first.
 
     Raises:
-        UserError: the file is no checkpoint, or one of another model.
+        UserError: the file is no checkpoint, damaged, or one of another model.
     """
+    check_digest(path)
     checkpoint = load_checkpoint(path)
     if is_overridden("configure_model", model):
         return  # its layers do not exist yet

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from snn_mm.run.checkpoint_digest import check_digest, save_with_digest
 from snn_mm.run.replace import replacing
 
 
@@ -27,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
+            save_with_digest(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
 
@@ -37,7 +38,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Load a checkpoint; tensors and plain containers only, whatever the caller asks for."""
+        """Load a checkpoint; tensors and plain containers only, whatever the caller asks for.
+
+        Raises:
+            UserError: it is not as it was saved.
+        """
+        check_digest(Path(path))
         checkpoint: dict[str, Any] = torch.load(
             path, map_location=map_location or "cpu", weights_only=True
         )

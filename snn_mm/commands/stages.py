@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
+from snn_mm.commands.resuming.attempts import next_attempt
 from snn_mm.commands.resuming.carry import go_on_from
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
 from snn_mm.commands.training_cli import TrainCLI
@@ -26,7 +27,7 @@ from snn_mm.config.options import Command
 from snn_mm.config.trainer_options import check_batches
 from snn_mm.config.values import SHOW_STACK
 from snn_mm.errors import UserError
-from snn_mm.run.directory import find_run
+from snn_mm.run.directory import RunDirectory, find_run
 from snn_mm.run.malloc import keep_large_blocks
 from snn_mm.run.processor import slow_precision
 
@@ -71,7 +72,9 @@ def fit(cli: TrainCLI) -> None:
     trainer, checkpoint = cli.trainer, cli.checkpoint
     if checkpoint is not None:
         check_checkpoint(checkpoint, cli.model)
-        go_on_from(checkpoint, cli.saved_config, trainer)
+        saved, run = go_on_from(checkpoint, cli.saved_config, trainer), cli.run_directory
+        if find_run(checkpoint) == RunDirectory(run.path.resolve()):  # not a new one begun from it
+            cli.record.attempt = next_attempt(run, saved, cli.saved_config, cli.command.force)
     cli.run_directory.discard_partial_checkpoints()
     if isinstance(trainer.accelerator, CPUAccelerator):
         keep_large_blocks()

@@ -28,6 +28,7 @@ what a key accepts: snnmm list KEY (snnmm list IEMFModule, snnmm list ConvNet)""
 FIT_OPTIONS = """\
   --config FILE           an experiment; a later file wins over an earlier one
   --resume RUN_DIR        go on with a run; `auto`: the newest unfinished one, or start
+  --force                 go on although seed, data or batch size are others; marks the run
   --test_after_fit BOOL   end with the test of the best checkpoint (true)
   --checkpoint.monitor M  what decides which checkpoint is best (val/accuracy/fused)
   --seed_everything N     seed of everything that is drawn (0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Command:
         experiment: name of the experiment when no `run.name` is given.
         resumed: the run that `--resume` goes on with.
         checkpoint: the file whose weights are loaded.
+        force: whether a run goes on although what decides its end has changed.
     """
 
     stage: str
@@ -56,6 +57,7 @@ class Command:
     experiment: str = "run"
     resumed: RunDirectory | None = None
     checkpoint: Path | None = None
+    force: bool = False
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -76,10 +78,13 @@ def read_command(argv: list[str]) -> Command:
     parser.add_argument("-c", "--config", action="append", default=[])
     parser.add_argument("--resume")
     parser.add_argument("--ckpt_path")
+    parser.add_argument("--force", action="store_true")
     given = parser.parse_known_args(rest)[0]
-    if given.resume is not None:
-        return _resume(stage, rest, given)
-    return _start(stage, rest, given)
+    if given.force and stage != "fit":
+        raise UserError("--force belongs to `snnmm fit`")
+    rest = [argument for argument in rest if argument != "--force"]
+    command = (_start if given.resume is None else _resume)(stage, rest, given)
+    return replace(command, force=given.force)
 
 
 def _start(stage: str, rest: list[str], given: argparse.Namespace) -> Command:

@@ -18,6 +18,7 @@ import yaml
 from snn_mm.analysis.report.config_facts import Facts, flatten
 from snn_mm.analysis.report.curves import Logged, read_layers, read_logged
 from snn_mm.errors import UserError
+from snn_mm.run.attempt import describe_commit
 from snn_mm.run.directory import DIVERGED, FINISHED
 
 UNREADABLE = "unreadable"
@@ -90,9 +91,11 @@ class Run:
 
     @property
     def commit(self) -> str:
-        """The first characters of the commit, with a plus after uncommitted changes."""
-        git = as_dict(self.environment.get("git"))
-        return str(git.get("commit", "?"))[:7] + ("+" if git.get("dirty") else "")
+        """The commit of each attempt, with a plus after uncommitted changes; each once."""
+        earlier = self.environment.get("earlier_attempts")
+        attempts = [*(earlier if isinstance(earlier, list) else []), self.environment]
+        commits = [describe_commit(as_dict(as_dict(attempt).get("git"))) for attempt in attempts]
+        return ", ".join(dict.fromkeys(commits))
 
     @cached_property
     def metrics(self) -> dict[str, float]:
@@ -173,6 +176,8 @@ def read_run(path: Path) -> Run:
         problems.append("config.yaml: names no model or no data")
         facts = {}
     problems += describe_end(results.get("status"), results.get("error")) if facts else []
+    deviations = results.get("deviations")
+    problems += map("went on with {}".format, deviations if isinstance(deviations, list) else [])
     logged, layers = read_logged(path, problems), read_layers(path, problems)
     energy = read_energy(path, problems)
     return Run(path, results, environment, facts, logged, layers, energy, problems)

@@ -12,8 +12,10 @@ import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
+from snn_mm.run.attempt import Attempt
 from snn_mm.run.directory import (
     DIVERGED,
     FINISHED,
@@ -40,6 +42,7 @@ class RunRecord(Callback):
         facts: further facts for `environment.json`, such as the seed.
 
     Attributes:
+        attempt: what it has in common with the attempts whose state it goes on with.
         outcome: what `results.json` says of the run if it comes to its end.
     """
 
@@ -55,24 +58,33 @@ class RunRecord(Callback):
         self._epoch_start = 0.0
         self._loss: Any = None
         self._diverged_in: int | None = None
+        self.attempt = Attempt()
         self.outcome: dict[str, Any] = {"status": FINISHED}
         self.is_writer = False
         self._lock = RunLock(run)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make the directory and note that the run is under way."""
+        """Make the directory and note that the run is under way.
+
+        Raises:
+            UserError: the attempt goes on with a run of other data; nothing is written then.
+        """
         if stage != "fit" or not trainer.is_global_zero:
             return
+        environment = self._describe(trainer)
+        for change in self.attempt.begin(environment):
+            rank_zero_info(f"the run goes on, and {change}")
         self.run.create()
         self._lock.acquire()
         self.is_writer = True
         write_text(self.run.config, self.config)
-        self._write_environment(trainer)
+        self._write_environment(environment)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 self._upload_config(logger)
         identity = {"experiment": self.run.experiment, "run_id": self.run.run_id}
-        self.update(status="running", error=None, **identity)
+        deviations = self.attempt.deviations
+        self.update(status="running", error=None, deviations=deviations, **identity)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -138,13 +150,15 @@ class RunRecord(Callback):
     def state_dict(self) -> dict[str, Any]:
         """What is known of the best checkpoint and of a divergence, the time so far, the config.
 
-        A run that goes on with other settings compares its own with those of the checkpoint.
+        A run that goes on compares its settings and data with those of the checkpoint.
         """
         return {
             "best": self._best,
             "train_seconds": self._train_seconds,
             "diverged_in": self._diverged_in,
             "config": self.config,
+            "circumstances": self.attempt.circumstances,
+            "deviations": self.attempt.deviations,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -171,16 +185,19 @@ class RunRecord(Callback):
         elif self._diverged_in is None:
             self._diverged_in = epoch
 
-    def _write_environment(self, trainer: Trainer) -> None:
-        """Describe this attempt, and keep those before: a resumed run has several."""
+    def _describe(self, trainer: Trainer) -> dict[str, Any]:
+        """What `environment.json` says of this attempt."""
         fingerprint = getattr(trainer.datamodule, "fingerprint", None)  # type: ignore[attr-defined]
-        attempt = {
+        return {
             **describe_environment(),
             **self.facts,
             "data": fingerprint() if callable(fingerprint) else None,
             "accelerator": type(trainer.accelerator).__name__,
             "ranks": trainer.world_size,
         }
+
+    def _write_environment(self, attempt: dict[str, Any]) -> None:
+        """Write it, and keep the attempts before: a resumed run has several."""
         before = read_json(self.run.environment)
         earlier = before.pop("earlier_attempts", [])
         attempts = [*earlier, before] if before else []

@@ -28,6 +28,7 @@ from snn_mm.commands.resuming.optimizers import Groups, merged_optimizers, with_
 from snn_mm.commands.resuming.parts import Config, Parts, build, changes, sections
 from snn_mm.config.checkpoints import load_checkpoint, shapes_of
 from snn_mm.errors import UserError
+from snn_mm.run.attempt import listed
 from snn_mm.run.directory import find_run
 
 T = TypeVar("T")
@@ -54,8 +55,8 @@ class CarryOver(Callback):
                 state["param_groups"] = with_members(groups, state)
 
 
-def go_on_from(path: Path, config: str, trainer: Trainer) -> None:
-    """Have a trainer go on from a checkpoint with the settings of a config.
+def go_on_from(path: Path, config: str, trainer: Trainer) -> dict[str, Any]:
+    """Have a trainer go on from a checkpoint with the settings of a config; returns its content.
 
     Args:
         path: the checkpoint.
@@ -70,6 +71,7 @@ def go_on_from(path: Path, config: str, trainer: Trainer) -> None:
     carried = carry_over(saved, path, config)
     check_position(saved, carried, trainer)
     trainer.callbacks += carried  # type: ignore[attr-defined]
+    return saved
 
 
 def carry_over(saved: dict[str, Any], path: Path, config: str) -> list[Callback]:
@@ -170,10 +172,8 @@ def check_weights(old: Parts, new: Parts, saved: dict[str, Any], changed: list[s
 
 def refusal(changed: list[str], reason: str) -> UserError:
     """What can't be applied, in at most five lines."""
-    more = f"\nand {len(changed) - 2} more" if len(changed) > 2 else ""
-    listed = "\n".join(changed[:2])
     return UserError(
-        f"{listed}{more}\n{reason}\naccepted: as it was, or a new run without --resume"
+        f"{listed(changed)}\n{reason}\naccepted: as it was, or a new run without --resume"
     )
 
 

@@ -59,7 +59,8 @@ def runs_section(comparison: Comparison, metric: Metric, output: Path) -> Sectio
     blocks: list[Block] = []
     if failed := [row for row, run in zip(rows, ordered) if run.problems]:
         caption = (
-            f"{len(failed)} of {len(rows)} runs are unfinished, diverged, damaged or incomplete."
+            f"{len(failed)} of {len(rows)} runs are unfinished, diverged, damaged or incomplete, "
+            "or went on with other settings or data."
         )
         problems = [[row[0], row[1], row[-1]] for row in failed]
         heads = ["Run", "Status", "What is wrong"]

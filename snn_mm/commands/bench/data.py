@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from snn_mm.commands.bench.appetite import StepCost, appetite
 from snn_mm.commands.bench.measure import BenchCLI, MeasuredError, machine, make_up
@@ -104,39 +106,71 @@ def load(data: Any, workers: int, seconds: float) -> dict[str, float]:
         with warnings.catch_warnings():  # of more workers than cores
             warnings.filterwarnings("ignore", message="This DataLoader will create")
             loader = data.train_dataloader()
-            take(loader, seconds / 2)
-        begun, busy, others = time.perf_counter(), time.process_time(), cpu_seconds(loader)
-        samples = take(loader, seconds)
+            loader.collate_fn = made = Made(loader.collate_fn, workers)
+            batches = endless(loader)
+            take(batches, seconds / 2)
+        begun, busy, before = time.perf_counter(), time.process_time(), made.sums.clone()
+        samples = take(batches, seconds)
         clock = time.perf_counter() - begun
-        busy, others = time.process_time() - busy, cpu_seconds(loader) - others
+        busy = time.process_time() - busy
     finally:
         torch.set_num_threads(threads)
     return {
         "samples": samples,
         "per_second": samples / clock,
         "trainer_cpu_seconds": busy / samples,
-        "worker_cpu_seconds": others / samples,
+        "worker_cpu_seconds": made.cpu_seconds(before),
     }
 
 
-def take(loader: Any, seconds: float) -> int:
-    """Take batches, epoch after epoch, for so long; how many samples they had."""
+class Made:
+    """Notes in each worker what it has made so far, and the CPU seconds that it took.
+
+    Workers are ahead of what is taken from them by several batches, which at the end of a short
+    measurement would count as the time of those few that were taken.
+
+    Args:
+        collate: makes a batch of samples.
+        workers: their number.
+
+    Attributes:
+        sums: CPU seconds and samples of each worker, `[workers, 2]`.
+    """
+
+    def __init__(self, collate: Callable[[Any], Any], workers: int) -> None:
+        self.collate = collate
+        sums = torch.zeros(workers, 2, dtype=torch.float64)
+        self.sums: Tensor = sums.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __call__(self, samples: Any) -> Any:
+        """Make a batch, and note it."""
+        batch = self.collate(samples)
+        if worker := get_worker_info():
+            row = self.sums[worker.id]
+            row[0], row[1] = time.process_time(), row[1] + len(samples)
+        return batch
+
+    def cpu_seconds(self, before: Tensor) -> float:
+        """CPU seconds a sample since `before` `[workers, 2]`; of all if none was made since."""
+        seconds, samples = (self.sums - before).sum(dim=0).tolist()
+        if not samples:
+            seconds, samples = self.sums.sum(dim=0).tolist()
+        return seconds / samples if samples else 0.0
+
+
+def endless(loader: Iterable[Any]) -> Iterator[Any]:
+    """Yield batches epoch after epoch."""
+    while True:
+        yield from loader
+
+
+def take(batches: Iterator[Any], seconds: float) -> int:
+    """Take batches for so long; how many samples they had."""
     end, samples = time.perf_counter() + seconds, 0
     while True:
-        for batch in loader:
-            samples += len(batch["target"])
-            if time.perf_counter() > end:
-                return samples
-
-
-def cpu_seconds(loader: Any) -> float:
-    """What the workers of a loader have taken of the CPU so far."""
-    workers = getattr(getattr(loader, "_iterator", None), "_workers", ())
-    ticks = 0
-    for worker in workers:
-        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])  # utime and stime
-    return ticks / os.sysconf("SC_CLK_TCK")
+        samples += len(next(batches)["target"])
+        if time.perf_counter() > end:
+            return samples
 
 
 def judged(rate: dict[str, float], workers: int, needed: float) -> dict[str, Any]:

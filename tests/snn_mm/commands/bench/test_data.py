@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from snn_mm.cli import main
 from snn_mm.commands.bench.appetite import StepCost
-from snn_mm.commands.bench.data import judged
+from snn_mm.commands.bench.data import Made, judged
 from snn_mm.commands.bench.request import read_request
 from snn_mm.errors import UserError
 
@@ -46,6 +47,18 @@ def test_products_are_counted_forward_and_backward() -> None:
         (x @ w).view(-1).sum().backward()
     assert cost.flops == 2 * (2 * 3 * 4 * 5)  # y = x w, and the gradient of w
     assert cost.kernels >= 3
+
+
+def test_workers_count_what_they_made_and_not_what_was_taken() -> None:
+    made = Made(list, 2)
+    loader = DataLoader(range(12), batch_size=3, num_workers=2, collate_fn=made)
+    assert len(list(loader)) == 4
+    assert made.sums[:, 1].tolist() == [6, 6]
+    assert (made.sums[:, 0] > 0).all()
+    made.sums[:] = torch.tensor([[3.0, 6.0], [1.0, 2.0]])
+    assert made.cpu_seconds(torch.zeros(2, 2)) == 0.5
+    assert made.cpu_seconds(torch.tensor([[1.0, 4.0], [1.0, 2.0]])) == 1.0
+    assert made.cpu_seconds(made.sums.clone()) == 0.5  # of all, where none was made since
 
 
 def rate(trainer: float, worker: float) -> dict[str, float]:

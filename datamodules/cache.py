@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import map_array
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -88,17 +89,8 @@ def open_arrays(directory: Path) -> dict[str, NDArray[Any]]:
     Raises:
         UserError: a file is damaged; names it.
     """
-    return {path.stem: _open(path) for path in find_files(directory, {".npy"})}
-
-
-def _open(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise UserError(
-            f"Prepared data {path} is damaged ({error}). Delete {path.parent} and run again."
-        ) from error
-    return array
+    again = f"Delete {directory} and run again."
+    return {path.stem: map_array(path, again) for path in find_files(directory, {".npy"})}
 
 
 class MappedPart(NamedTuple):

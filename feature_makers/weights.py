@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from datamodules.store.source import sha256
 from snn_mm.errors import UserError
+from snn_mm.reading.checkpoints import read_torch
+from snn_mm.reading.text import naming
 
 
 def require_package(package: str, needs: str, install: str | None = None) -> None:
@@ -80,11 +80,7 @@ def read_state(path: Path, accepted: str) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise UserError(f"weights {path}: no such file; accepted is {accepted}.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise UserError(f"weights {path} can't be read: {reason}") from error
+    state = read_torch(path)
     if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
         raise UserError(f"weights {path} hold no state dictionary; accepted is {accepted}.")
     return cast("dict[str, Tensor]", state)
@@ -96,12 +92,8 @@ def read_safetensors(path: Path, accepted: str) -> dict[str, Tensor]:
     Raises:
         UserError: the file is damaged, or of another format.
     """
-    damage = import_module("safetensors").SafetensorError  # is no ValueError
-    try:
+    with naming(path, "can't be read", accepted):
         state = import_module("safetensors.torch").load_file(path)
-    except (OSError, ValueError, damage) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"weights {path} can't be read: {reason}\n{accepted}") from error
     return cast("dict[str, Tensor]", state)
 
 

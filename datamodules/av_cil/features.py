@@ -16,6 +16,7 @@ from datamodules.av_cil.dictionary import read_dictionary
 from datamodules.feature_files.unpickle import KEPT_IN_FILE, Pickle
 from datamodules.feature_files.values import PickledArray, RefusedError
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming
 
 Shape = tuple[int, ...]
 
@@ -60,17 +61,18 @@ class H5Features(FeatureFile):
 
     def ids(self) -> frozenset[str]:
         """Return the ids that have an array."""
-        with self._open() as file:
+        with naming(self.path, "its ids can't be read"), self._open() as file:
             return frozenset(file)
 
     def read(self, key: str, out: NDArray[np.float32]) -> None:
         """Read the array of an id into `out` `[*shape]`."""
-        try:
-            stored = self._handle()[key]
+        # Here, because most data sets do without h5py.
+        from snn_mm.reading.hdf5 import find_dataset
+
+        with naming(self.path, f"'{key}' can't be read"):
+            stored = find_dataset(self._handle(), key)
             check_array(self.path, key, stored.shape, stored.dtype, self.shape)
             stored.read_direct(out)  # HDF5 converts float16 on the way
-        except (OSError, KeyError, AttributeError) as error:
-            raise UserError(f"{self.path}: '{key}' can't be read ({error}).") from error
 
     def close(self) -> None:
         """Close the file, if this process has opened it."""
@@ -91,12 +93,9 @@ class H5Features(FeatureFile):
         return self._file
 
     def _open(self) -> Any:
-        import h5py  # here, because most data sets do without it
+        from snn_mm.reading.hdf5 import open_hdf5
 
-        try:
-            return h5py.File(self.path, "r", locking=False)
-        except OSError as error:
-            raise UserError(f"{self.path} can't be read as HDF5 ({error}).") from error
+        return open_hdf5(self.path)
 
 
 class PickledFeatures(FeatureFile):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from datamodules.pairing import stream
 from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError, check_range
+from snn_mm.reading.text import read_text
 
 SIZE = 34
 POLARITIES = 2
@@ -102,12 +103,12 @@ def _listed(folder: Path, part: str) -> Iterator[Recording]:
     """Yield the files that `train*.txt` or `test*.txt` lists."""
     there = by_name(find_files(folder, {".bs2"}))
     for listing in _listings(folder, part):
-        for line in listing.read_text().splitlines():
+        for line in read_text(listing).splitlines():
             fields = line.split()
             if not fields or line.startswith("#"):
                 continue
             if len(fields) != 2:
-                raise UserError(f"{listing}: '{line}' is not 'index label'.")
+                raise UserError(f"{listing}: '{line[:80]}' is not 'index label'.")
             path = there.get(fields[0], folder / f"{fields[0]}.bs2")
             yield Recording(
                 path, _digit(fields[1], f"{listing}, index {fields[0]}"), part == "test"
@@ -119,8 +120,8 @@ def _listings(folder: Path, part: str) -> list[Path]:
 
 
 def _digit(text: str, where: str) -> int:
-    if not text.isdecimal() or int(text) > 9:
-        raise UserError(f"Label {text} in {where} is out of range: accepted are 0 to 9.")
+    if text not in tuple("0123456789"):
+        raise UserError(f"Label {text[:80]} in {where} is out of range: accepted are 0 to 9.")
     return int(text)
 
 

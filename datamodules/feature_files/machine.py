@@ -21,14 +21,22 @@ _NAMES = frozenset({"GLOBAL", "INST"})
 _OTHER_KINDS = "uses the opcode {}, which makes objects of other kinds"
 
 
+COPIES = 4
+"""How often calls may copy a file's values: protocol 2 writes bytes as text, which it encodes."""
+
+
 class Machine:
     """Runs opcodes one by one. Containers are built-in; everything else is inert.
 
     An opcode that isn't known here, such as those that make objects or look up extensions, is
     refused.
+
+    Args:
+        most: objects and bytes that calls may copy; a file of this many bytes writes each once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.left = COPIES * most
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -142,14 +150,23 @@ class Machine:
             raise RefusedError("names an object by what is no string")
         self.stack.append(named(module, name))
 
+    def _spend(self, arguments: Any) -> None:
+        """Count what a call copies, which a short file could ask for again and again."""
+        copied = arguments if isinstance(arguments, tuple) else ()
+        self.left -= sum(len(one) for one in copied if isinstance(one, str | bytes | list))
+        if self.left < 0:
+            raise RefusedError("copies the same values again and again")
+
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        self._spend(arguments)
         self.stack.append(reduced(function, arguments))
 
     def _build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, DType | PickledArray):
             raise RefusedError(f"sets the state of a {type(target).__name__}")
+        self._spend(state)
         target.build(state)
 
 

@@ -62,7 +62,7 @@ class FilePart(NamedTuple):
         array = self.array(key)
         try:
             numbers = array.astype(np.float32)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise self.refusal(key, f"holds no numbers ({str(error)[:80]})") from error
         if numbers.ndim == 2 and numbers.shape[1] == 1:
             numbers = numbers[:, 0]  # [N, 1] -> [N]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from datamodules.cache import open_arrays
 from datamodules.feature_files.writer import FeatureStoreWriter, Replacements
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_object
+from snn_mm.reading.text import naming
 from snn_mm.run.replace import replacing_directory
 
 Array = NDArray[Any]
@@ -25,6 +27,15 @@ LAYOUT = 1
 """Raised whenever stores of an earlier release must not be read any more."""
 
 STORE = "store.json"
+KEYS: dict[str, type] = {
+    "layout": int,
+    "source": dict,
+    "fingerprint": str,
+    "statistics": dict,
+    "splits": dict,
+}
+"""What it must have."""
+DAMAGED = "is damaged: delete its folder"
 
 
 @dataclass(frozen=True)
@@ -123,28 +134,26 @@ class FeatureStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
-        try:
-            self._manifest: dict[str, Any] = json.loads((self.directory / STORE).read_text())
-            layout = self._manifest["layout"]
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{self.directory} is no whole store of features ({error}).") from error
-        if layout != LAYOUT:
+        manifest = self.directory / STORE
+        self._manifest = json_object(manifest, KEYS)
+        if (layout := self._manifest["layout"]) != LAYOUT:
             raise UserError(
                 f"{self.directory} has layout {layout}; accepted is {LAYOUT}: make it again."
             )
         self.source: dict[str, Any] = self._manifest["source"]
-        self.fingerprint = str(self._manifest["fingerprint"])
-        labelled = self._manifest["splits"]["train"]["unimodal_targets"]
-        self.labelled_modalities: tuple[str, ...] = tuple(labelled)
+        self.fingerprint: str = self._manifest["fingerprint"]
+        with naming(manifest, DAMAGED):
+            labelled = self._manifest["splits"]["train"]["unimodal_targets"]
+            self.labelled_modalities: tuple[str, ...] = tuple(map(str, labelled))
 
     @cached_property
     def statistics(self) -> dict[str, tuple[Array, Array]]:
         """Mean and deviation of each feature over the valid steps of `train`, both `[D]`."""
-        stored = self._manifest["statistics"]
-        return {
-            modality: (np.array(values["mean"], "<f4"), np.array(values["deviation"], "<f4"))
-            for modality, values in stored.items()
-        }
+        with naming(self.directory / STORE, DAMAGED):
+            return {
+                modality: (np.array(values["mean"], "<f4"), np.array(values["deviation"], "<f4"))
+                for modality, values in self._manifest["statistics"].items()
+            }
 
     @cached_property
     def _arrays(self) -> dict[str, Array]:
@@ -156,15 +165,16 @@ class FeatureStore:
         Raises:
             UserError: a file is damaged or missing; names it.
         """
-        part = self._manifest["splits"][name]
-        own, arrays = part["unimodal_targets"], {m: f"{name}_{m}" for m in part["lengths"]}
-        for file in arrays.values():
-            if file not in self._arrays:
-                raise UserError(f"{self.directory / file}.npy is missing: delete that folder.")
-        return SplitContent(
-            arrays={modality: self._arrays[file] for modality, file in arrays.items()},
-            lengths={m: np.array(x, dtype=np.int64) for m, x in part["lengths"].items()},
-            targets=np.array(part["targets"], dtype=np.float32),
-            ids=part["ids"],
-            unimodal_targets={m: np.array(x, dtype=np.float32) for m, x in own.items()},
-        )
+        with naming(self.directory / STORE, DAMAGED):
+            part = self._manifest["splits"][name]
+            own, arrays = part["unimodal_targets"], {m: f"{name}_{m}" for m in part["lengths"]}
+            for file in arrays.values():
+                if file not in self._arrays:
+                    raise UserError(f"{self.directory / file}.npy is missing: delete that folder.")
+            return SplitContent(
+                arrays={modality: self._arrays[file] for modality, file in arrays.items()},
+                lengths={m: np.array(x, dtype=np.int64) for m, x in part["lengths"].items()},
+                targets=np.array(part["targets"], dtype=np.float32),
+                ids=part["ids"],
+                unimodal_targets={m: np.array(x, dtype=np.float32) for m, x in own.items()},
+            )

@@ -14,11 +14,12 @@ from pathlib import Path
 from pickletools import OpcodeInfo, opcodes
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from datamodules.feature_files.machine import Machine
+from datamodules.feature_files.tangle import check_tangle
 from datamodules.feature_files.values import Payload, RefusedError
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import read_header
+from snn_mm.reading.text import check_regular, naming
 
 KEPT_IN_FILE = 1 << 16
 """Objects of at least this many bytes are not read."""
@@ -61,11 +62,9 @@ def read_pickle(path: Path) -> Pickle:
     Raises:
         UserError: the file is damaged, is no pickle, or names what no feature file needs.
     """
-    try:
-        with path.open("rb") as file:
-            data = mmap(file.fileno(), 0, access=ACCESS_READ)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {error}.") from error
+    check_regular(path)
+    with naming(path, "can't be read"), path.open("rb") as file:
+        data = mmap(file.fileno(), 0, access=ACCESS_READ)
     if data[:4] == b"PK\x03\x04":
         raise UserError(
             f"{path} is an archive such as torch.save writes, no pickle of NumPy arrays.\n"
@@ -73,11 +72,12 @@ def read_pickle(path: Path) -> Pickle:
         )
     try:
         _pass_npy_header(data)
-        return Pickle(_interpret(data), data)
+        content = _interpret(data)
+        check_tangle(content, len(data))
+        return Pickle(content, data)
     except RefusedError as error:
         raise UserError(f"{path} {error}.\n{_ACCEPTED}") from error
-    except (ValueError, LookupError, TypeError, struct.error, OverflowError) as error:
-        # pickletools reports an end inside an argument as ValueError.
+    except Exception as error:  # pickletools and NumPy raise errors of many kinds
         raise UserError(
             f"{path} is cut off or no pickle: byte {data.tell()} of {len(data)} makes no sense "
             f"({str(error)[:80]}).\n{_ACCEPTED}"
@@ -88,18 +88,14 @@ def _pass_npy_header(data: mmap) -> None:
     """Go to the pickle that follows the header of an .npy file, if it is one."""
     if data[:6] != b"\x93NUMPY":
         return
-    stream: Any = data  # NumPy's types know no mapped files
-    header = np.lib.format
-    first = header.read_magic(stream) == (1, 0)
-    read = header.read_array_header_1_0 if first else header.read_array_header_2_0
-    dtype = read(stream)[2]
+    dtype = read_header(data).dtype
     if not dtype.hasobject:
         raise RefusedError(f"is an array of {dtype}, no dictionary that np.save has pickled")
 
 
 def _interpret(data: mmap) -> object:
     """Run the opcodes up to STOP."""
-    machine = Machine()
+    machine = Machine(len(data))
     while True:
         opcode = _OPCODES.get(data.read(1).decode("latin-1"))
         if opcode is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
@@ -151,7 +152,7 @@ def _check_size(shape: tuple[int, ...], wanted: int, found: int, unit: str) -> N
 def checked_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Refuse what is no shape."""
     if len(shape) > 8 or any(type(size) is not int or size < 0 for size in shape):
-        raise RefusedError(f"holds an array of shape {str(shape)[:60]}")
+        raise RefusedError(f"holds an array of shape {reprlib.repr(shape)}")
     return shape
 
 
@@ -220,7 +221,10 @@ def _from_buffer(
     match layout:
         case ["C" | "F" as order] | ["C" | "F" as order, None]:
             return PickledArray(checked_shape(shape), dtype, raw(values), order)
-        case ["K", tuple(axes)] if sorted(axes) == list(range(len(shape))):
+        # Their kind first: to sort lists in lists may take forever.
+        case ["K", tuple(axes)] if all(type(axis) is int for axis in axes) and (
+            sorted(axes) == list(range(len(shape)))
+        ):
             return PickledArray(checked_shape(shape), dtype, raw(values), "C", axes)
     raise RefusedError("builds an array of arguments that NumPy never writes")
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from torch import Tensor
 
 from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import map_array
+from snn_mm.reading.hdf5 import find_dataset, reading_hdf5
 
 KEY = "features"
 """Name of the data set in an HDF5 file."""
@@ -107,25 +108,21 @@ class FeatureFolder:
         """Open one file without reading its values."""
         self.require([video])
         path = self._paths[video]
-        try:
-            with _opened(path) as array:
-                _check_array(path, array, self.shape)
-                yield array
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise UserError(f"{path} can't be read: {error}") from error
+        with _opened(path) as array:
+            _check_array(path, array, self.shape)
+            yield array
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if path.suffix.lower() == ".npy":
-        # Unlike `np.load` it takes whatever is no array for damaged, never for a pickle.
-        yield np.lib.format.open_memmap(path, mode="r")
+        yield map_array(path)
         return
-    with h5py.File(path, "r", locking=False) as file:
-        if KEY not in file:
+    with reading_hdf5(path) as file:
+        if KEY not in file.keys():  # noqa: SIM118 `in file` would follow links
             found = ", ".join(file) or "none"
             raise UserError(f"{path} has no data set '{KEY}'; it has {found}\naccepted: {KEY}")
-        yield file[KEY]
+        yield find_dataset(file, KEY)
 
 
 def _check_array(path: Path, array: Any, shape: Sequence[int]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_value
 
 QUESTION_KINDS = (
     ("Audio", "Counting"),
@@ -141,10 +141,7 @@ def _read_list(path: Path) -> list[object]:
             "accepted: data.root with music_avqa/json/avqa-{train,val,test}.json below it, or "
             "data.avqa_dir with json/"
         )
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is no valid JSON: {error}") from error
+    entries = json_value(path)
     if not isinstance(entries, list):
         raise UserError(f"{path} holds {type(entries).__name__}; accepted is a list of questions.")
     return entries

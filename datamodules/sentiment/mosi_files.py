@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 
 from datamodules.pairing import Rows
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming, read_rows, read_text
 
 PARTS = ("train", "test")
 FOLDERS = {"text": "text", "audio": "audio", "visual": "video"}
 """Folder and file stem of each modality."""
+
+
+_NAME = re.compile(r".+_[0-9]{1,9}")
+_ACCEPTED = (
+    "Accepted is a directory with transcripts.csv, text_train.csv,\n"
+    "text_test.csv and {text,audio,video}/*_{train,test}0.csv of CMU-MOSI, from\n"
+    "soujanyaporia/contextual-utterance-level-multimodal-sentiment-analysis; set mosi_dir."
+)
 
 
 class Utterances(NamedTuple):
@@ -44,6 +53,9 @@ def read_utterances(folder: Path) -> Utterances:
         UserError: a file is missing, damaged or disagrees with another; names it.
     """
     train, test = (_read_part(folder, part) for part in PARTS)
+    for name in FOLDERS:
+        if train[0][name].shape[1] != test[0][name].shape[1]:
+            raise UserError(f"{folder}: {name} of {PARTS[0]} and {PARTS[1]} differ in width.")
     features = {name: np.concatenate([train[0][name], test[0][name]]) for name in FOLDERS}
     labels = np.concatenate([train[1], test[1]])
     is_test = np.repeat([False, True], [len(train[1]), len(test[1])])
@@ -89,7 +101,7 @@ def _read_part(folder: Path, part: str) -> tuple[dict[str, NDArray[np.float64]],
 def _read_table(path: Path) -> NDArray[np.float64]:
     """Read a CSV of quoted numbers, `[n, columns]`."""
     with _reading(path, "is no table of numbers"):
-        table = np.loadtxt(path, delimiter=",", quotechar='"', ndmin=2)
+        table = np.loadtxt(_lines(path), delimiter=",", quotechar='"', ndmin=2)
     if len(bad := np.flatnonzero(~np.isfinite(table).all(axis=1))):
         raise UserError(f"{path} has NaN or infinity in line {bad[0] + 1}.")
     return table
@@ -98,29 +110,33 @@ def _read_table(path: Path) -> NDArray[np.float64]:
 def _read_rows(path: Path) -> Rows:
     """Read the first column, `[n]`."""
     with _reading(path, "has no row numbers in its first column"):
-        rows: Rows = np.loadtxt(path, np.int64, delimiter=",", quotechar='"', usecols=0, ndmin=1)
+        rows: Rows = np.loadtxt(
+            _lines(path), np.int64, delimiter=",", quotechar='"', usecols=0, ndmin=1
+        )
     return rows
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a table, of which there must be one."""
+    lines = read_text(path).splitlines()
+    if not any(map(str.strip, lines)):
+        raise ValueError("it is empty")
+    return lines
 
 
 def _read_transcripts(path: Path) -> list[tuple[str, int]]:
     """Read name and label of each utterance."""
-    with (
-        _reading(path, "is no list of name, text, number and label"),
-        path.open(newline="", encoding="utf-8") as lines,
-    ):
-        return [(row[0], int(row[-1])) for row in csv.reader(lines)]
+    with _reading(path, "is no list of name, text, number and label"):
+        rows = [(row[0], int(row[-1])) for row in read_rows(path)]
+        if unnumbered := [name for name, _ in rows if not _NAME.fullmatch(name)]:
+            raise ValueError(f"{unnumbered[0][:60]!r} is not like 03bSnISJMiM_1")
+        return rows
 
 
 @contextmanager
 def _reading(path: Path, otherwise: str) -> Iterator[None]:
     """Say of a file what is wrong with it, if reading fails."""
-    try:
+    if not path.is_file():
+        raise UserError(f"{path} can't be read. {_ACCEPTED}")
+    with naming(path, otherwise):
         yield
-    except OSError as error:
-        raise UserError(
-            f"{path} can't be read. Accepted is a directory with transcripts.csv, text_train.csv,\n"
-            "text_test.csv and {text,audio,video}/*_{train,test}0.csv of CMU-MOSI, from\n"
-            "soujanyaporia/contextual-utterance-level-multimodal-sentiment-analysis; set mosi_dir."
-        ) from error
-    except (ValueError, IndexError) as error:
-        raise UserError(f"{path} {otherwise}: {error}") from error

@@ -42,6 +42,12 @@ LABEL_CENTRES = {
 """The columns of the label files in order, and the middle of the scale, 1 to 7 or 1 to 5."""
 
 
+_ACCEPTED = (
+    "Accepted are {audio,video,y}_{train,valid,test}.h5 with the key d1,\n"
+    "from new_data/pom of pliang279/MFN; set pom_dir."
+)
+
+
 class POM(SequenceDataModule):
     """Persuasive Opinion Multimedia: 600 reviews train, 100 validate, 203 test.
 
@@ -150,17 +156,13 @@ def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float64]:
     Raises:
         UserError: the file is missing, damaged, of another shape or has NaN; names it.
     """
-    import h5py  # here, because it is needed for no other data set
+    # Here, because h5py is needed for no other data set.
+    from snn_mm.reading.hdf5 import find_dataset, reading_hdf5
 
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            array = np.asarray(file["d1"][...], dtype=np.float64)
-    except (OSError, KeyError, ValueError) as error:
-        reason = f"can't be read: {error}" if path.is_file() else "is missing"
-        raise UserError(
-            f"{path} {reason}.\nAccepted are {{audio,video,y}}_{{train,valid,test}}"
-            ".h5 with the key d1,\nfrom new_data/pom of pliang279/MFN; set pom_dir."
-        ) from error
+    if not path.is_file():
+        raise UserError(f"{path} is missing.\n{_ACCEPTED}")
+    with reading_hdf5(path, _ACCEPTED) as file:
+        array = np.asarray(find_dataset(file, "d1")[...], dtype=np.float64)
     if array.shape[1:] != shape:
         raise UserError(f"d1 of {path} has the shape {array.shape}; accepted is [n, *{shape}].")
     if len(bad := np.argwhere(~np.isfinite(array))):

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from datamodules.store.clip import UnreadableClipError
 from datamodules.store.riff import refuse_short_riff
 from snn_mm.errors import UserError
+from snn_mm.reading.text import check_regular, naming
 
 Wave = NDArray[np.float32]
+
+MOST_SAMPLES = 64
+"""Samples in a byte of a file, of the codecs that a WAV may hold; PCM has at most one."""
 
 FLOOR = 1e-4
 """Added to the mel power before the logarithm: about 60 dB below a wave of mean square 1."""
@@ -31,11 +34,13 @@ def read_wav(path: Path, sample_rate: int) -> Wave:
         UserError: the file can't be read, is cut off, empty, not mono, not finite, or has
             another rate.
     """
-    try:
+    size = check_regular(path)
+    with naming(path, "can't be read as audio"):
         refuse_short_riff(path)  # libsndfile takes what is there for all
+        claimed = soundfile.info(path)
+        if claimed.frames * claimed.channels > MOST_SAMPLES * size:
+            raise UserError(f"{path} claims {claimed.frames:,} samples in {size:,} bytes")
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (UnreadableClipError, soundfile.SoundFileError, OSError) as error:
-        raise UserError(f"{path} can't be read as audio: {error}") from error
     if rate != sample_rate or wave.shape[1] != 1:
         raise UserError(
             f"{path} has {wave.shape[1]} channels at {rate} Hz; accepted is mono at {sample_rate}."

@@ -12,6 +12,9 @@ from typing import Any
 from datamodules.store.clip import Clip
 from datamodules.store.source import are_unchanged, record_files
 from datamodules.store.store import JOURNAL, STORE
+from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_object, parse_json
+from snn_mm.reading.text import read_bytes
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ def is_source(clip: Clip, source: str | None, verify: bool = False) -> bool:
         source: what was said; None or another text is said of another clip.
         verify: whether to compare the files' contents where size and time are the same.
     """
-    said = json.loads(source) if source else None
+    try:
+        said = parse_json(source or "null", Path(clip.id))
+    except UserError:
+        return False
     return (
         isinstance(said, dict)
         and said.get("stretch") == _stretch(clip)
@@ -68,16 +74,24 @@ def _stretch(clip: Clip) -> list[float | None]:
     return [clip.start, clip.end]
 
 
-def read_journal(path: Path, skip: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a journal up to the first that was not written to its end."""
+def read_journal(path: Path, kinds: Mapping[str, type], skip: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a journal up to the first that was not written to its end.
+
+    Args:
+        path: of the journal.
+        kinds: keys that a line must have, and the type of their values.
+        skip: lines at the beginning.
+    """
     if not path.is_file():
         return
-    for line in path.read_bytes().splitlines(keepends=True)[skip:]:
+    for line in read_bytes(path).splitlines(keepends=True)[skip:]:
         try:
-            content = json.loads(line)
-        except ValueError:
+            content = parse_json(line, path)
+        except UserError:
             return
         if not line.endswith(b"\n") or not isinstance(content, dict):
+            return
+        if not all(isinstance(content.get(key), kind) for key, kind in kinds.items()):
             return
         yield content
 
@@ -104,8 +118,8 @@ def describe_changes(
         options: those of the request.
         verify: whether to compare the contents of files whose size and time are the same.
     """
-    manifest = json.loads((directory / STORE).read_text())
-    was = manifest.get("options", {})
+    manifest = json_object(directory / STORE, {"ids": list, "options": dict})
+    was = manifest["options"]
     changes = [
         f"{name} was {was.get(name)} and is now {value}"
         for name, value in options.items()
@@ -119,10 +133,11 @@ def describe_changes(
 
 def _sources(directory: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return what each clip of a store, or unreadable beside it, was made from."""
-    journal = {entry["id"]: entry["source"] for entry in read_journal(directory / JOURNAL, skip=1)}
-    prepared = {name: journal.get(name, "") for name in manifest["ids"]}
-    unreadable: dict[str, str] = manifest.get("unreadable_sources", {})
-    return prepared | unreadable
+    entries = read_journal(directory / JOURNAL, {"id": str, "source": str}, skip=1)
+    journal = {entry["id"]: entry["source"] for entry in entries}
+    prepared = {str(name): journal.get(str(name), "") for name in manifest["ids"]}
+    unreadable = manifest.get("unreadable_sources")
+    return prepared | (unreadable if isinstance(unreadable, dict) else {})
 
 
 def _changed_clips(sources: Mapping[str, str], clips: Sequence[Clip], verify: bool) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import map_array
+from snn_mm.reading.json_files import json_object
+from snn_mm.reading.text import naming, reason
 
 LAYOUT = 1
 """Raised whenever stores of an earlier release must not be read any more."""
@@ -25,6 +27,18 @@ SOUND_DATA, FRAME_DATA = "sound.bin", "frames.bin"
 SOUND_TYPE = np.dtype("<i2")
 FULL_SCALE = 32768
 """The stored value that stands for a sound pressure of 1."""
+
+KEYS: dict[str, type] = {
+    "ids": list,
+    "parts": list,
+    "class_names": list,
+    "fingerprint": str,
+    "unreadable": int,
+}
+"""What `store.json` must have, beside its layout."""
+
+MOST_BYTES = 1 << 48
+"""A number in a damaged table may be so large that a sum of two of them is negative."""
 
 CLIP_TYPE = np.dtype(
     [(name, "<i8") for name in ("label", "sample_rate", "sound_at", "samples", "frame", "frames")]
@@ -61,15 +75,16 @@ class ClipStore:
         if not (self.directory / STORE).is_file():
             raise UserError(_missing(self.directory))
         try:
-            manifest: dict[str, Any] = json.loads((self.directory / STORE).read_text())
-            self._clips, self._frames = (_open_array(self.directory / x) for x in (CLIPS, FRAMES))
-            self.ids: list[str] = manifest["ids"]
-            self.parts: list[str] = manifest["parts"]
-            self.class_names: list[str] = manifest["class_names"]
-            self.fingerprint, self.unreadable = manifest["fingerprint"], manifest["unreadable"]
+            manifest = json_object(self.directory / STORE, KEYS)
+            self._clips, self._frames = (map_array(self.directory / x) for x in (CLIPS, FRAMES))
+            self.ids, self.parts, self.class_names = (
+                texts(manifest[key], key) for key in ("ids", "parts", "class_names")
+            )
+            self.fingerprint: str = manifest["fingerprint"]
+            self.unreadable: int = manifest["unreadable"]
             is_whole = self._is_whole()
-        except (OSError, ValueError, EOFError, KeyError) as error:
-            raise UserError(_damaged(self.directory, str(error))) from error
+        except Exception as error:  # damaged arrays raise errors of many kinds
+            raise UserError(_damaged(self.directory, reason(error))) from error
         if (layout := manifest.get("layout")) != LAYOUT:
             raise UserError(_damaged(self.directory, f"layout {layout} is not {LAYOUT}"))
         if not is_whole:
@@ -111,7 +126,10 @@ class ClipStore:
             raise IndexError(f"frame {index} of a clip with {self.frame_count(row)} frames")
         entry = self._frames[self._clips[row]["frame"] + index]
         data = _read(self._frame_file, int(entry["at"]), int(entry["bytes"]))
-        with Image.open(io.BytesIO(data)) as image:
+        with (
+            naming(self.directory / FRAME_DATA, f"frame {index} of '{self.ids[row]}' is damaged"),
+            Image.open(io.BytesIO(data)) as image,
+        ):
             return np.asarray(image.convert("RGB"))
 
     @cached_property
@@ -124,10 +142,17 @@ class ClipStore:
 
     def _is_whole(self) -> bool:
         """Whether every clip lies inside the files."""
+        if self._clips.dtype != CLIP_TYPE or self._frames.dtype != FRAME_TYPE:
+            return False
         sound_end = self._clips["sound_at"] + self._clips["samples"] * SOUND_TYPE.itemsize
         frames_end = self._frames["at"] + self._frames["bytes"]
+        columns = [self._clips[name] for name in CLIP_TYPE.names or ()]
+        columns += [self._frames[name] for name in FRAME_TYPE.names or ()]
         return (
             len(self._clips) == len(self.ids) == len(self.parts) > 0
+            and all(int(x.min()) >= 0 and int(x.max()) < MOST_BYTES for x in columns)
+            and int((self._clips["frame"] + self._clips["frames"]).max()) <= len(self._frames)
+            and int(self._clips["label"].max()) < len(self.class_names)
             and int(sound_end.max()) <= (self.directory / SOUND_DATA).stat().st_size
             and int(frames_end.max()) <= (self.directory / FRAME_DATA).stat().st_size
         )
@@ -138,9 +163,15 @@ def to_wave(sound: NDArray[np.int16]) -> NDArray[np.float32]:
     return sound.astype(np.float32) / np.float32(FULL_SCALE)
 
 
-def _open_array(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
+def texts(values: list[Any], key: str) -> list[str]:
+    """A list of texts, as it is.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"'{key}' holds other things than texts")
+    return values
 
 
 def _read(file: io.FileIO, offset: int, size: int) -> bytes:

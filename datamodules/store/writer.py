@@ -30,6 +30,18 @@ from datamodules.store.store import (
 )
 from snn_mm.run.replace import replacing
 
+ENTRY: dict[str, type] = {
+    "id": str,
+    "source": str,
+    "sample_rate": int,
+    "sound_at": int,
+    "samples": int,
+    "frames_at": int,
+    "frame_bytes": list,
+    "digest": str,
+}
+"""What a line of the journal must have."""
+
 
 class ClipStoreWriter:
     """Appends clips to a store that is not finished.
@@ -122,14 +134,16 @@ class ClipStoreWriter:
     def _resume(self) -> Iterator[JournalEntry]:
         """Yield what an earlier start has written, and cut off what it was writing."""
         header = {"layout": LAYOUT, "options": self.options}
-        lines = list(read_journal(self.directory / JOURNAL))
-        if not lines or lines[0] != header:
+        first = next(read_journal(self.directory / JOURNAL, {}), None)
+        if first != header:
             # Unlinked, not cut: a reader that still has the old files open keeps them.
             for name in (JOURNAL, SOUND_DATA, FRAME_DATA):
                 (self.directory / name).unlink(missing_ok=True)
             (self.directory / JOURNAL).write_bytes(json_line(header))
             return
-        entries = list(self._intact(JournalEntry(**fields) for fields in lines[1:]))
+        lines = read_journal(self.directory / JOURNAL, ENTRY, skip=1)
+        known = ({name: fields[name] for name in ENTRY} for fields in lines)
+        entries = list(self._intact(JournalEntry(**fields) for fields in known))
         with replacing(self.directory / JOURNAL) as temporary:
             temporary.write_bytes(
                 b"".join(map(json_line, [header, *map(dataclasses.asdict, entries)]))
@@ -147,12 +161,23 @@ class ClipStoreWriter:
             return
         with sound_path.open("rb") as sound_file, frame_path.open("rb") as frame_file:
             for entry in entries:
+                if not _is_inside(entry, sound_path.stat().st_size, frame_path.stat().st_size):
+                    continue
                 sound_file.seek(entry.sound_at)
                 frame_file.seek(entry.frames_at)
                 sound = sound_file.read(entry.samples * SOUND_TYPE.itemsize)
                 frames = [frame_file.read(size) for size in entry.frame_bytes]
                 if _digest(entry.sample_rate, sound, frames) == entry.digest:
                     yield entry
+
+
+def _is_inside(entry: JournalEntry, sound_size: int, frame_size: int) -> bool:
+    """Whether an entry lies in files of these sizes; a damaged one may point anywhere."""
+    sizes = [*entry.frame_bytes, entry.samples, entry.sound_at, entry.frames_at]
+    if not all(isinstance(size, int) and size >= 0 for size in sizes):
+        return False
+    sound_end = entry.sound_at + entry.samples * SOUND_TYPE.itemsize
+    return sound_end <= sound_size and entry.frames_at + sum(entry.frame_bytes) <= frame_size
 
 
 def _clip_rows(clips: Sequence[Clip], entries: Sequence[JournalEntry]) -> NDArray[Any]:

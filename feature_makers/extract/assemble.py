@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitCo
 from feature_makers.extract.engine import FeatureCache
 from feature_makers.extract.labels import LabelledUtterance
 from snn_mm.errors import UserError
+from snn_mm.run.directory import read_json
 from snn_mm.run.replace import replacing
 
 MADE_BY = "snnmm extract"
@@ -79,11 +79,8 @@ def check_replaceable(directory: Path) -> None:
     """
     if not directory.exists():
         return
-    try:
-        made_by = json.loads((directory / STORE).read_text())["source"]["made_by"]
-    except (OSError, ValueError, KeyError, TypeError):
-        made_by = None
-    if made_by != MADE_BY:
+    source = read_json(directory / STORE).get("source")
+    if not isinstance(source, dict) or source.get("made_by") != MADE_BY:
         raise UserError(
             f"{directory} is there and was not made by `{MADE_BY}`; accepted is another --name."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,9 @@ from datamodules.store.workers import Workers
 from feature_makers.extract.labels import LabelledUtterance
 from feature_makers.extract.openface import read_openface
 from feature_makers.extract.options import ExtractOptions
+from snn_mm.errors import UserError
+from snn_mm.reading.arrays import read_entries
+from snn_mm.reading.json_files import parse_json
 from snn_mm.run.replace import replacing
 
 
@@ -40,9 +42,8 @@ class FeatureCache:
     def key(self, modality: str, clip: str) -> str | None:
         """Return the key of the features that are there; None without any, or with damaged ones."""
         try:
-            with np.load(self.path(modality, clip), allow_pickle=False) as file:
-                return str(file["key"]) if "features" in file.files else None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return str(read_entries(self.path(modality, clip), ["key", "features"])["key"])
+        except UserError:
             return None
 
     def put(self, modality: str, clip: str, key: str, features: NDArray[np.float32]) -> None:
@@ -54,9 +55,7 @@ class FeatureCache:
 
     def read(self, modality: str, clip: str) -> NDArray[np.float32]:
         """Return the features `[L, D]` of a clip that is there."""
-        with np.load(self.path(modality, clip), allow_pickle=False) as file:
-            features: NDArray[np.float32] = file["features"]
-        return features
+        return read_entries(self.path(modality, clip), ["features"])["features"]
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,10 @@ def missing_parts(
 
 def _is_made_of(key: str | None, path: Path, settings: list[object], verify: bool) -> bool:
     """Whether a key says that features were made of a file as it is, and with these settings."""
-    made_of = json.loads(key) if key else None
+    try:
+        made_of = parse_json(key or "null", path)
+    except UserError:
+        return False
     return (
         isinstance(made_of, dict)
         and made_of.get("options") == settings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 from datamodules.store.clip import Clip
 from datamodules.store.folders import FILMS, SOUNDS, find_files, notice
 from snn_mm.errors import UserError
+from snn_mm.reading.text import numbered_rows
 
 COLUMNS = (
     "id (or video_id, clip_id), split (or mode), label, text and, for each modality's own score, "
@@ -53,14 +52,15 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[L
     Raises:
         UserError: a column is missing, or a row is not like the others; names the row's line.
     """
-    rows = csv.DictReader(io.StringIO(_text(path), newline=""))
-    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
-    _check_columns(path, rows.fieldnames)
+    rows = numbered_rows(path)
+    names = [name.strip() for name in next(rows, (1, list[str]()))[1]]
+    _check_columns(path, names)
     media = _by_path(clips, FILMS | SOUNDS)
     tables = _by_path(openface, {".csv"}) if openface else {}
     utterances = []
-    for row in rows:
+    for line, cells in rows:
         try:
+            row = _row(names, cells)
             name, stem = _name(row)
             sound = media.get(stem, clips / stem)
             seen = tables.get(stem, openface / f"{stem}.csv") if openface else sound
@@ -70,7 +70,7 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[L
                 LabelledUtterance(clip, row.get("text", ""), _number(row, "label"), own)
             )
         except ValueError as error:
-            raise UserError(f"{path}, line {rows.line_num}: {error}.") from error
+            raise UserError(f"{path}, line {line}: {error}.") from error
     if not utterances:
         raise UserError(f"{path} has no row; accepted are the columns\n{COLUMNS}.")
     repeated, times = Counter(each.clip.id for each in utterances).most_common(1)[0]
@@ -81,10 +81,15 @@ def read_labels(path: Path, clips: Path, openface: Path | None = None) -> list[L
     return utterances
 
 
+def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return the cells of a row by column."""
+    if len(cells) != len(names):
+        raise ValueError("not as many cells as the header has")
+    return dict(zip(names, cells))
+
+
 def _name(row: Mapping[str, str]) -> tuple[str, str]:
     """Return the name of a clip, and where its files lie, without suffix."""
-    if None in row or None in row.values():
-        raise ValueError("not as many cells as the header has")
     name = stem = row.get("id", "")
     if "id" not in row:
         name, stem = (f"{row['video_id']}{sign}{row['clip_id']}" for sign in ("$_$", "/"))
@@ -111,14 +116,6 @@ def _number(row: Mapping[str, str], column: str) -> float:
             "all clips have must be left out)"
         )
     return value
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not in UTF-8"
-        raise UserError(f"{path}: {reason}; accepted is a CSV file with\n{COLUMNS}.") from error
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:

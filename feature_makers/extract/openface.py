@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from datamodules.store.clip import ClipNote, UnreadableClipError
 from feature_makers.extract.options import ALL_GROUPS, GROUPS
+from snn_mm.errors import UserError
+from snn_mm.reading.text import read_text
 
 RUN_OPENFACE = (
     "OpenFace is not part of snn_mm: FeatureExtraction -f CLIP -out_dir DIR writes CLIP.csv"
@@ -38,10 +40,10 @@ def read_openface(
         UnreadableClipError: the table is missing, damaged, of several faces, or lacks a group.
     """
     try:
-        header, *rows = path.read_text(encoding="utf-8-sig").splitlines() or [""]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "no text"
-        raise UnreadableClipError(f"{path.name}: {reason}. {RUN_OPENFACE}") from error
+        header, *rows = read_text(path).splitlines() or [""]
+    except UserError as error:
+        reason = str(error).rpartition("/")[2]
+        raise UnreadableClipError(f"{reason}. {RUN_OPENFACE}") from error
     names = [name.strip() for name in header.split(",")]
     columns = _feature_columns(names, groups, path.name)
     frame, success, features = _read_rows(path.name, names, columns, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +22,7 @@ from datamodules.store.store import to_wave
 from feature_makers.pretrained.frames import VideoEncoder
 from feature_makers.weights import file_digest, fit_weights, read_safetensors, require_package
 from snn_mm.errors import UserError, check_choice
+from snn_mm.reading.json_files import json_object
 
 Wave = NDArray[np.float32]
 
@@ -176,13 +176,13 @@ def _read_architecture(directory: Path) -> str:
     """Return the name of a vision transformer of timm that config.json gives."""
     path = directory / "config.json"
     try:
-        name = json.loads(path.read_text())["architecture"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        name: str = json_object(path, {"architecture": str})["architecture"]
+    except UserError as error:
         raise UserError(
             f"AudioMAE's {path} gives no architecture ({error}); {ACCEPTED}."
         ) from error
     models = import_module("timm.models")
-    if not isinstance(name, str) or not models.is_model_in_modules(name, {"vision_transformer"}):
+    if not models.is_model_in_modules(name, {"vision_transformer"}):
         raise UserError(f"AudioMAE's {path}: timm has no vision transformer {name!r}; {ACCEPTED}.")
     return name
 

@@ -20,6 +20,7 @@ from datamodules.store.source import Record, are_unchanged, record_files
 from feature_makers.pretrained.frames import VideoEncoder
 from feature_makers.pretrained.output import FeatureOutput
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_object
 from snn_mm.run.replace import replacing
 
 FACTS = "features.json"
@@ -166,7 +167,7 @@ def check_facts(directory: Path, facts: dict[str, object]) -> None:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(facts, indent=2) + "\n")
         return
-    found = json.loads(path.read_text())
+    found = json_object(path)
     if changed := [name for name in facts if facts[name] != found.get(name)]:
         raise UserError(
             f"{directory} holds features made otherwise: {', '.join(changed)} in {FACTS} differ.\n"

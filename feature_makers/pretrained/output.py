@@ -17,6 +17,8 @@ from datamodules.store.folders import find_files
 from datamodules.store.journal import json_line, read_journal
 from datamodules.store.source import Record
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import map_array
+from snn_mm.reading.hdf5 import open_hdf5, reading_hdf5
 from snn_mm.run.replace import replacing
 
 SOURCES = "sources.jsonl"
@@ -55,7 +57,7 @@ class FeatureOutput:
 
     def sources(self) -> dict[str, Record]:
         """Return the records of the files that videos were encoded from, of those that have one."""
-        lines = read_journal(self.directory / SOURCES)
+        lines = read_journal(self.directory / SOURCES, {"video": str, "source": list})
         return {each["video"]: each["source"] for each in lines}
 
     def write_sources(self, sources: Mapping[str, Record]) -> None:
@@ -97,11 +99,8 @@ class H5Container:
 
     def names(self, path: Path) -> set[str]:
         """Return the videos that a file holds."""
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                return set(file)
-        except OSError as error:
-            raise UserError(f"{path} can't be read: {error}") from error
+        with reading_hdf5(path) as file:
+            return set(file)
 
     def extend(self, path: Path, parts: Iterable[Path]) -> None:
         """Add new videos to a copy, which replaces the file."""
@@ -111,13 +110,13 @@ class H5Container:
             with h5py.File(temporary, "a", locking=False) as file:
                 for part in parts:
                     if part.stem not in file:
-                        file[part.stem] = np.load(part, mmap_mode="r", allow_pickle=False)
+                        file[part.stem] = map_array(part)
 
     def drop(self, path: Path, names: Collection[str]) -> None:
         """Copy the other videos: what is deleted in a file of this kind keeps its space."""
         with (
             replacing(path) as temporary,
-            h5py.File(path, "r", locking=False) as old,
+            open_hdf5(path) as old,
             h5py.File(temporary, "w", locking=False) as new,
         ):
             for name in old.keys() - names:
@@ -135,7 +134,7 @@ class DictionaryContainer:
         """Write the dictionary anew, with what it held and the new videos."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for part in parts:
-            arrays[part.stem] = np.load(part, allow_pickle=False)
+            arrays[part.stem] = np.array(map_array(part))
         if path.exists():
             arrays |= _arrays(path)
         _save(path, arrays)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from lightning import LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from snn_mm.contracts import ResizesForCheckpoint
 from snn_mm.errors import UserError
+from snn_mm.reading.checkpoints import read_torch
+from snn_mm.reading.yaml_files import read_yaml
 from snn_mm.run.checkpoint_digest import check_digest
 from snn_mm.run.directory import find_run
 
@@ -47,9 +47,9 @@ def trained_class(path: Path) -> str:
     """Name of the class that the run of a checkpoint trained."""
     run = find_run(path)
     try:
-        config = yaml.safe_load(run.config.read_text()) if run else {}
+        config = read_yaml(run.config) if run else {}
         return str(config["model"]["class_path"]).rsplit(".", 1)[-1]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError):
         return "a class that no config.yaml beside it names"
 
 
@@ -59,11 +59,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is no checkpoint.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch raises many kinds of errors for garbage
-        raise UserError(f"{path} is no checkpoint that can be read safely") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    checkpoint = read_torch(path, mapped=True)
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path} is no Lightning checkpoint: it holds no `state_dict`")
     return checkpoint
 

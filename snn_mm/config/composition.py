@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ActionConfigFile
 
 from snn_mm.config.class_names import find_class
 from snn_mm.config.manifest import parameters
 from snn_mm.config.tree import Entry, parsed, read_file
+from snn_mm.reading.yaml_files import construct
 
 ENDS = ("T_max", "total_iters", "epochs")
 """Parameters of torch's schedules that say when they are over."""
@@ -102,15 +102,13 @@ def trainer_lists(path: Path) -> list[str]:
     if isinstance(trainer, str):
         trainer = _mapping(path.parent / trainer)
     trainer = trainer if isinstance(trainer, dict) else {}
-    return [key for key, value in trainer.items() if isinstance(value, list) and key[-1:] != "+"]
+    lists = (str(key) for key, value in trainer.items() if isinstance(value, list))
+    return [key for key in lists if key[-1:] != "+"]
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     """The content of a YAML file; empty where it has none, which is for others to say."""
-    try:
-        content = yaml.SafeLoader("").construct_document(parsed(path).node)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
+    content = construct(parsed(path).node, path) if path.is_file() else None
     return content if isinstance(content, dict) else {}
 
 

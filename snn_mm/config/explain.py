@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from snn_mm.config.catalogue import Parameter, accepted_by, to_parameters
 from snn_mm.config.class_names import (
     ROOTS,
@@ -23,6 +21,7 @@ from snn_mm.config.manifest import described
 from snn_mm.config.renamed import now_called
 from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
 from snn_mm.config.trust.packages import is_allowed, refusal
+from snn_mm.reading.yaml_files import python_text
 
 CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -128,7 +127,7 @@ def stands_at(path: KeyPath, wanted: KeyPath) -> bool:
 
 def is_typed(typed: str | None, value: str) -> bool:
     """Whether a message, which has Python's words for true and null, means what was typed."""
-    return typed is not None and value in (typed, str(yaml.safe_load(typed)))
+    return typed is not None and value in (typed, python_text(typed))
 
 
 def expected_types(message: str) -> str:

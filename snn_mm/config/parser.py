@@ -7,7 +7,6 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ActionConfigFile
 
@@ -15,6 +14,7 @@ from snn_mm.config.composition import ConfigFile, lay_over, select_modalities
 from snn_mm.config.data_facts import fill_from_data
 from snn_mm.config.tree import Entry, KeyPath, read_flags
 from snn_mm.config.trust.gate import GuardedParser
+from snn_mm.reading.yaml_files import python_text
 
 _TYPED: ContextVar[list[Entry] | None] = ContextVar("typed", default=None)
 """The flags of the command line that is being parsed."""
@@ -104,11 +104,3 @@ def as_typed(argument: str, typed: Sequence[Entry]) -> str:
             if entry.path[-len(flag.path) :] == flag.path and python_text(entry.value) == text:
                 return f"{name}={entry.value}"
     return argument
-
-
-def python_text(value: str | None) -> str | None:
-    """What Python writes for a value that is typed in YAML."""
-    try:
-        return str(yaml.safe_load(value or ""))
-    except yaml.YAMLError:
-        return value

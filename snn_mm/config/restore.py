@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import yaml
 from lightning import LightningDataModule, LightningModule
 
 from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
@@ -17,6 +16,8 @@ from snn_mm.config.tree import read_entries
 from snn_mm.config.trust.gate import GuardedParser
 from snn_mm.config.trust.packages import check_entries, of_folder, of_user
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming
+from snn_mm.reading.yaml_files import read_yaml
 from snn_mm.run.class_folders import add_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
 
@@ -125,12 +126,9 @@ def read_config(run: RunDirectory) -> dict[str, dict[str, Any]]:
     Raises:
         UserError: the file is no YAML, or lacks one of them.
     """
-    try:
-        config = yaml.safe_load(run.config.read_text())
-        parts = {name: dict(config[name]) for name in PARTS}
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{run.config}: damaged; it must name `model` and `data`") from error
-    return parts
+    config = read_yaml(run.config)
+    with naming(run.config, "is damaged; it must name `model` and `data`"):
+        return {name: dict(config[name]) for name in PARTS}
 
 
 def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -13,14 +13,14 @@ import yaml
 
 from snn_mm.config.renamed import now_called
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming, read_text
+from snn_mm.reading.yaml_files import LARGEST_YAML, compose
 
 KeyPath = tuple[str, ...]
 WRAPPERS = ("init_args", "dict_kwargs")
 CLASS = "class_path"
 MERGE = "tag:yaml.org,2002:merge"
 """What `<<` is, which mixes the keys of another mapping in."""
-FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C parser where there is one."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,17 @@ def parsed(path: Path) -> ParsedFile:
     """A config file, read and parsed once for all who ask, until it is changed.
 
     Raises:
-        OSError: it can't be read.
-        ValueError: it is no text.
-        yaml.YAMLError: it is no YAML.
+        UserError: it can't be read, or is no YAML.
     """
-    state = path.stat()
+    with naming(path, "can't be read"):
+        state = path.stat()
     return _parsed(path, (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
 
 
 @cache
 def _parsed(path: Path, state: tuple[int, ...]) -> ParsedFile:
-    text = path.read_text()
-    return ParsedFile(text, yaml.compose(text, FAST_LOADER))
+    text = read_text(path, LARGEST_YAML)
+    return ParsedFile(text, compose(text, path))
 
 
 def read_entries(configs: list[Path], arguments: list[str]) -> list[Entry]:
@@ -101,14 +100,7 @@ def _alike(path: Path) -> str:
 
 def _checked(path: Path, parts: bool = True) -> yaml.Node | None:
     """The content of a config file, after a look at it and at the files of its sections."""
-    try:
-        node = parsed(path).node
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise UserError(f"{path}{line}: no valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no valid YAML: {str(error).splitlines()[0]}") from None
+    node = parsed(path).node
     check_unique(node, path)
     for _, value in node.value if parts and isinstance(node, yaml.MappingNode) else ():
         named = path.parent / value.value if is_file_name(value) else None
@@ -118,7 +110,7 @@ def _checked(path: Path, parts: bool = True) -> yaml.Node | None:
 
 
 def check_unique(node: yaml.Node | None, file: Path) -> None:
-    """Refuse a mapping that has a key twice, of which YAML would take the last.
+    """Refuse a mapping that has a key twice, of which YAML would take the last, or no word as key.
 
     Args:
         node: what a YAML file holds.
@@ -139,7 +131,15 @@ def check_unique(node: yaml.Node | None, file: Path) -> None:
                     "only one of them can hold"
                 )
             lines[name.tag, name.value] = line
+        elif name is not None:
+            line = name.start_mark.line + 1
+            raise UserError(f"{file}:{line}: a list or mapping where a name belongs")
         check_unique(value, file)
+
+
+def is_collection(node: yaml.Node) -> bool:
+    """Whether a node is a list or a mapping."""
+    return isinstance(node, yaml.CollectionNode)
 
 
 def is_file_name(node: yaml.Node) -> bool:
@@ -147,18 +147,37 @@ def is_file_name(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.value.endswith((".yaml", ".yml"))
 
 
-def read_file(path: Path, prefix: KeyPath = ()) -> Iterator[Entry]:
-    """Keys of a config file; none if it can't be read."""
-    try:
-        node = parsed(path).node
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return
-    yield from _walk(node, prefix, path)
+def read_file(path: Path, prefix: KeyPath = (), within: tuple[Path, ...] = ()) -> Iterator[Entry]:
+    """Keys of a config file; none if it is not there.
+
+    Args:
+        path: the file.
+        prefix: the key that it is the value of.
+        within: the files that name it.
+
+    Raises:
+        UserError: it, or a file that it names, is damaged or names itself.
+    """
+    if path.is_file():
+        refuse_cycle(path, within)
+        yield from _walk(parsed(path).node, prefix, (*within, path))
 
 
-def _walk(node: yaml.Node | None, path: KeyPath, file: Path) -> Iterator[Entry]:
+def refuse_cycle(path: Path, within: Iterable[Path]) -> None:
+    """Refuse a file that is named by itself, at once or by way of others.
+
+    Raises:
+        UserError: it is among those that name it.
+    """
+    if any(path.samefile(above) for above in within):
+        raise UserError(f"{path}: names itself, at once or by way of another file")
+
+
+def _walk(node: yaml.Node | None, path: KeyPath, files: tuple[Path, ...]) -> Iterator[Entry]:
+    file = files[-1]
     if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
+        words = ((name, value) for name, value in node.value if not is_collection(name))
+        for name, value in words:
             is_wrapper = name.value in WRAPPERS or name.tag == MERGE
             inner = path if is_wrapper else (*path, name.value.rstrip("+"))
             place = f"{file}:{name.start_mark.line + 1}"
@@ -167,15 +186,15 @@ def _walk(node: yaml.Node | None, path: KeyPath, file: Path) -> Iterator[Entry]:
                 is_class = name.value == CLASS
                 yield Entry(inner[:-1] if is_class else inner, place, plain, is_class)
             if name.value != CLASS:
-                yield from _walk(value, inner, file)
+                yield from _walk(value, inner, files)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             inner = (*path, str(index))
             if isinstance(value, yaml.ScalarNode):
                 yield Entry(inner, f"{file}:{value.start_mark.line + 1}", value.value)
-            yield from _walk(value, inner, file)
+            yield from _walk(value, inner, files)
     elif node is not None and is_file_name(node):
-        yield from read_file(file.parent / node.value, path)
+        yield from read_file(file.parent / node.value, path, files)
 
 
 def read_flags(arguments: list[str]) -> Iterator[Entry]:
@@ -197,8 +216,8 @@ def _inside(value: str, path: KeyPath, flag: str) -> Iterator[Entry]:
     if not value.startswith(("{", "[")):
         return
     try:
-        node = yaml.compose(value)
-    except yaml.YAMLError:
-        return
-    for entry in _walk(node, path, Path(flag)):
+        node = compose(value, flag)
+    except UserError:
+        return  # which the parser says
+    for entry in _walk(node, path, (Path(flag),)):
         yield replace(entry, origin=flag)

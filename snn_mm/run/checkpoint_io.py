@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from snn_mm.reading.checkpoints import read_torch
 from snn_mm.run.checkpoint_digest import check_digest, save_with_digest
 from snn_mm.run.replace import replacing
 
@@ -44,7 +44,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             UserError: it is not as it was saved.
         """
         check_digest(Path(path))
-        checkpoint: dict[str, Any] = torch.load(
-            path, map_location=map_location or "cpu", weights_only=True
-        )
+        checkpoint: dict[str, Any] = read_torch(Path(path), map_location or "cpu")
         return checkpoint

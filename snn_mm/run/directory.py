@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_object
 from snn_mm.run.replace import replacing
 
 FINISHED = "finished"
@@ -127,10 +129,9 @@ def find_run(path: Path) -> RunDirectory | None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; empty if there is no such file or it holds something else."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return json_object(path)
+    except UserError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from snn_mm.reading.text import naming, read_rows
 from snn_mm.run.replace import replacing
 
 Row = dict[str, str]
@@ -35,12 +36,11 @@ class EpochTable:
 
     def rows(self) -> Iterator[Row]:
         """Every whole row by column; none if there is no file."""
-        if not self.path.is_file():
-            return
-        with self.path.open(newline="") as file:
-            for row in csv.DictReader(line for line in file if line.endswith("\n")):
-                if None not in row and None not in row.values():
-                    yield row
+        rows = read_rows(self.path, whole=True) if self.path.is_file() else iter(())
+        columns = next(rows, [])
+        for row in rows:
+            if len(row) == len(columns):
+                yield dict(zip(columns, row))
 
     def keep(self, is_wanted: Callable[[Row], bool]) -> None:
         """Drop the rows that are not wanted; nothing if there is no file."""
@@ -49,7 +49,16 @@ class EpochTable:
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
-            writer.writerows(row for row in self.rows() if is_wanted(row))
+            writer.writerows(self._wanted(is_wanted))
+
+    def _wanted(self, is_wanted: Callable[[Row], bool]) -> Iterator[Row]:
+        """The rows that are wanted, one in memory at a time: factors have millions."""
+        with naming(self.path, "is no table of epochs, or damaged"):
+            for row in self.rows():
+                if unknown := row.keys() - set(self.columns):
+                    raise ValueError(f"unknown column {min(unknown)[:60]}")
+                if is_wanted(row):
+                    yield row
 
     def drop_from(self, first: int, column: str = "epoch") -> None:
         """Drop the rows of this epoch, or of this number of another column, and later ones."""

@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from snn_mm.run.directory import read_json
+
 BEAT_SECONDS = 15.0
 SILENT_SECONDS = 120.0
 """After so long without a beat an owner on another machine counts as dead."""
@@ -42,7 +44,7 @@ class Mark:
                 self.name_owner(os.getpid())
                 threading.Thread(target=self._beat, daemon=True).start()
                 return True
-            if self._lives(read_owner(self.path)) or not self._retire():
+            if self._lives(read_json(self.path)) or not self._retire():
                 return False
         return False
 
@@ -54,16 +56,16 @@ class Mark:
     def remove(self) -> None:
         """Remove it, if it is still this object's, and not that of the process it was forked of."""
         self._ended.set()
-        if self._creator == os.getpid() and read_owner(self.path) == self._owner:
+        if self._creator == os.getpid() and read_json(self.path) == self._owner:
             self.path.unlink(missing_ok=True)
 
     def is_alive(self) -> bool:
         """Whether there is one whose owner lives."""
-        return self.path.exists() and self._lives(read_owner(self.path))
+        return self.path.exists() and self._lives(read_json(self.path))
 
     def describe(self) -> str:
         """Who the owner is, as the rest of a sentence; empty if there is none."""
-        owner, silent = read_owner(self.path), _silence(self.path)
+        owner, silent = read_json(self.path), _silence(self.path)
         if silent is None:
             return ""
         who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
@@ -88,7 +90,7 @@ class Mark:
                 guard.unlink(missing_ok=True)
             return False
         try:
-            is_dead = not self._lives(read_owner(self.path))
+            is_dead = not self._lives(read_json(self.path))
             if is_dead:
                 self.path.unlink(missing_ok=True)
             return is_dead
@@ -121,15 +123,6 @@ def _silence(path: Path) -> float | None:
         return None
 
 
-def read_owner(path: Path) -> Owner:
-    """What a mark says; empty while it is being written."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def describe_process(pid: int) -> Owner:
     """What tells a process apart from any other, at any time on any machine."""
     return {
@@ -143,7 +136,8 @@ def describe_process(pid: int) -> Owner:
 
 def is_running(owner: Owner) -> bool:
     """Whether a process of this machine lives: it, and not another with its number."""
-    state, started = _status(owner["pid"])
+    pid = owner.get("pid")
+    state, started = _status(pid) if isinstance(pid, int) else ("", "")
     return state not in ("", "Z", "X") and started == owner["started"]
 
 

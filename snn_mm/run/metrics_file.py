@@ -12,9 +12,14 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
+from snn_mm.reading.text import naming
+from snn_mm.reading.text import read_rows as table_rows
 from snn_mm.run.directory import RunDirectory, write_text
 
 Row = dict[str, str]
+
+DAMAGED = "is no table of metrics, or damaged"
+MOVE = "to go on without the metrics so far, move it away"
 
 
 class MetricsFile(Logger):
@@ -92,7 +97,8 @@ class MetricsFile(Logger):
     def truncate(self, step: int) -> None:
         """Drop the rows of `step` and after, which a resumed run logs again."""
         self._pending = []
-        rows = [row for row in read_rows(self.run.metrics) if int(row["step"]) < step]
+        with naming(self.run.metrics, DAMAGED, MOVE):
+            rows = [row for row in read_rows(self.run.metrics) if int(row["step"]) < step]
         columns = ["step"] if not rows else sorted({name for row in rows for name in row})
         self._columns = columns if rows else []
         if self.run.metrics.is_file():
@@ -101,26 +107,26 @@ class MetricsFile(Logger):
 
 def read_columns(path: Path) -> list[str]:
     """The header of a metrics file; empty if there is none."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return next(csv.reader(file), [])
+    return next(table_rows(path), []) if path.is_file() else []
 
 
 def read_rows(path: Path) -> list[Row]:
     """Rows of a metrics file without empty cells; a line cut short by a kill is left out."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        text = file.read()
-    lines = io.StringIO(text[: text.rfind("\n") + 1], newline="")
-    return [{name: cell for name, cell in row.items() if cell} for row in csv.DictReader(lines)]
+    rows = table_rows(path, ["step"], whole=True)
+    columns = next(rows, [])
+    with naming(path, DAMAGED, MOVE):
+        return [
+            {name: cell for name, cell in zip(columns, row, strict=True) if cell} for row in rows
+        ]
 
 
 def last_value(path: Path, column: str) -> float | None:
     """The last value that was logged under a name, None if there is none."""
     values = [row[column] for row in read_rows(path) if column in row]
-    return float(values[-1]) if values else None
+    with naming(path, DAMAGED):
+        return float(values[-1]) if values else None
 
 
 def replace_rows(path: Path, columns: list[str], rows: list[Row]) -> None:

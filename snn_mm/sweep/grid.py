@@ -14,6 +14,7 @@ import yaml
 
 from snn_mm.config.tree import WRAPPERS
 from snn_mm.errors import UserError, check_choice
+from snn_mm.reading.yaml_files import compose, construct, parse_yaml
 
 CONFIG = "config"
 """The flag behind an axis of config files, for what has no key of its own."""
@@ -149,10 +150,9 @@ def parse_values(key: str, text: str) -> tuple[str, ...]:
         UserError: this is no list of distinct values.
     """
     try:
-        items = list(yaml.compose(f"[{text}]", yaml.SafeLoader).value)  # type: ignore[union-attr]
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "no YAML"
-        raise UserError(f"--grid {key}={text}: {problem}; quote values with commas") from None
+        items = list(compose(f"[{text}]", f"--grid {key}={text[:60]}").value)  # type: ignore[union-attr]
+    except UserError as error:
+        raise UserError(f"{error}; quote values with commas") from None
     if len(items) == 1 and isinstance(items[0], yaml.SequenceNode):
         items = items[0].value
     if not items:
@@ -175,7 +175,7 @@ def as_typed(node: yaml.Node) -> str:
     """A plain value as it stands in the file; lists and mappings as JSON."""
     if isinstance(node, yaml.ScalarNode):
         return str(node.value)
-    return json.dumps(yaml.safe_load(yaml.serialize(node)))
+    return json.dumps(construct(node, "a value"), default=str)
 
 
 def parse_seeds(text: str) -> tuple[str, ...]:
@@ -185,8 +185,9 @@ def parse_seeds(text: str) -> tuple[str, ...]:
         UserError: these are no seeds.
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() for word in words) or words == ["0"]:
-        raise UserError(f"--seeds {text}: accepted is a count such as 5, or seeds such as 3,7")
+    are_numbers = all(word.isdecimal() and len(word) <= 10 for word in words)
+    if not are_numbers or (len(words) == 1 and not 0 < int(text) <= 10_000):
+        raise UserError(f"--seeds {text[:60]}: accepted is a count such as 5, or seeds such as 3,7")
     seeds = words if len(words) > 1 else [str(seed) for seed in range(int(text))]
     check_distinct(seeds, "seed", same=int)
     return tuple(seeds)
@@ -197,8 +198,8 @@ def meaning(value: str) -> str:
     if value.endswith((".yaml", ".yml")):
         return os.path.normpath(value)
     try:
-        return repr(_with_numbers(yaml.safe_load(value)))
-    except yaml.YAMLError:
+        return repr(_with_numbers(parse_yaml(value, "a value")))
+    except UserError:
         return value
 
 

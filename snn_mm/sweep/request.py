@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from snn_mm.config.tree import check_configs, parsed
+from snn_mm.config.tree import check_configs, parsed, refuse_cycle
 from snn_mm.errors import UserError
 from snn_mm.sweep.grid import (
     CONFIG,
@@ -85,13 +85,18 @@ class SweepRequest:
         )
 
 
-def read_request(path: Path) -> SweepRequest:
+def read_request(path: Path, within: tuple[Path, ...] = ()) -> SweepRequest:
     """What a sweep file asks for; of an experiment, a sweep over this experiment.
+
+    Args:
+        path: the file.
+        within: the sweep files that begin with it.
 
     Raises:
         UserError: the file is missing, no YAML, or says something that no sweep understands.
     """
     check_configs([path])
+    refuse_cycle(path, within)
     node = parsed(path).node
     keys = {key.value: value for key, value in node.value} if node is not None else {}
     if not {BASE, EXPERIMENTS} & keys.keys():
@@ -99,7 +104,7 @@ def read_request(path: Path) -> SweepRequest:
     unknown = [key for key in keys if key not in KEYS]
     if unknown:
         raise UserError(f"{path}: unknown key {unknown[0]}; accepted: {', '.join(KEYS)}")
-    return SweepFile(path, keys).request()
+    return SweepFile(path, keys).request(within)
 
 
 def on_top(own: SweepRequest, base: SweepRequest, keys: Collection[str]) -> SweepRequest:
@@ -139,12 +144,17 @@ class SweepFile:
     path: Path
     nodes: dict[str, yaml.Node]
 
-    def request(self) -> SweepRequest:
-        """What the file asks for, on top of the one that it begins with."""
+    def request(self, within: tuple[Path, ...]) -> SweepRequest:
+        """What the file asks for, on top of the one that it begins with.
+
+        Args:
+            within: the sweep files that begin with this one.
+        """
         own = self._own()
         if BASE not in self.nodes:
             return own
-        return on_top(own, read_request(self.path.parent / self._words(BASE)[0]), self.nodes)
+        base = read_request(self.path.parent / self._words(BASE)[0], (*within, self.path))
+        return on_top(own, base, self.nodes)
 
     def _own(self) -> SweepRequest:
         return SweepRequest(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from datamodules.store.clip import Clip
 from datamodules.store.folders import FILMS, by_name, find_files, notice, require_folders
 from snn_mm.errors import UserError
+from snn_mm.reading.text import read_text
 
 CLASS_NAMES = (
     "Church bell",
@@ -54,7 +55,9 @@ LAYOUT = "AVE/<YouTube id>.mp4 beside Annotations.txt, trainSet.txt, valSet.txt 
 LISTS = {"train": "trainSet.txt", "val": "valSet.txt", "test": "testSet.txt"}
 HEADER = "Category&VideoID&Quality&StartTime&EndTime"
 
-_ROW = re.compile(r"(?P<category>[^&]+)&(?P<video>[^&/]+)&[^&]*&(?P<start>\d+)&(?P<end>\d+)")
+_ROW = re.compile(
+    r"(?P<category>[^&]+)&(?P<video>[^&/]+)&[^&]*&(?P<start>\d{1,6})&(?P<end>\d{1,6})"
+)
 
 
 class Event(NamedTuple):
@@ -120,7 +123,7 @@ def read_rows(path: Path) -> list[Event]:
     """Return the events of one file, with or without its header line."""
     if not path.is_file():
         raise UserError(f"{path} is missing: accepted are {', '.join(LISTS.values())}.")
-    rows = path.read_text(encoding="utf-8-sig").splitlines()
+    rows = read_text(path).splitlines()
     return [_parse(row, path) for row in rows if row.strip() not in ("", HEADER)]
 
 
@@ -128,8 +131,8 @@ def _parse(row: str, path: Path) -> Event:
     match = _ROW.fullmatch(row.strip())
     if match is None or match["category"] not in CLASS_NAMES:
         raise UserError(
-            f"{path}: row '{row}' is not like 'Church bell&EsfJpLbBeb4&good&0&10', with one of "
-            f"AVE's {len(CLASS_NAMES)} categories and whole seconds."
+            f"{path}: row '{row[:80]}' is not like 'Church bell&EsfJpLbBeb4&good&0&10', with one "
+            f"of AVE's {len(CLASS_NAMES)} categories and whole seconds."
         )
     label = CLASS_NAMES.index(match["category"])
     return Event(label, match["video"], int(match["start"]), int(match["end"]))

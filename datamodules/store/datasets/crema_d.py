@@ -6,7 +6,6 @@ https://github.com/CheyneyComputerScience/CREMA-D, 7,442 clips of 91 actors, Git
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from datamodules.store.clip import Clip
@@ -21,6 +20,7 @@ from datamodules.store.folders import (
     require_folders,
 )
 from snn_mm.errors import UserError
+from snn_mm.reading.text import read_rows
 
 CLASS_NAMES = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
 LAYOUT = "VideoFlash/<id>.flv with AudioWAV/<id>.wav, the id like 1001_DFA_ANG_XX"
@@ -71,11 +71,11 @@ def read_parts(lists: Path) -> dict[str, str]:
         path = lists / f"{part}.csv"
         if not path.is_file():
             raise UserError(f"{path} is missing: accepted are train.csv and test.csv of OGM-GE.")
-        with path.open(encoding="utf-8-sig", newline="") as file:  # they begin with a BOM
-            rows = [row for row in csv.reader(file) if row]
-        for row in rows:
+        for row in read_rows(path):
             if len(row) != 2 or row[1] != CLASS_NAMES[label_of(row[0])]:
-                raise UserError(f"{path}: row '{','.join(row)}' is not like 1088_IOM_NEU_XX,NEU.")
+                raise UserError(
+                    f"{path}: row '{','.join(row)[:80]}' is not like 1088_IOM_NEU_XX,NEU."
+                )
             if row[0] in parts:
                 raise UserError(f"{path}: '{row[0]}' is listed before; accepted is one part each.")
             parts[row[0]] = part

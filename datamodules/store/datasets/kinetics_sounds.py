@@ -16,6 +16,7 @@ from typing import NamedTuple
 from datamodules.store.clip import Clip
 from datamodules.store.folders import FILMS, find_files, notice
 from snn_mm.errors import UserError
+from snn_mm.reading.text import read_text
 
 CLASS_NAMES = (
     "blowing nose",
@@ -138,12 +139,12 @@ def read_lists(lists: Path) -> dict[Segment, tuple[int, str]]:
         path = lists / f"my_{part}.txt"
         if not path.is_file():
             raise UserError(f"{path} is missing: accepted are my_train.txt and my_test.txt.")
-        for row in path.read_text(encoding="utf-8-sig").split():
-            match = re.fullmatch(rf"{_SEGMENT.pattern},\d+,(?P<label>\d+)", row)
+        for row in read_text(path).split():
+            match = re.fullmatch(rf"{_SEGMENT.pattern},\d+,(?P<label>\d{{1,3}})", row)
             if match is None or int(match["label"]) >= len(CLASS_NAMES):
                 raise UserError(
-                    f"{path}: row '{row}' is not like -00nar1nEPc_000033_000043,10,13 with a class "
-                    f"from 0 to {len(CLASS_NAMES) - 1}."
+                    f"{path}: row '{row[:80]}' is not like -00nar1nEPc_000033_000043,10,13 with a "
+                    f"class from 0 to {len(CLASS_NAMES) - 1}."
                 )
             segment = Segment(match["video"], int(match["start"]))
             if segment in listed:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from pathlib import Path
 
 from snn_mm.analysis.landscape.probe import Value
 from snn_mm.analysis.landscape.settings import Point
+from snn_mm.reading.text import naming, read_rows
 from snn_mm.run.directory import write_text
 
 COLUMNS = ("x", "y", "loss", "accuracy")
@@ -45,13 +44,11 @@ class PointTable:
 
 def read_values(path: Path) -> Values:
     """The whole lines of a file; none if there is no file."""
-    text = path.read_text() if path.is_file() else ""
-    whole = text[: text.rfind("\n") + 1]
-    rows = csv.DictReader(io.StringIO(whole))
-    return {
-        (float(row["x"]), float(row["y"])): Value(float(row["loss"]), float(row["accuracy"]))
-        for row in rows
-    }
+    rows = read_rows(path, COLUMNS, whole=True) if path.is_file() else iter(())
+    order = list(map(next(rows, list(COLUMNS)).index, COLUMNS))
+    with naming(path, "is no table of points"):
+        points = [[float(row[column]) for column in order] for row in rows]
+    return {(x, y): Value(loss, accuracy) for x, y, loss, accuracy in points}
 
 
 def format_values(values: Values) -> str:

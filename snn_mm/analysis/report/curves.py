@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from snn_mm.errors import UserError
+from snn_mm.reading.text import read_bytes
 
 Logged = dict[str, dict[int, float]]
 """Values by name and by epoch, counted from 1 as in all figures; logs count from 0."""
@@ -93,13 +96,13 @@ def feed(
     """
     text = read_whole_lines(path, problems)
     rows = csv.reader((text or "").splitlines())
-    columns = next(rows, [])
+    columns = next_row(rows) or []
     if set(needed) - set(columns):
         if text is not None:
             problems.append(f"{path.name}: {'no header' if columns else 'empty'}")
         return
     damaged = 0
-    for row in rows:
+    while (row := next_row(rows)) is not None:
         try:
             take(dict(zip(columns, row, strict=True)))
         except (ValueError, KeyError):
@@ -108,14 +111,22 @@ def feed(
         problems.append(f"{path.name}: {damaged} damaged row{'s' * (damaged > 1)} left out")
 
 
+def next_row(rows: Iterator[list[str]]) -> list[str] | None:
+    """The next row of a table; of one that has none, such as a cell of a megabyte, an empty one."""
+    try:
+        return next(rows, None)
+    except csv.Error:
+        return []
+
+
 def read_whole_lines(path: Path, problems: list[str]) -> str | None:
     """The text of a file without a last line that a kill cut short; None if there is no file."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except OSError as error:
-        problems.append(f"{path.name}: {error.strerror}")
+    try:
+        text = read_bytes(path).decode("utf-8", errors="replace")
+    except UserError as error:
+        problems.append(f"{path.name}: {str(error).split(': ', 1)[-1]}")
         return None
     if text and not text.endswith("\n"):
         problems.append(f"{path.name}: last line cut short, the rest is used")

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from snn_mm.analysis.report.config_facts import CALLBACKS, Facts
 from snn_mm.analysis.report.naming import Library, modulations, network
-from snn_mm.analysis.report.run_files import load_yaml
-from snn_mm.config.tree import FAST_LOADER, check_unique
+from snn_mm.config.tree import check_unique, parsed
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming
+from snn_mm.reading.yaml_files import construct
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,13 @@ def read_published(path: Path) -> list[PublishedNumber]:
     Raises:
         UserError: the file is missing or an entry is not as described.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        check_unique(yaml.compose(text, FAST_LOADER), path)
-        tables = load_yaml(text)["tables"]
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file of published numbers")
+    node = parsed(path).node
+    check_unique(node, path)
+    with naming(path, "is no list of published numbers"):
+        tables = construct(node, path)["tables"]
         return [number for table in tables for number in read_table(**table)]
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file of published numbers") from None
-    except Exception as error:  # YAML and a wrong entry raise several kinds
-        raise UserError(f"{path}: not a list of published numbers: {error}") from error
 
 
 def read_table(entries: Sequence[dict[str, Any]], **shared: Any) -> list[PublishedNumber]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -13,11 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import yaml
-
 from snn_mm.analysis.report.config_facts import Facts, flatten
 from snn_mm.analysis.report.curves import Logged, read_layers, read_logged
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import json_value
+from snn_mm.reading.text import read_text
+from snn_mm.reading.yaml_files import LARGEST_YAML, parse_yaml
 from snn_mm.run.attempt import describe_commit
 from snn_mm.run.directory import DIVERGED, FINISHED
 
@@ -207,14 +207,12 @@ def describe_end(status: Any, error: Any) -> list[str]:
 
 def read_object(path: Path, problems: list[str]) -> dict[str, Any]:
     """Read a JSON or YAML mapping; empty, with a line added to `problems`, if that fails."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else load_whole_yaml(text)
-    except FileNotFoundError:
+    if not path.exists():
         problems.append(f"{path.name}: missing")
-    except OSError as error:
-        problems.append(f"{path.name}: {error.strerror}")
-    except (ValueError, yaml.YAMLError):
+        return {}
+    try:
+        content = json_value(path) if path.suffix == ".json" else read_whole_yaml(path)
+    except UserError:
         problems.append(f"{path.name}: cut short or damaged")
     else:
         if isinstance(content, dict) and content:
@@ -223,16 +221,16 @@ def read_object(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def load_whole_yaml(text: str) -> Any:
-    """Parse YAML that a program wrote; half a file may parse too, but has no last line break."""
+def read_whole_yaml(path: Path) -> Any:
+    """The value in YAML that a program wrote; half a file may parse too.
+
+    Raises:
+        UserError: it can't be read, or has no last line break.
+    """
+    text = read_text(path, LARGEST_YAML)
     if text and not text.endswith("\n"):
-        raise ValueError("the last line is cut short")
-    return load_yaml(text)
-
-
-def load_yaml(text: str) -> Any:
-    """Parse YAML without building Python objects, by the C parser where there is one."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 both are safe
+        raise UserError(f"{path}: the last line is cut short")
+    return parse_yaml(text, path)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

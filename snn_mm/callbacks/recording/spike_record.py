@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from snn_mm.callbacks.recording.spike_counter import LayerSpikes, membrane_edges
+from snn_mm.reading.arrays import read_entries
+from snn_mm.reading.text import naming
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.epoch_table import EpochTable
 from snn_mm.run.replace import replacing
@@ -68,8 +70,7 @@ class SpikeRecord:
         """What `spikes.npz` holds, without the edges; empty if there is no file."""
         if not self.histograms_path.is_file():
             return {}
-        with np.load(self.histograms_path, allow_pickle=False) as file:
-            return {key: file[key] for key in (*KEYS, "counts")}
+        return read_entries(self.histograms_path, (*KEYS, "counts"))
 
     def draw(self) -> None:
         """Draw `firing_rate.png` and `membrane.png` from what is written."""
@@ -87,7 +88,9 @@ class SpikeRecord:
     def _keep(self, is_wanted: Callable[[int, str], bool]) -> None:
         self.table.keep(lambda row: is_wanted(int(row["epoch"]), row["stage"]))
         histograms = self.histograms()
-        if histograms:
+        if not histograms:
+            return
+        with naming(self.histograms_path, "holds no histograms of spikes"):
             pairs = zip(histograms["epoch"].tolist(), histograms["stage"].tolist())
             wanted = np.array([is_wanted(*pair) for pair in pairs], dtype=bool)
             self._save({key: values[wanted] for key, values in histograms.items()})

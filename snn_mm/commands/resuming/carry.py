@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
@@ -28,6 +27,9 @@ from snn_mm.commands.resuming.optimizers import Groups, merged_optimizers, with_
 from snn_mm.commands.resuming.parts import Config, Parts, build, changes, sections
 from snn_mm.config.checkpoints import load_checkpoint, shapes_of
 from snn_mm.errors import UserError
+from snn_mm.reading.checkpoints import check_trainable
+from snn_mm.reading.text import read_text
+from snn_mm.reading.yaml_files import parse_yaml
 from snn_mm.run.attempt import listed
 from snn_mm.run.directory import find_run
 
@@ -90,6 +92,7 @@ def carry_over(saved: dict[str, Any], path: Path, config: str) -> list[Callback]
             f"{path} holds weights alone, which no training can go on from\n"
             "the callback WarmStart starts a new training with an encoder's weights"
         )
+    check_trainable(saved, path)
     recorded = recorded_config(saved, path)
     if recorded is None:
         rank_zero_warn(
@@ -97,7 +100,7 @@ def carry_over(saved: dict[str, Any], path: Path, config: str) -> list[Callback]
             "callbacks go on with those in it, not with those of the config"
         )
         return []
-    before, now = yaml.safe_load(recorded), yaml.safe_load(config)
+    before, now = parse_yaml(recorded, path), parse_yaml(config, path)
     if sections(before) == sections(now):
         return []
     return [merged(before, now, saved)]
@@ -112,7 +115,7 @@ def recorded_config(saved: dict[str, Any], path: Path) -> str | None:
     config: str | None = saved.get("callbacks", {}).get(RunRecord.__qualname__, {}).get("config")
     run = find_run(path)
     if config is None and run is not None and run.config.is_file():
-        return run.config.read_text()
+        return read_text(run.config)
     return config
 
 

@@ -68,18 +68,26 @@ def uses(file: Path) -> Iterator[tuple[Path, Entry]]:
     """Experiments that name a file, and the key that does."""
     for experiment in experiments():
         user = Path(experiment.location)
-        for entry in read_file(user):
+        for entry in known_entries(user):
             if entry.value and is_file(entry.value):
                 place = Path(entry.origin.rpartition(":")[0])
                 if (place.parent / entry.value).resolve() == file.resolve():
                     yield user, entry
 
 
+def known_entries(experiment: Path) -> list[Entry]:
+    """Keys of an experiment that lies about; none if it is damaged, which is not asked for."""
+    try:
+        return list(read_file(experiment))
+    except UserError:
+        return []
+
+
 def hosts(layout: KeyLayout) -> Iterator[Path]:
     """The experiments whose classes accept every key that was given."""
     for experiment in experiments():
         path = Path(experiment.location)
-        whole = KeyLayout([*read_file(path), *layout.entries], layout.stage)
+        whole = KeyLayout([*known_entries(path), *layout.entries], layout.stage)
         given = set(map(id, layout.entries))
         unknown, nameless = next(whole.unknown(), None), whole.nameless()
         if not any(u is not None and id(u.entry) in given for u in (unknown, nameless)):

@@ -129,7 +129,7 @@ def test_a_damaged_store_is_refused_by_name(made: FeatureStore, tmp_path: Path) 
     with pytest.raises(UserError, match="store has layout 0; accepted is 1"):
         FeatureStore(made.directory)
     manifest.write_text("{")
-    with pytest.raises(UserError, match="store is no whole store"):
+    with pytest.raises(UserError, match=r"store\.json is no valid JSON"):
         FeatureStore(made.directory)
     manifest.write_text(json.dumps(stored))
     (made.directory / "val_text.npy").unlink()

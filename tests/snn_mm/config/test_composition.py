@@ -182,7 +182,6 @@ def test_an_empty_dictionary_empties_and_another_class_starts_anew() -> None:
         ("trainer: {callbacks: [IEMF], logger: [], plugins: null}\n", ["callbacks", "logger"]),
         ("trainer: trainer.yaml\n", ["callbacks"]),
         ("- a\n", []),
-        ("a: [\n", []),
         ("trainer: nowhere.yaml\n", []),
     ],
 )

@@ -1,6 +1,5 @@
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,9 +43,25 @@ def test_lists_count_their_items(tmp_path: Path) -> None:
     assert values[("callbacks", "1")] == "Other"
 
 
-def test_files_that_can_not_be_read_have_no_keys(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_keys_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    assert read_entries([tmp_path / "none.yaml"], []) == []
     (tmp_path / "a.yaml").write_text("a: [")
-    assert read_entries([tmp_path / "a.yaml", tmp_path / "none.yaml"], []) == []
+    with pytest.raises(UserError, match=r"a\.yaml:2: no valid YAML"):
+        read_entries([tmp_path / "a.yaml"], [])
+
+
+@pytest.mark.parametrize("text", ["a: a.yaml", "a.yaml", "a: {init_args: b.yaml}"])
+def test_a_file_that_names_itself_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    (tmp_path / "b.yaml").write_text("c: [a.yaml]\nd: a.yaml")
+    with pytest.raises(UserError, match=r"a\.yaml: names itself"):
+        read_entries([tmp_path / "a.yaml"], [])
+
+
+def test_a_list_where_a_name_belongs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("model: 1\ndata:\n  [b, c]: 1\n")
+    with pytest.raises(UserError, match=r"a\.yaml:3: a list or mapping where a name belongs"):
+        check_configs([tmp_path / "a.yaml"])
 
 
 def test_keys_inside_of_a_mapping_on_the_command_line_are_set_by_its_flag() -> None:
@@ -112,13 +127,13 @@ def test_a_command_reads_each_of_its_config_files_once(
 ) -> None:
     """Beside jsonargparse, which reads them for itself, with a path class of its own."""
     reads: Counter[str] = Counter()
-    read_text = Path.read_text
+    read_bytes = Path.read_bytes
 
-    def counted(path: Path, *args: Any, **options: Any) -> str:
+    def counted(path: Path) -> bytes:
         reads[path.name] += path.suffix == ".yaml"
-        return read_text(path, *args, **options)
+        return read_bytes(path)
 
-    monkeypatch.setattr(Path, "read_text", counted)
+    monkeypatch.setattr(Path, "read_bytes", counted)
     tree._parsed.cache_clear()
     assert main(["fit", "--config", str(quickstart), "--print_config"]) == 0
     assert reads["quickstart.yaml"] == reads["digits_av.yaml"] == 1

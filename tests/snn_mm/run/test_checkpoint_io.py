@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from snn_mm.errors import UserError
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 
 
@@ -27,5 +28,5 @@ def test_a_kill_while_saving_leaves_the_previous_checkpoint(
 def test_nothing_is_unpickled_whatever_the_caller_asks(tmp_path: Path) -> None:
     path, plugin = tmp_path / "evil.ckpt", AtomicCheckpointIO()
     plugin.save_checkpoint({"path": path}, path)  # a Path is an object, not plain data
-    with pytest.raises(Exception, match="Weights only"):
+    with pytest.raises(UserError, match="can be read safely"):
         plugin.load_checkpoint(path, weights_only=False)

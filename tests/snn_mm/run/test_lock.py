@@ -176,7 +176,7 @@ def test_of_two_that_find_a_dead_owner_one_takes_its_place(path: Path) -> None:
     first, second = Mark(path), Mark(path)
     assert first.take()
     assert not second._retire()  # had seen the dead one too, and comes late
-    assert lock_mark.read_owner(path.with_name(".lock.held")) == first._owner
+    assert lock_mark.read_json(path.with_name(".lock.held")) == first._owner
     first.remove()
 
 
@@ -230,5 +230,5 @@ def test_hdf5_files_are_opened_without_locks() -> None:
     calls = [
         line for file in sources for line in file.read_text().splitlines() if "h5py.File(" in line
     ]
-    assert len(calls) >= 5
+    assert len(calls) >= 3
     assert all("locking=False" in line for line in calls)

@@ -85,4 +85,4 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").mkdir()
     problems: list[str] = []
     read_logged(tmp_path, problems)
-    assert problems == ["metrics.csv: Is a directory"]
+    assert problems == ["metrics.csv: no file"]

@@ -56,9 +56,7 @@ class Payload:
     def content(self) -> memoryview:
         """The bytes: a view of the file, or a copy where they were written as text."""
         view = memoryview(self.file)[self.start : self.start + self.size]
-        if self.is_text:
-            return memoryview(str(view, "utf-8").encode("latin-1"))
-        return view
+        return memoryview(str(view, "utf-8").encode("latin-1")) if self.is_text else view
 
 
 @dataclass
@@ -222,9 +220,9 @@ def _from_buffer(
         case ["C" | "F" as order] | ["C" | "F" as order, None]:
             return PickledArray(checked_shape(shape), dtype, raw(values), order)
         # Their kind first: to sort lists in lists may take forever.
-        case ["K", tuple(axes)] if all(type(axis) is int for axis in axes) and (
-            sorted(axes) == list(range(len(shape)))
-        ):
+        case ["K", tuple(axes)] if {*map(type, axes)} <= {int} and sorted(axes) == [
+            *range(len(shape))
+        ]:
             return PickledArray(checked_shape(shape), dtype, raw(values), "C", axes)
     raise RefusedError("builds an array of arguments that NumPy never writes")
 

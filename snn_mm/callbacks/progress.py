@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import RichModelSummary, RichProgressBar
+from lightning.pytorch.callbacks import (
+    ModelSummary,
+    ProgressBar,
+    RichModelSummary,
+    RichProgressBar,
+)
 from torch import Tensor
 
 PRINTED = ("train/loss", "val/loss", "val/mae/fused", "val/corr/fused")
@@ -102,3 +108,25 @@ def format_epoch(epoch: int, last: int | None, metrics: dict[str, Tensor], secon
     ]
     total = "" if last is None or last < 0 else f"/{last}"
     return "  ".join([f"epoch {epoch}{total}", *scores, f"{seconds:.1f} s"])
+
+
+def shown_progress(options: Any, given: Sequence[Callback]) -> list[Callback]:
+    """What shows how a run goes on, instead of Lightning's own, which it turns off.
+
+    Args:
+        options: what the config has below `trainer`.
+        given: callbacks of the config, one of which may be a bar or a summary.
+    """
+    own_bar = any(isinstance(callback, ProgressBar) for callback in given)
+    own_summary = any(isinstance(callback, ModelSummary) for callback in given)
+    shown: list[Callback] = []
+    if options.enable_progress_bar is not False and not own_bar:
+        if sys.stdout.isatty():
+            shown = [LossBar()]
+        else:
+            options.enable_progress_bar = options.enable_model_summary = False
+            shown = [PlainProgress()]
+    if options.enable_model_summary is not False and not own_summary:
+        shown.append(ShortSummary())
+        options.enable_model_summary = False
+    return shown

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelSummary, ProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.io.checkpoint_plugin import CheckpointIO
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from snn_mm.callbacks.progress import LossBar, PlainProgress, ShortSummary
+from snn_mm.callbacks.finite_guard import FiniteGuard
+from snn_mm.callbacks.progress import shown_progress
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.recording.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
@@ -88,6 +88,7 @@ class TrainCLI(LightningCLI):
         """Add the run, the best checkpoint and the test after training."""
         parser.add_class_arguments(RunOptions, "run")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.add_class_arguments(FiniteGuard, "guard")  # stands where `_gather_callbacks` says
         parser.add_argument(
             "--test_after_fit",
             type=bool,
@@ -180,23 +181,16 @@ class TrainCLI(LightningCLI):
         flags = {entry.key: entry.value for entry in read_flags(self.command.arguments)}
         facts = {"seed": seed, "profile": self.settings.run.profile, "flags": flags}
         facts[FACT] = used_class_folders(self.command.configs)
-        self.record = RunRecord(self.run_directory, self.saved_config, best, facts)
+        guard = self._get(self.config_init, "guard")
+        self.record = RunRecord(self.run_directory, self.saved_config, best, facts, guard)
         if not any(isinstance(callback, FiringRateMonitor) for callback in given):
             given = [*given, FiringRateMonitor()]
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
-        progress: list[Callback] = []
-        own_bar = any(isinstance(callback, ProgressBar) for callback in given)
-        own_summary = any(isinstance(callback, ModelSummary) for callback in given)
-        if trainer.enable_progress_bar is not False and not own_bar:
-            if sys.stdout.isatty():
-                progress = [LossBar()]
-            else:
-                trainer.enable_progress_bar = trainer.enable_model_summary = False
-                progress = [PlainProgress()]
-        if trainer.enable_model_summary is not False and not own_summary:
-            progress.append(ShortSummary())
-            trainer.enable_model_summary = False  # Lightning's own
-        if self.command.stage != "fit" or trainer.fast_dev_run:
+        progress = shown_progress(trainer, given)
+        if self.command.stage != "fit":
+            return [*seeds, *progress, *given]
+        given = [*given, guard]  # it sees gradients as modulations leave them
+        if trainer.fast_dev_run:
             return [*seeds, *progress, *given]
         first = [self._last_checkpoint(), *seeds, *progress]
         wandb: list[Callback] = []

@@ -7,7 +7,9 @@ from typing import Any
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor, nn
 
+from snn_mm.callbacks.numerics import broken_tensors, is_running, some
 from snn_mm.contracts import ResizesForCheckpoint
 from snn_mm.errors import UserError
 from snn_mm.reading.checkpoints import read_torch
@@ -24,7 +26,7 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
     A model that grows while it trains takes the sizes of the checkpoint first.
 
     Raises:
-        UserError: the file is no checkpoint, damaged, or one of another model.
+        UserError: the file is no checkpoint, damaged, of another model, or holds NaN.
     """
     check_digest(path)
     checkpoint = load_checkpoint(path)
@@ -40,6 +42,22 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
             f"saved: {trained_class(path)}; config: {type(model).__name__}\n"
             + "\n".join(differences[:2])
             + (f"\nand {len(differences) - 2} more" if len(differences) > 2 else "")
+        )
+    check_weights(path, checkpoint["state_dict"], model)
+
+
+def check_weights(path: Path, state: dict[str, Any], model: nn.Module) -> None:
+    """Refuse weights that are not finite: a spiking network answers with them as if they were.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    weights = {name for name, _ in model.named_parameters()}
+    looked = ((n, x) for n, x in state.items() if n in weights or is_running(n))
+    if broken := broken_tensors((n, x) for n, x in looked if isinstance(x, Tensor)):
+        raise UserError(
+            f"checkpoint {path} holds NaN or infinity: {some(broken)}\n"
+            "its training had diverged; accepted: an earlier checkpoint, or a new run"
         )
 
 

@@ -70,6 +70,7 @@ class TaskModule(LightningModule, ABC):
         self.scheduler_interval = lr_scheduler_interval
         self.scheduler_monitor = lr_scheduler_monitor
         self.parameter_groups = dict(parameter_groups or {})
+        self.summands: LossTerms = {}
 
     @property
     @abstractmethod
@@ -219,9 +220,10 @@ class TaskModule(LightningModule, ABC):
         return group_parameters(members, self.parameter_groups)
 
     def total_loss(self, terms: LossTerms, samples: int, stage: Stage) -> Tensor:
-        """The sum of the summands, logged; in training what it counts for on this rank."""
+        """Sum of `summands`, which stay, logged; in training what it counts for on this rank."""
         loss = reduce(add, terms.values())
         self.log_mean(f"{stage}/loss", loss, samples)
+        self.summands = {name: term.detach() for name, term in terms.items()}
         return loss * self.share_of_union(samples) if stage == "train" else loss
 
     def log_terms(self, terms: LossTerms, samples: int) -> None:

@@ -6,15 +6,18 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
+from snn_mm.callbacks.numerics import broken_weights
 from snn_mm.callbacks.recording.run_files import callbacks_of
 from snn_mm.errors import UserError
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keep the checkpoint of the best validation as `best.ckpt`.
+    """Keep the checkpoint of the best validation as `best.ckpt`; a score of NaN is none.
 
     Args:
         monitor: name of the metric that decides.
@@ -43,6 +46,15 @@ class BestCheckpoint(ModelCheckpoint):
                 if isinstance(monitor, str) and is_misspelt(monitor, names()):
                     key = f"trainer.callbacks ({type(callback).__name__}): monitor"
                     check_monitor(key, monitor, names())
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether this is a new best: never a score that is not finite, nor such weights."""
+        agree = trainer.strategy.reduce_boolean_decision  # what follows is decided together
+        if current is None or not agree(bool(torch.isfinite(current))):
+            return False
+        if not super().check_monitor_top_k(trainer, current):
+            return False
+        return bool(agree(not broken_weights(trainer.lightning_module)))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score, also when the run directory was moved."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snn_mm.callbacks.recording.stages import Stage, StageRecorder
+from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
 from snn_mm.neurons import is_spiking, spiking_layers
 
 FUSION = "fusion"
@@ -71,11 +72,13 @@ class FiringRateMonitor(StageRecorder):
     [0, 1]: spikes per neuron and time step that is no padding. Encoders without spiking neurons
     (ANN twins) are left out. Sums are added over batches and ranks. Training steps cost nothing
     more; adding up every spike costs a seventh of a validation of the quickstart (docs/speed.md).
+    What fires not once in a validation of the training is warned of, once.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, list[Tensor]] = {}
         self._hooks: list[RemovableHandle] = []
+        self._silent: set[str] = set()
 
     def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Start counting."""
@@ -93,8 +96,14 @@ class FiringRateMonitor(StageRecorder):
             spikes, places = trainer.strategy.reduce(
                 torch.stack(counts).sum(dim=0), reduce_op="sum"
             ).tolist()
-            name = f"{stage}/firing_rate/{name}"
-            module.log(name, spikes / places, sync_dist=True)  # the ranks agree already
+            rate = f"{stage}/firing_rate/{name}"
+            module.log(rate, spikes / places, sync_dist=True)  # the ranks agree already
+            if not spikes and name not in self._silent and validates_training(trainer):
+                self._silent.add(name)
+                rank_zero_warn(
+                    f"no neuron of {name} fired in the validation of epoch "
+                    f"{trainer.current_epoch + 1}: the others do without it"
+                )
         self.release()
 
     def release(self) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -15,6 +14,8 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
+from snn_mm.callbacks.finite_guard import FiniteGuard
+from snn_mm.callbacks.numerics import broken_weights, is_finite
 from snn_mm.run.attempt import Attempt
 from snn_mm.run.directory import (
     DIVERGED,
@@ -40,6 +41,7 @@ class RunRecord(Callback):
         config: the whole config as YAML.
         best: the callback that keeps the best checkpoint.
         facts: further facts for `environment.json`, such as the seed.
+        guard: what looks at the numbers; where none does, a run may end `diverged`.
 
     Attributes:
         attempt: what it has in common with the attempts whose state it goes on with.
@@ -47,12 +49,18 @@ class RunRecord(Callback):
     """
 
     def __init__(
-        self, run: RunDirectory, config: str, best: ModelCheckpoint, facts: dict[str, Any]
+        self,
+        run: RunDirectory,
+        config: str,
+        best: ModelCheckpoint,
+        facts: dict[str, Any],
+        guard: FiniteGuard | None = None,
     ) -> None:
         self.run = run
         self.config = config
         self.best = best
         self.facts = facts
+        self.guard = guard
         self._best: dict[str, Any] = {}
         self._train_seconds = 0.0
         self._epoch_start = 0.0
@@ -123,6 +131,7 @@ class RunRecord(Callback):
             train=select_stage(metrics, "train"),
             validation=select_stage(metrics, "val"),
             best=self._best,
+            **({"skipped_steps": self.guard.skipped} if self.guard and self.guard.skipped else {}),
         )
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -178,9 +187,10 @@ class RunRecord(Callback):
         self._lock.release()
 
     def _note_divergence(self, epoch: int, module: LightningModule) -> None:
-        """A step with loss scaling may overflow and be left out: what counts is where it ended."""
-        finite = is_finite(self._loss) and all(map(is_finite, module.parameters()))
-        if finite:
+        """Where nobody guards, look at where an epoch ended."""
+        if self.guard is not None and self.guard.is_on:
+            return
+        if is_finite(self._loss) and not broken_weights(module):
             self._diverged_in = None
         elif self._diverged_in is None:
             self._diverged_in = epoch
@@ -208,11 +218,6 @@ class RunRecord(Callback):
         experiment = logger.experiment
         experiment.config.update(yaml.safe_load(self.config), allow_val_change=True)
         experiment.save(str(self.run.config), base_path=str(self.run.path), policy="now")
-
-
-def is_finite(value: Any) -> bool:
-    """Whether a tensor of any shape holds finite numbers alone; so does what is no tensor."""
-    return not isinstance(value, Tensor) or bool(torch.isfinite(value.detach()).all())
 
 
 def plain(value: Tensor | float | None) -> float | None:

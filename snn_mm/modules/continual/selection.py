@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,8 +29,8 @@ class BestOfTask:
         self.weights: State | None = None
 
     def offer(self, score: float, module: nn.Module) -> None:
-        """Keep the module's weights if they are better."""
-        if self.score is None or score > self.score:
+        """Keep the module's weights if they are better; NaN is not."""
+        if score > (-math.inf if self.score is None else self.score):
             self.score = score
             self.weights = copied_weights(module)
 

@@ -33,6 +33,7 @@ from torch.utils.data import DataLoader
 from workloads import SHAPES, correlated_inputs
 
 from snn_mm import callbacks as ours
+from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.callbacks.progress import LossBar, PlainProgress
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
 from snn_mm.callbacks.reproducibility import EpochSeed
@@ -58,6 +59,7 @@ CALLBACKS: dict[str, Callable[[], Callback]] = {
     "BestCheckpoint": BestCheckpoint,
     "EnergyEstimator": partial(ours.EnergyEstimator, stage="val"),
     "EpochSeed": partial(EpochSeed, 0),
+    "FiniteGuard": FiniteGuard,
     "LossBar": LossBar,
     "PlainProgress": PlainProgress,
     "SpikeMonitor": ours.SpikeMonitor,

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from snn_mm.callbacks.numerics import (
-    Loss,
-    Step,
+    BatchLoss,
+    OptimizerStep,
     broken_gradients,
     broken_weights,
     describe,
@@ -57,8 +57,8 @@ class FiniteGuard(Callback):
         self.skipped = self._in_a_row = 0
         self._fine_at = -1
         self._ids: list[str] = []
-        self._losses: list[Loss] = []
-        self._steps: list[Step] = []
+        self._losses: list[BatchLoss] = []
+        self._steps: list[OptimizerStep] = []
         self._buffers: list[tuple[Tensor, Tensor]] | None = None
 
     @property
@@ -90,7 +90,7 @@ class FiniteGuard(Callback):
         """Keep the loss, without a look."""
         if self.is_on:
             summands = getattr(pl_module, "summands", {})
-            self._losses.append(Loss(self._ids, loss.detach(), summands))
+            self._losses.append(BatchLoss(self._ids, loss.detach(), summands))
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -105,7 +105,7 @@ class FiniteGuard(Callback):
         values = [sizes, *(loss.value.reshape(1).to(sizes) for loss in losses)]
         fine = torch.cat(values).isfinite().all()
         number, epoch = trainer.global_step + 1, trainer.current_epoch + 1
-        self._steps.append(Step(number, epoch, losses, given, sizes, fine))
+        self._steps.append(OptimizerStep(number, epoch, losses, given, sizes, fine))
         waits = pl_module.device.type == "cpu" or self._leaves_out(trainer)
         if waits or len(self._steps) >= LOOK_EVERY:
             self._look(trainer, pl_module, owned)

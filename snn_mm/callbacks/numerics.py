@@ -54,7 +54,7 @@ def broken_tensors(named: Iterable[tuple[str, Tensor]]) -> list[str]:
     return [name for (name, x), finite in suspects if not finite and not is_finite(x)]
 
 
-class Loss(NamedTuple):
+class BatchLoss(NamedTuple):
     """What one micro-batch came to.
 
     Attributes:
@@ -68,7 +68,7 @@ class Loss(NamedTuple):
     summands: Mapping[str, Tensor]
 
 
-class Step(NamedTuple):
+class OptimizerStep(NamedTuple):
     """What is looked at of one optimizer step.
 
     Attributes:
@@ -82,18 +82,18 @@ class Step(NamedTuple):
 
     number: int
     epoch: int
-    losses: list[Loss]
+    losses: list[BatchLoss]
     parameters: list[Tensor]
     norms: Tensor
     fine: Tensor
 
 
-def is_broken(step: Step) -> bool:
+def is_broken(step: OptimizerStep) -> bool:
     """Whether a step whose norms are not finite has a loss or gradient that is not."""
     return any(not is_finite(loss.value) for loss in step.losses) or bool(broken_gradients(step))
 
 
-def broken_gradients(step: Step) -> list[int]:
+def broken_gradients(step: OptimizerStep) -> list[int]:
     """Places of the gradients that are not finite.
 
     A norm may be infinite where no element is: it adds squares, unless it was taken on a GPU.
@@ -104,7 +104,7 @@ def broken_gradients(step: Step) -> list[int]:
     return [place for place in places if not is_finite(step.parameters[place].grad)]
 
 
-def describe(step: Step, module: nn.Module) -> str:
+def describe(step: OptimizerStep, module: nn.Module) -> str:
     """What of a step is not finite, and whose batch it was."""
     broken = next((loss for loss in step.losses if not is_finite(loss.value)), None)
     names = {id(parameter): name for name, parameter in module.named_parameters()}

@@ -31,6 +31,7 @@ FIT_OPTIONS = """\
   --force                 go on although seed, data or batch size are others; marks the run
   --test_after_fit BOOL   end with the test of the best checkpoint (true)
   --checkpoint.monitor M  what decides which checkpoint is best (val/accuracy/fused)
+  --guard.action WHAT     about NaN and infinity: stop, skip the step, or ignore (stop)
   --seed_everything N     seed of everything that is drawn (0)
   --run.id ID             name of the run (time and seed, or the SLURM job)"""
 

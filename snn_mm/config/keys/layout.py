@@ -16,10 +16,11 @@ SECTION_CLASSES: dict[KeyPath, str] = {
     ("trainer",): TRAINER,
     ("run",): "snn_mm.config.options.RunOptions",
     ("checkpoint",): "snn_mm.callbacks.recording.best_checkpoint.BestCheckpoint",
+    ("guard",): "snn_mm.callbacks.finite_guard.FiniteGuard",
 }
 TOP = (
-    "seed_everything", "trainer", "model", "data", "run", "checkpoint", "test_after_fit",
-    "config", "print_config", "help",
+    "seed_everything", "trainer", "model", "data", "run", "checkpoint", "guard",
+    "test_after_fit", "config", "print_config", "help",
 )  # fmt: skip
 """Keys of every stage; the parameters of the trainer's method come to them."""
 LISTS: tuple[KeyPath, ...] = (("trainer", "callbacks"), ("trainer", "logger"))

@@ -1,6 +1,7 @@
 """`fit` from a config to a run directory, and what is done with the directory afterwards."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ import pytest
 import torch
 import yaml
 
+from snn_mm import load_run
 from snn_mm.cli import main
+from snn_mm.errors import UserError
 from snn_mm.run import RunDirectory, processor
 from snn_mm.run.metrics_file import read_rows
 
@@ -136,17 +139,70 @@ def test_no_batch_at_all_is_refused(
     assert RunDirectory(tmp_path / "toy" / "a").status() in (None, "failed")
 
 
-def test_a_run_whose_loss_is_no_number_has_diverged(
+DIVERGING = ("--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "1e38")
+
+
+def test_numbers_that_are_none_stop_a_run_and_nothing_of_them_is_kept(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = train("--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "1e38")
+    run = train(*DIVERGING, code=2)
+    message = capsys.readouterr().err
+    assert "that are not finite" in message
+    results = json.loads(run.results.read_text())
+    assert results["status"] == "failed"
+    assert f"snnmm: error: {results['error']}\n" in message
+    assert not list(run.checkpoints.iterdir())
+    assert run.is_unfinished()
+
+
+def test_a_run_that_ignores_its_numbers_has_diverged(
+    train: Train, fails: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(*DIVERGING, "--guard.action", "ignore")
     results = json.loads(run.results.read_text())
     error = "loss or weights were no finite numbers from epoch 1 on"
     assert (results["status"], results["error"]) == ("diverged", error)
     assert error in capsys.readouterr().out
     assert not run.is_unfinished()
-    assert main(["fit", "--resume", str(run.path)]) == 0  # nothing is left to train
+    assert not run.best.exists()
+    assert "holds NaN or infinity" in fails("fit", "--resume", str(run.path))
     assert run.status() == "diverged"
+
+
+@pytest.mark.parametrize(
+    "name", ["encoders.audio.layers.0.weight", "encoders.audio.layers.1.running_var"]
+)
+def test_a_checkpoint_with_nan_in_one_modality_is_refused(
+    trained: RunDirectory, tmp_path: Path, fails: Callable[..., str], name: str
+) -> None:
+    run = RunDirectory(tmp_path / "toy" / "a")
+    shutil.copytree(trained.path, run.path)
+    for path in (run.best, run.last):
+        checkpoint = torch.load(path, weights_only=True)
+        checkpoint["state_dict"][name].view(-1)[0] = float("nan")
+        torch.save(checkpoint, path)
+    for argv in (("test", "--ckpt_path"), ("predict", "--ckpt_path"), ("fit", "--resume")):
+        more = ("--trainer.max_epochs", "4") if argv[0] == "fit" else ()
+        assert f"holds NaN or infinity: {name}\n" in fails(*argv, str(run.path), *more)
+    with pytest.raises(UserError, match="holds NaN or infinity"):
+        load_run(run.path)
+
+
+def test_results_tell_how_many_steps_were_left_out(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_experiment import ToyEncoder
+
+    forward, calls = ToyEncoder.forward, iter(range(1000))
+
+    def once_infinite(self: ToyEncoder, x: torch.Tensor) -> torch.Tensor:
+        return forward(self, x) * (float("inf") if self.training and next(calls) == 4 else 1.0)
+
+    monkeypatch.setattr(ToyEncoder, "forward", once_infinite)
+    with pytest.warns(UserWarning, match="step 3 .epoch 1."):
+        run = train(*ONE_EPOCH, "--guard.action", "skip")
+    results = json.loads(run.results.read_text())
+    assert (results["status"], results["skipped_steps"]) == ("finished", 1)
 
 
 def test_a_dry_run_leaves_nothing(train: Train, tmp_path: Path) -> None:

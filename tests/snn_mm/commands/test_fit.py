@@ -15,6 +15,7 @@ from snn_mm import load_run
 from snn_mm.cli import main
 from snn_mm.errors import UserError
 from snn_mm.run import RunDirectory, processor
+from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.metrics_file import read_rows
 
 Train = Callable[..., RunDirectory]
@@ -180,7 +181,7 @@ def test_a_checkpoint_with_nan_in_one_modality_is_refused(
     for path in (run.best, run.last):
         checkpoint = torch.load(path, weights_only=True)
         checkpoint["state_dict"][name].view(-1)[0] = float("nan")
-        torch.save(checkpoint, path)
+        AtomicCheckpointIO().save_checkpoint(checkpoint, path)
     for argv in (("test", "--ckpt_path"), ("predict", "--ckpt_path"), ("fit", "--resume")):
         more = ("--trainer.max_epochs", "4") if argv[0] == "fit" else ()
         assert f"holds NaN or infinity: {name}\n" in fails(*argv, str(run.path), *more)

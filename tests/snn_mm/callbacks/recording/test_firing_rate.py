@@ -125,3 +125,32 @@ def test_an_ann_that_keeps_a_state_has_no_rate() -> None:
     recurrent = RecurrentNet(bands=2, frames=4, neuron=nn.ReLU, time_steps=2, hidden=(3,))
     module = IEMFModule({"a": recurrent}, Concat, 2)
     assert list(spiking_parts(module)) == []
+
+
+class Silent(Always):
+    """A layer of neurons that never fire."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def test_an_encoder_that_does_not_fire_in_a_validation_is_warned_of_once(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    encoder = TwoLayers()
+    encoder.wide, encoder.narrow = Silent(1), Silent(1)
+    encoders: dict[str, Encoder] = {"a": encoder, "b": ConvNet(1, time_steps=2, channels=(4,))}
+    module = IEMFModule(encoders, Concat, num_classes=2, optimizer=partial(torch.optim.SGD, lr=0.1))
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        max_epochs=2,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        callbacks=[FiringRateMonitor()],
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(module, batches(), batches())
+    said = [str(each.message) for each in recwarn if "fired" in str(each.message)]
+    assert said == ["no neuron of a fired in the validation of epoch 1: the others do without it"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,39 +30,55 @@ def draw(count: int, wanted: int, rng: np.random.Generator) -> list[int]:
     return sorted(rng.choice(count, wanted, replace=False).tolist())
 
 
-def augment(frames: list[NDArray[np.uint8]], protocol: Protocol, seed: int) -> Tensor:
+def augment(
+    frames: list[NDArray[np.uint8]], protocol: Protocol, seed: int, out: Tensor | None = None
+) -> Tensor:
     """Crop each frame `[H, W, 3]` at random and mirror every second: `[L, 3, size, size]`.
 
     The crop has 8 to 100 % of the area and a side ratio of 3/4 to 4/3, each frame its own, as the
-    published code has it; what is drawn depends on `seed` alone.
+    published code has it; what is drawn depends on `seed` alone. `out` is where they are put.
     """
-    crop, flip = (
-        v2.RandomResizedCrop(protocol.image_size, antialias=True),
-        v2.RandomHorizontalFlip(),
-    )
+    crop, flip = _crop(protocol.image_size), _flip()
     with _seeded(seed):
-        return _normalised([flip(crop(_image(frame))) for frame in frames])
+        return _normalised([flip(crop(_image(frame))) for frame in frames], out)
 
 
-def resize(frames: list[NDArray[np.uint8]], protocol: Protocol) -> Tensor:
-    """Resize frames `[H, W, 3]` as the protocol evaluates: `[L, 3, size, size]`."""
+def resize(
+    frames: list[NDArray[np.uint8]], protocol: Protocol, out: Tensor | None = None
+) -> Tensor:
+    """Resize frames `[H, W, 3]` as the protocol evaluates: `[L, 3, size, size]`, put into `out`."""
     size = protocol.image_size
     images = [_image(frame) for frame in frames]
     if protocol.resize is None:
-        return _normalised([functional.resize(image, [size, size]) for image in images])
+        return _normalised([functional.resize(image, [size, size]) for image in images], out)
     whole = [functional.resize(image, [protocol.resize]) for image in images]
-    return _normalised([functional.center_crop(image, [size, size]) for image in whole])
+    return _normalised([functional.center_crop(image, [size, size]) for image in whole], out)
 
 
 def _image(frame: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(frame)).permute(2, 0, 1)  # [H, W, 3] -> [3, H, W]
 
 
-def _normalised(images: list[Tensor]) -> Tensor:
-    """Stack images `[3, H, W]` of bytes and bring them to ImageNet's mean and deviation."""
-    scaled = functional.to_dtype(torch.stack(images), torch.float32, scale=True)
-    normalised: Tensor = functional.normalize(scaled, IMAGENET_MEAN, IMAGENET_STD, inplace=True)
-    return normalised.contiguous()
+def _normalised(images: list[Tensor], out: Tensor | None) -> Tensor:
+    """Bring images `[3, H, W]` of bytes to ImageNet's mean and deviation, `[L, 3, H, W]`.
+
+    All steps are taken where the values end up: one image is in the processor's cache by then.
+    """
+    out = torch.empty(len(images), *images[0].shape) if out is None else out
+    for place, image in zip(out, images):
+        place.copy_(image).mul_(1 / 255)  # as torchvision scales bytes
+        functional.normalize(place, IMAGENET_MEAN, IMAGENET_STD, inplace=True)
+    return out
+
+
+@functools.cache
+def _crop(size: int) -> v2.RandomResizedCrop:
+    return v2.RandomResizedCrop(size, antialias=True)
+
+
+@functools.cache
+def _flip() -> v2.RandomHorizontalFlip:
+    return v2.RandomHorizontalFlip()
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from PIL import UnidentifiedImageError
 from torch import Tensor
 
+from datamodules.batches import Together, filled, room
 from datamodules.clips.frames import augment, draw, resize, spread
 from datamodules.clips.protocols import Protocol
-from datamodules.clips.sound import audio_input
+from datamodules.clips.spectrograms import Spectrograms
 from datamodules.pairing import Rows, stream
 from datamodules.signal.noise import Levels, noise
 from datamodules.split import Draw, Sample, SampleSource
@@ -45,6 +47,7 @@ class ClipSplit(SampleSource):
         augmented: whether frames are drawn and cropped at random, as in training.
         seed: of what is drawn.
         snr_db: noise on the inputs; in training another one in every epoch.
+        spectrograms: of all clips of the store; by default they are computed.
     """
 
     modalities = ("audio", "visual")
@@ -57,7 +60,9 @@ class ClipSplit(SampleSource):
         augmented: bool,
         seed: int,
         snr_db: ClipSNR = CLEAN,
+        spectrograms: Spectrograms | None = None,
     ) -> None:
+        self.spectrograms = spectrograms or Spectrograms(store, protocol, "compute")
         self.store, self.rows, self.protocol = store, rows, protocol
         self.augmented, self.seed, self.snr_db = augmented, seed, snr_db
         self.labels = store.labels[rows]
@@ -65,21 +70,25 @@ class ClipSplit(SampleSource):
         self.ids: Sequence[str] = [names[row] for row in rows]
 
     def __getitem__(self, index: int | Draw) -> Sample:
-        epoch, sample = Draw.of(index)
-        row = int(self.rows[sample])
-        try:
-            inputs = {"audio": self._audio(row), "visual": self._visual(row, epoch)}
-        except (OSError, ValueError, RuntimeError) as error:
-            # Pillow would print the address of a buffer.
-            is_picture = isinstance(error, UnidentifiedImageError)
-            raise UserError(
-                f"Prepared clip '{self.ids[sample]}' in {self.store.directory} can't be read: "
-                f"{'a frame is not a picture' if is_picture else error}.\n"
-                "Remove that folder and prepare it again if it is damaged."
-            ) from error
-        clip = self.ids[sample]
-        noisy = {name: self._noisy(name, value, epoch, clip) for name, value in inputs.items()}
-        return Sample(noisy, int(self.labels[sample]), clip)
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
+        """Read the samples of a batch into one tensor a modality, if sounds are equally long."""
+        draws = [Draw.of(index) for index in indices]
+        visual, audio = room(len(draws), *self._picture_shape()), []
+        for (epoch, sample), place in zip(draws, visual):
+            clip, row = self.ids[sample], int(self.rows[sample])
+            with self._naming(clip):
+                audio.append(self._noisy("audio", self.spectrograms[row], epoch, clip))
+                self._see(row, epoch, place)
+            place.copy_(self._noisy("visual", place, epoch, clip))
+        alike = len({sound.shape for sound in audio}) == 1
+        whole = {"audio": filled(audio), "visual": visual} if alike else {}
+        samples = [
+            Sample({"audio": sound, "visual": place}, int(self.labels[sample]), self.ids[sample])
+            for (_, sample), sound, place in zip(draws, whole.get("audio", audio), visual)
+        ]
+        return Together(samples, whole) if alike else samples
 
     def digest(self) -> str:
         """Return a SHA-256 of the store's fingerprint and the rows, without reading a clip."""
@@ -87,19 +96,34 @@ class ClipSplit(SampleSource):
         sha.update(np.ascontiguousarray(self.rows).data)
         return sha.hexdigest()
 
-    def _audio(self, row: int) -> Tensor:
-        """Return the spectrogram of a clip, `[1, F, L]`."""
-        return audio_input(self.store.wave(row), self.store.sample_rate(row), self.protocol)
+    @contextmanager
+    def _naming(self, clip: str) -> Iterator[None]:
+        """Name the clip that can't be read."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            # Pillow would print the address of a buffer.
+            is_picture = isinstance(error, UnidentifiedImageError)
+            raise UserError(
+                f"Prepared clip '{clip}' in {self.store.directory} can't be read: "
+                f"{'a frame is not a picture' if is_picture else error}.\n"
+                "Remove that folder and prepare it again if it is damaged."
+            ) from error
 
-    def _visual(self, row: int, epoch: int) -> Tensor:
-        """Return the frames of a clip, `[3, H, W]` for one and `[L, 3, H, W]` for more."""
+    def _picture_shape(self) -> tuple[int, ...]:
+        """Of a sample: `[3, H, W]` for one frame, `[L, 3, H, W]` for more."""
+        frames, size = self.protocol.frames, self.protocol.image_size
+        return (3, size, size) if frames == 1 else (frames, 3, size, size)
+
+    def _see(self, row: int, epoch: int, place: Tensor) -> None:
+        """Put the frames of a clip to where they belong, `[3, H, W]` or `[L, 3, H, W]`."""
         frames = [self.store.frame(row, index) for index in self._frames(row, epoch)]
+        place = place.view(len(frames), *place.shape[-3:])
         if self.augmented:
             crop_seed = int(stream(self.seed, "crop", epoch, row).integers(2**62))
-            images = augment(frames, self.protocol, crop_seed)
+            augment(frames, self.protocol, crop_seed, place)
         else:
-            images = resize(frames, self.protocol)
-        return images[0] if len(frames) == 1 else images
+            resize(frames, self.protocol, place)
 
     def _noisy(self, modality: str, value: Tensor, epoch: int, clip: str) -> Tensor:
         """Add noise to an input `[...]`, whose own mean square is the power of the signal."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from datamodules import CremaD, KineticsSounds, LoaderOptions, UrbanSound8KAV
 from datamodules.base import SPLITS, SplitName
+from datamodules.batches import collate, stacked
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.split import ClipSNR
 from datamodules.split import Draw
@@ -170,6 +171,18 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
     train(resumed, prepared_root, tmp_path, epochs=2, resume=tmp_path / "one.ckpt")
     assert resumed.seen == uninterrupted.seen[len(resumed.seen) :]
     assert len(uninterrupted.seen) == 2 * len(resumed.seen) > 0
+
+
+def test_a_batch_is_bit_for_bit_its_single_samples(prepared_root: str) -> None:
+    for options in ({}, {"protocol": "pmr", "snr_db": ClipSNR(0.0, 0.0)}):
+        split = CremaD(prepared_root, **options).split("train")
+        draws = [Draw(3, 2), Draw(1, 0), 4]
+        together, batch = split.__getitems__(draws), collate(split.__getitems__(draws))
+        assert stacked(together)["visual"].data_ptr() == together[0].inputs["visual"].data_ptr()
+        for place, sample in enumerate(map(split.__getitem__, draws)):
+            assert (batch["id"][place], batch["target"][place]) == (sample.id, sample.target)
+            for name, values in sample.inputs.items():
+                assert torch.equal(batch["inputs"][name][place], values)
 
 
 def test_epochs_differ_and_repeat(prepared_root: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision import transforms
+from torchvision.transforms import v2
 
 from datamodules.clips.frames import IMAGENET_MEAN, IMAGENET_STD, augment, draw, resize, spread
 from datamodules.clips.protocols import IEMF
@@ -62,6 +63,28 @@ def test_evaluation_cuts_the_middle_as_iemf_does_for_urbansound() -> None:
     ours = resize([photo()], replace(SMALL, resize=64))
     expected = np.asarray(steps(Image.fromarray(photo())), np.float32).transpose(2, 0, 1)
     np.testing.assert_allclose(bytes_of(ours[0]), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_images_written_to_their_place_have_the_bits_of_torchvisions_steps(training: bool) -> None:
+    frames = [photo(), photo(70, 80)]
+    out = torch.full((3, 3, 32, 32), torch.nan)
+    if training:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            steps = v2.Compose(
+                [v2.RandomResizedCrop(32, antialias=True), v2.RandomHorizontalFlip()]
+            )
+            images = [steps(torch.from_numpy(frame).permute(2, 0, 1)) for frame in frames]
+        augment(frames, SMALL, 3, out[1:])
+    else:
+        images = [
+            v2.functional.resize(torch.from_numpy(f).permute(2, 0, 1), [32, 32]) for f in frames
+        ]
+        resize(frames, SMALL, out[1:])
+    scaled = v2.functional.to_dtype(torch.stack(images), torch.float32, scale=True)
+    assert torch.equal(out[1:], v2.functional.normalize(scaled, IMAGENET_MEAN, IMAGENET_STD))
+    assert out[0].isnan().all()
 
 
 def test_augmentation_depends_on_its_seed_alone() -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from datamodules.batches import Together, filled, room
@@ -102,11 +101,8 @@ class ClipSplit(SampleSource):
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
-            # Pillow would print the address of a buffer.
-            is_picture = isinstance(error, UnidentifiedImageError)
             raise UserError(
-                f"Prepared clip '{clip}' in {self.store.directory} can't be read: "
-                f"{'a frame is not a picture' if is_picture else error}.\n"
+                f"Prepared clip '{clip}' in {self.store.directory} can't be read: {error}.\n"
                 "Remove that folder and prepare it again if it is damaged."
             ) from error
 

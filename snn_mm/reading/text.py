@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ def reason(error: Exception) -> str:
     said = getattr(error, "strerror", None) or str(error)
     if isinstance(error, KeyError):
         said = f"no {said[:100]}"
+    said = re.sub(r" ?<[^<>]* object at 0x[0-9a-f]+>", "", said)  # Pillow's name of a buffer
     return " ".join(said.split())[:200] or type(error).__name__
 
 

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from snn_mm.metrics.sentiment_scores import Protocol, rate
 
 __all__ = ["SCORES", "MOSEIScores", "Protocol", "SIMSScores", "SentimentScores"]
+
+
+class OneScore(Metric):
+    """One of the scores that are rated together, as a metric that a module can log.
+
+    Lightning asks logged metrics when an epoch ends, before any callback looks; what a module logs
+    in its own `on_train_epoch_end` comes after them.
+
+    Args:
+        whole: what rates; it is reset with any of its parts.
+        name: of the score.
+    """
+
+    full_state_update = False
+
+    def __init__(self, whole: SentimentScores, name: str) -> None:
+        super().__init__()
+        self._whole = (whole,)  # in a tuple it is no part of this one
+        self._name = name
+
+    def update(self) -> None:
+        """Nothing: the whole is updated."""
+
+    def compute(self) -> Tensor:
+        """The score, `[]`."""
+        scores: dict[str, Tensor] = self._whole[0].compute()
+        return scores[self._name]
+
+    def reset(self) -> None:
+        """Reset the whole."""
+        super().reset()
+        self._whole[0].reset()
+
+    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is: the whole adds up the ranks and keeps what it computed."""
+        return compute
 
 
 class SentimentScores(Metric):
@@ -36,6 +72,7 @@ class SentimentScores(Metric):
         super().__init__()
         self.add_state("score", default=[], dist_reduce_fx="cat")
         self.add_state("target", default=[], dist_reduce_fx="cat")
+        self.parts = nn.ModuleDict({name: OneScore(self, name) for name in self.names})
 
     def update(self, score: Tensor, target: Tensor) -> None:
         """Keep the scores of one batch.

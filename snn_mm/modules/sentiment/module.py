@@ -12,6 +12,7 @@ from snn_mm.contracts import Batch, LossTerms, Scope
 from snn_mm.encoders.inputs import broken, check_inputs
 from snn_mm.errors import UserError, check_choice
 from snn_mm.losses import weighted_absolute_errors
+from snn_mm.metrics.quick_log import quick_log
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
@@ -142,19 +143,9 @@ class SentimentModule(TaskModule):
             self.log_terms(terms, size)
         for head, metric in self.metrics(stage).items():
             metric.update(scores[head].detach().float(), targets[head])
+            for kind, part in metric.parts.items():
+                quick_log(self, f"{stage}/{kind}/{head}", part, on_step=False, on_epoch=True)
         return self.total_loss(terms, size, stage)
-
-    def on_train_epoch_end(self) -> None:
-        """Rate the scores of the training."""
-        self._log_scores("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Rate the scores of the validation."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Rate the scores of the test."""
-        self._log_scores("test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Scored:
         """Scores of one batch."""
@@ -178,12 +169,6 @@ class SentimentModule(TaskModule):
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused head, or all that belong to no single modality."""
         return self.network.fusion_parameters(scope)
-
-    def _log_scores(self, stage: Stage) -> None:
-        for head, metric in self.metrics(stage).items():
-            for kind, value in metric.compute().items():
-                self.log(f"{stage}/{kind}/{head}", value, sync_dist=True)  # the ranks agree already
-            metric.reset()
 
 
 def head_weights(weights: dict[str, float] | None, heads: tuple[str, ...]) -> dict[str, float]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightning import Trainer
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
@@ -133,6 +134,22 @@ def test_training_learns_and_a_second_epoch_starts_its_scores_anew() -> None:
     run.fit(model, loader(), loader())
     assert float(run.callback_metrics["val/mae/fused"]) < 0.45  # a constant has 0.6
     assert len(model.metrics("train")[FUSED].metric_state["score"]) == 0
+
+
+def test_callbacks_see_the_scores_of_a_training_epoch_when_it_ends() -> None:
+    name, seen, later = f"train/mae/{FUSED}", [], []
+
+    class Look(Callback):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            seen.append(float(trainer.callback_metrics[name]))
+
+        def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            later.extend([float(trainer.logged_metrics[name])] if seen else [])
+
+    fitted = trainer(max_epochs=3, callbacks=[Look()])
+    fitted.fit(module(optimizer=partial(SGD, lr=0.1)), loader())
+    assert seen == [*later, float(fitted.logged_metrics[name])]
+    assert len(set(seen)) == 3
 
 
 def test_a_modality_that_is_left_out_has_no_part_and_no_loss() -> None:

@@ -173,4 +173,4 @@ def write_config(path: Path, store: FeatureStore, root: Path, name: str) -> None
     }
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
     with replacing(path) as temporary:
-        temporary.write_text(HEADER + text)
+        temporary.write_text(HEADER + text, encoding="utf-8")

@@ -34,7 +34,7 @@ def write_predictions(path: Path, batches: list[Any], class_names: Sequence[str]
     kind = predicted_kind(batches)
     names = list(batches[0][kind]) if batches else []
     columns = [column for name in names for column in column_names(name, kind, class_names)]
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", *columns])
         for batch in batches:

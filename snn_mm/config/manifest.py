@@ -71,7 +71,8 @@ JSON = dict[str, Any]
 
 def write() -> None:
     """Write the manifest of the installed classes."""
-    MANIFEST.write_text(json.dumps(manifest(), indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(manifest(), indent=1, ensure_ascii=False) + "\n"
+    MANIFEST.write_text(text, encoding="utf-8")
 
 
 def manifest() -> JSON:

@@ -137,7 +137,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Replace a file in one step, its line ends as they are."""
     with replacing(path) as temporary:
-        temporary.write_text(text, newline="")
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

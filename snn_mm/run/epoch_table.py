@@ -31,7 +31,7 @@ class EpochTable:
         """Add rows, whose cells stand in the order of the columns; make the folder if needed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.is_file()
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([self.columns, *rows] if is_new else rows)
 
     def rows(self) -> Iterator[Row]:
@@ -46,7 +46,10 @@ class EpochTable:
         """Drop the rows that are not wanted; nothing if there is no file."""
         if not self.path.is_file():
             return
-        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+        with (
+            replacing(self.path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(self._wanted(is_wanted))

@@ -82,7 +82,7 @@ class MetricsFile(Logger):
         rows, self._pending = self._pending, []
         columns = sorted(set(self._columns).union(*rows))
         if columns == self._columns and self.run.metrics.is_file():
-            with self.run.metrics.open("a", newline="") as file:
+            with self.run.metrics.open("a", encoding="utf-8", newline="") as file:
                 csv.DictWriter(file, columns).writerows(rows)
         else:
             self._columns = columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,28 @@ def test_heavy_packages_stay_unimported(argv: list[str]) -> None:
     child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert child.stderr.strip() == "[]"
     assert child.stdout
+
+
+ASCII = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+def under_ascii(code: str, *argv: str) -> str:
+    command = [sys.executable, "-c", code, *argv]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=ASCII).stdout
+
+
+def test_what_an_ascii_pipe_cannot_show_is_written_as_its_escape() -> None:
+    code = "import sys; from snn_mm import cli; cli._print_anywhere(); print('\\u03be')"
+    assert under_ascii(code) == "\\u03be\n"
+
+
+def test_files_are_written_in_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from snn_mm.run.directory import write_text;"
+        "write_text(Path(sys.argv[1]), '\\u03be')"
+    )
+    under_ascii(code, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "\u03be"
 
 
 def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:

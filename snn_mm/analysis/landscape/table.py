@@ -31,7 +31,7 @@ class PointTable:
     def add(self, point: Point, value: Value) -> None:
         """Keep a point, on the disk as well."""
         self.values[point] = value
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", encoding="utf-8", newline="") as file:
             file.write(_line(point, value))
             file.flush()
             os.fsync(file.fileno())

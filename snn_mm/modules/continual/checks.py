@@ -115,6 +115,24 @@ def check_epochs(trainer: Trainer, tasks: int, epochs_per_task: int) -> None:
         )
 
 
+def check_test(trainer: Trainer, stage: str) -> None:
+    """Refuse a test of some batches alone: a row of the matrix is about all classes seen.
+
+    A training is not to learn it after its last epoch. `fast_dev_run` says that it is cut short.
+
+    Raises:
+        UserError: names the trainer's option and what is accepted.
+    """
+    limit: float = trainer.limit_test_batches
+    whole = isinstance(limit, float) and limit == 1
+    untested = stage == "fit" and limit == 0
+    if not (whole or untested or getattr(trainer, "fast_dev_run", False)):
+        raise UserError(
+            f"trainer.limit_test_batches is {limit}, but accuracies by task are those of all test "
+            "samples\naccepted: null or 1.0, or 0 with test_after_fit: false"
+        )
+
+
 def check_stopping(trainer: Trainer) -> None:
     """Refuse what ends a training when a metric no longer gets better.
 

@@ -19,7 +19,12 @@ from snn_mm.errors import UserError
 from snn_mm.metrics.continual import TaskAccuracies
 from snn_mm.metrics.continual_scores import continual_scores
 from snn_mm.modules.base import MultimodalModule
-from snn_mm.modules.continual.checks import check_epochs, check_selection, check_stopping
+from snn_mm.modules.continual.checks import (
+    check_epochs,
+    check_selection,
+    check_stopping,
+    check_test,
+)
 from snn_mm.modules.continual.growth import resize, row_generator
 from snn_mm.modules.continual.renewal import check_strategy, renew_training
 from snn_mm.modules.continual.selection import BestOfTask, State, copied_weights
@@ -94,6 +99,8 @@ class TaskSequenceModule(MultimodalModule):
         """Check the module against trainer and data before the first batch."""
         TaskModule.setup(self, stage)  # not its base's, which asks for the classes of now
         check_against_data(self.modalities, self.total_classes, self.data)
+        if stage in ("fit", "test"):
+            check_test(self.trainer, stage)
         if stage == "fit":
             check_strategy(self.trainer)
             tasks = self.total_classes // self.classes_per_task

@@ -291,6 +291,16 @@ def test_what_does_not_fit_is_refused(
         fit_tasks(data=data, **options)
 
 
+@pytest.mark.parametrize("limit", [2, 0.5, 1])
+def test_a_test_of_some_batches_is_refused_before_the_training(
+    fit_tasks: Fit, limit: float
+) -> None:
+    watch = Watch(lambda module: None)
+    with pytest.raises(UserError, match=r"trainer\.limit_test_batches is .*\n?.*accepted: null"):
+        fit_tasks(watch, trainer={"limit_test_batches": limit})
+    assert not watch.seen
+
+
 def test_early_stopping_is_refused(fit_tasks: Fit) -> None:
     with pytest.raises(UserError, match=r"trainer\.callbacks: EarlyStopping .*\naccepted: none"):
         fit_tasks(EarlyStopping("val/loss"))

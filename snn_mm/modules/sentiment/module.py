@@ -143,7 +143,8 @@ class SentimentModule(TaskModule):
             self.log_terms(terms, size)
         for head, metric in self.metrics(stage).items():
             metric.update(scores[head].detach().float(), targets[head])
-            for kind, part in metric.parts.items():
+            parts: Any = metric.parts
+            for kind, part in parts.items():
                 quick_log(self, f"{stage}/{kind}/{head}", part, on_step=False, on_epoch=True)
         return self.total_loss(terms, size, stage)
 

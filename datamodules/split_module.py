@@ -219,6 +219,11 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         # Strategies that spread the weights need equally many batches: Lightning repeats samples.
         if trainer is None or not isinstance(trainer.strategy, DDPStrategy):
             return self._loader(split)
+        if len(split) < trainer.world_size:
+            raise UserError(
+                f"data: a split has {len(split)} samples to evaluate, fewer than there are ranks "
+                f"({trainer.world_size})\naccepted: fewer ranks, or more samples"
+            )
         return self._loader(split, ShareSampler(split, trainer.world_size, trainer.global_rank))
 
     def _on_gpu(self) -> bool:

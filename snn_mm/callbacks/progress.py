@@ -34,6 +34,11 @@ class LossBar(RichProgressBar):
         self._loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the means of the epoch, which all ranks make: the bar is on the first alone."""
+        _ = trainer.progress_bar_metrics
+        super().on_train_epoch_end(trainer, pl_module)
+
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
@@ -90,11 +95,12 @@ class PlainProgress(Callback):
         self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the line."""
+        """Print the line; all ranks read what it says, for the first to read reduces over ranks."""
+        metrics = dict(trainer.callback_metrics)
         if trainer.is_global_zero:
             epoch, last = trainer.current_epoch + 1, trainer.max_epochs
             seconds = time.monotonic() - self._started
-            line = format_epoch(epoch, last, dict(trainer.callback_metrics), seconds)
+            line = format_epoch(epoch, last, metrics, seconds)
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 

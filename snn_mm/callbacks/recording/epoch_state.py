@@ -32,11 +32,16 @@ class GathersOverEpoch(Protocol):
         ...
 
 
-def gather_epoch(trainer: Trainer) -> list[State]:
-    """What each rank has gathered, by rank; all must call it."""
+def gather_epoch(trainer: Trainer, earlier: dict[str, State]) -> list[State]:
+    """What each rank has gathered, by rank; all must call it.
+
+    Args:
+        trainer: within an epoch.
+        earlier: sums of this rank from before a resume, which no batch has yet added to.
+    """
     mine: State = {
         "metrics": {name: metric_state(each) for name, each in metrics(trainer.lightning_module)},
-        "logged": logged(trainer),
+        "logged": {**logged(trainer), **earlier},
         "callbacks": {
             each.state_key: each.epoch_state(trainer)
             for each in callbacks_of(trainer)

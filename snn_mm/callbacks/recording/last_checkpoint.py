@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from snn_mm.callbacks.recording.epoch_state import add_logged, gather_epoch, restore_epoch
+from snn_mm.callbacks.recording.rank_agreement import RankAgreement, agreed, check_end, check_even
 from snn_mm.errors import UserError, check_range
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.metrics_file import MetricsFile
 from snn_mm.run.position import training_position
-
-ASK_EVERY = 16
-"""Batches after which the ranks agree on the time; asking rank zero is a collective."""
+from snn_mm.run.stop_request import StopRequest
 
 
 class LastCheckpoint(Callback):
@@ -24,6 +25,8 @@ class LastCheckpoint(Callback):
 
     `ModelCheckpoint` saves before learning-rate schedules advance and before metrics reach the
     loggers. Nothing is left to do only when the next epoch or batch starts, or training ends.
+    There too a training obeys SIGTERM, and SLURM's signal ahead of the time limit, so that nothing
+    is lost; a validation is left at once, and repeated.
 
     Args:
         run: the run directory.
@@ -44,7 +47,7 @@ class LastCheckpoint(Callback):
             check_range("run.save_every_steps", every_steps, 1)
         self.run = run
         self.every_minutes, self.every_steps = every_minutes, every_steps
-        self.is_due = False
+        self.stop, self.ranks = StopRequest(), RankAgreement()
         self._saved_at = time.monotonic()
         self._should_stop = False
         self._first_step = 0
@@ -73,8 +76,11 @@ class LastCheckpoint(Callback):
         """Begin a fresh epoch: under `max_steps` Lightning would mend the one that is over.
 
         Raises:
-            UserError: ranks have sums of their own, and now there are others.
+            UserError: ranks have sums of their own, and now there are others; or ranks differ in
+                their number of batches.
         """
+        self.stop.listen(requeue_signal(trainer))
+        check_even(trainer)
         ranks = len(self._gathered or ())
         if ranks not in (0, trainer.world_size):
             raise UserError(
@@ -88,6 +94,7 @@ class LastCheckpoint(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state after the epoch before."""
+        self.ranks.begin(0)
         if trainer.current_epoch > 0:
             progress = trainer.fit_loop.epoch_progress
             self._save(trainer, (progress.total, progress.current))
@@ -96,7 +103,9 @@ class LastCheckpoint(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Go on with what the epoch had gathered; save the state after the batch before."""
+        check_end(trainer)
         if self._gathered is not None:
+            self.ranks.begin(batch_idx + 1)
             state, self._gathered = self._gathered[trainer.global_rank], None
             restore_epoch(trainer, state)
             self._logged = dict(state["logged"])
@@ -104,8 +113,7 @@ class LastCheckpoint(Callback):
         if self._logged:
             add_logged(trainer, self._logged)
         if batch_idx > 0 and self._is_time(trainer, batch_idx):
-            self._gathered = gather_epoch(trainer)
-            self._gathered[trainer.global_rank]["logged"] |= self._logged
+            self._gathered = gather_epoch(trainer, self._logged)
             progress = trainer.fit_loop.epoch_loop.batch_progress
             self._save(trainer, (progress.total, progress.current))
             self._gathered = None
@@ -114,14 +122,26 @@ class LastCheckpoint(Callback):
         """The batch has begun after the last validation."""
         self._has_validated = False
 
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any
+    ) -> None:
+        """Leave a validation at once when the training shall stop; several ranks, after it."""
+        if self.stop.is_made:
+            self._leave(trainer, together=False)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that Lightning would count the batch before twice if a run went on from here."""
         self._has_validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have all sums together before the means of the epoch are made."""
+        """Have all sums together, and make the means of the epoch, on every rank alike.
+
+        Lightning makes them when they are first asked for, which is a collective: a progress bar of
+        the first rank alone would ask amid what later callbacks send.
+        """
         add_logged(trainer, self._logged)
         self._logged = {}
+        _ = trainer.callback_metrics
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state after the last epoch."""
@@ -140,13 +160,10 @@ class LastCheckpoint(Callback):
         """Whether to save before this batch; the same on every rank."""
         if self._has_validated or batch_idx % trainer.accumulate_grad_batches:
             return False
-        if self.every_steps and trainer.global_step % self.every_steps == 0:
-            return True
-        several = trainer.world_size > 1
-        if self.every_minutes is None or (several and batch_idx % ASK_EVERY):
-            return False
-        over = time.monotonic() - self._saved_at >= 60 * self.every_minutes
-        return bool(trainer.strategy.broadcast(over)) if several else over
+        seconds, minutes = time.monotonic() - self._saved_at, self.every_minutes
+        over = minutes is not None and seconds >= 60 * minutes
+        asked = self.ranks.ask(trainer, batch_idx, over or self.stop.is_made)
+        return asked or bool(self.every_steps and trainer.global_step % self.every_steps == 0)
 
     def _save(self, trainer: Trainer, begun: Iterable[Any]) -> None:
         self._should_stop = trainer.should_stop
@@ -157,6 +174,15 @@ class LastCheckpoint(Callback):
         with not_begun(begun):
             trainer.save_checkpoint(self.run.last, weights_alone)
         self._saved_at = time.monotonic()
+        if agreed(trainer, self.stop.is_made)[0]:
+            self._leave(trainer)
+
+    def _leave(self, trainer: Trainer, together: bool = True) -> None:
+        """End the training of all ranks, or that of a rank that is alone; have it go on later."""
+        if trainer.is_global_zero:
+            self.stop.requeue()
+        if together or trainer.world_size == 1:
+            raise SIGTERMException
 
 
 @contextmanager
@@ -174,6 +200,14 @@ def not_begun(counters: Iterable[Any]) -> Iterator[None]:
     finally:
         for counter in counters:
             counter.ready += 1
+
+
+def requeue_signal(trainer: Any) -> int | None:
+    """The signal by which SLURM tells that the time limit is near; None without SLURM."""
+    environment = trainer._accelerator_connector.cluster_environment
+    if isinstance(environment, SLURMEnvironment) and environment.auto_requeue:
+        return environment.requeue_signal
+    return None
 
 
 def catch_up(trainer: Trainer) -> None:

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
+from snn_mm.commands.ranks import RankLostError, watched_ranks
 from snn_mm.commands.resuming.attempts import next_attempt
 from snn_mm.commands.resuming.carry import go_on_from
 from snn_mm.commands.summary import print_metrics, print_summary, print_table
@@ -42,7 +43,7 @@ def execute(command: Command, run: Callable[[Command], None] | None = None) -> i
         run: does it, unless it is one of the four.
 
     Returns:
-        Exit code: 0, or 130 or 143 after an interrupt.
+        Exit code: 0, 130 or 143 after an interrupt, or that of another rank, which failed first.
 
     Raises:
         UserError: a mistake in the config, the flags or the data.
@@ -56,6 +57,9 @@ def execute(command: Command, run: Callable[[Command], None] | None = None) -> i
             run(command)
     except SystemExit as error:
         return exit_code(error)
+    except RankLostError as error:
+        print(f"snnmm: error: {error}", file=sys.stderr, flush=True)
+        return error.code
     except Exception as error:
         import_choices()  # of which one may be what was meant
         message = user_message(error, command)
@@ -82,7 +86,7 @@ def fit(cli: TrainCLI) -> None:
             print(slow, file=sys.stderr, flush=True)
     if trainer.is_global_zero and cli.changes:
         print("\n  ".join(cli.changes), flush=True)
-    with record_outcome(cli):
+    with record_outcome(cli), watched_ranks(cli):
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
         check_batches("fit", [trainer.num_training_batches], trainer.global_step)
         if cli.settings.test_after_fit:

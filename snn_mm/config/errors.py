@@ -85,6 +85,13 @@ def lost_process(message: str) -> str | None:
         )
     if "Connection closed by peer" in message:
         return "another rank has ended; what it says is the reason"
+    if re.search(
+        "Timed out waiting|timeout caused pair closure|collective operation timeout", message
+    ):
+        return (
+            "waited in vain for another rank: it hangs, or does something else, as where ranks\n"
+            "have different numbers of batches; how long to wait: --run.rank_timeout_minutes"
+        )
     return None
 
 

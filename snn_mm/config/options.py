@@ -27,6 +27,7 @@ class RunOptions:
         save_every_minutes: how much work an abrupt end can cost: `last.ckpt` is written after so
             long, amid an epoch too, and whenever an epoch is over; null: only then.
         save_every_steps: the same by optimizer steps; null: by time alone.
+        rank_timeout_minutes: after so long a rank gives up waiting for the others of a training.
     """
 
     root: str = "runs"
@@ -35,6 +36,7 @@ class RunOptions:
     profile: str | None = None
     save_every_minutes: float | None = 10.0
     save_every_steps: int | None = None
+    rank_timeout_minutes: float = 10.0
 
 
 @dataclass(frozen=True)

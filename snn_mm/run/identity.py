@@ -42,7 +42,7 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
     folder = root.resolve() / experiment
     if run_id is not None:
         run = RunDirectory(folder / run_id)
-        if run.results.is_file():
+        if run.results.is_file() and not was_restarted(os.environ):
             raise UserError(
                 f"run {run.path} exists already\n"
                 f"continue it with --resume {run.path}, or choose another --run.id"
@@ -50,7 +50,7 @@ def new_run(root: Path, experiment: str, run_id: str | None, seed: object) -> Ru
         return run
     if "SLURM_JOB_ID" in os.environ:
         return _slurm_run(folder, seed, os.environ)
-    return RunDirectory(folder / agree_on(_fresh_id(seed)))
+    return RunDirectory(folder / agree_on("run_id", _fresh_id(seed)))
 
 
 def check_folder_name(key: str, name: str) -> None:
@@ -84,10 +84,17 @@ def launched_run(environment: Mapping[str, str]) -> RunDirectory | None:
     return RunDirectory(Path(environment[DIRECTORY_VARIABLE]))
 
 
-def agree_on(proposal: str) -> str:
-    """Rank 0's proposal, on every rank that torchrun started; elsewhere the proposal itself.
+def was_restarted(environment: Mapping[str, str]) -> bool:
+    """Whether torchrun has started this process again, or SLURM its job, after an earlier one."""
+    counts = ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT")
+    return any(int(environment.get(name, "0")) > 0 for name in counts)
 
-    The ranks have no process group yet, but torchrun's own store is up.
+
+def agree_on(name: str, proposal: str) -> str:
+    """Rank 0's first proposal for a name, on every rank that torchrun started; elsewhere its own.
+
+    The ranks have no process group yet, but torchrun's own store is up. It outlives the ranks that
+    torchrun starts again after a failure, which so find what was agreed on before.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return proposal
@@ -95,9 +102,9 @@ def agree_on(proposal: str) -> str:
 
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))
-    key = f"snn_mm/run_id/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    key = f"snn_mm/{name}"
     if os.environ["RANK"] == "0":
-        store.set(key, proposal)
+        store.compare_set(key, "", proposal)
     return str(store.get(key).decode())
 
 

@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 
 @dataclass
-class Attempt:
+class RunAttempt:
     """One attempt at a run.
 
     Attributes:

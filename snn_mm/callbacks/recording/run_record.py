@@ -16,7 +16,7 @@ from torch import Tensor
 
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.callbacks.numerics import broken_weights, is_finite
-from snn_mm.run.attempt import Attempt
+from snn_mm.run.attempt import RunAttempt
 from snn_mm.run.directory import (
     DIVERGED,
     FINISHED,
@@ -66,7 +66,7 @@ class RunRecord(Callback):
         self._epoch_start = 0.0
         self._loss: Any = None
         self._diverged_in: int | None = None
-        self.attempt = Attempt()
+        self.attempt = RunAttempt()
         self.outcome: dict[str, Any] = {"status": FINISHED}
         self.is_writer = False
         self._lock = RunLock(run)

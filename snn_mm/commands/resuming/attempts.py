@@ -11,7 +11,7 @@ import yaml
 from snn_mm.analysis.report.config_facts import Facts, flatten, role
 from snn_mm.callbacks.recording.run_record import RunRecord
 from snn_mm.commands.report import known_library
-from snn_mm.run.attempt import Attempt, Change
+from snn_mm.run.attempt import RunAttempt, Change
 from snn_mm.run.directory import RunDirectory, read_json
 
 SEED = re.compile(r"seed_everything|(data\.)([\w.]+\.)?seed")
@@ -24,7 +24,9 @@ LENGTH = re.compile(
 """Keys that may change: how long is trained, what comes after, how errors are searched for."""
 
 
-def next_attempt(run: RunDirectory, saved: Mapping[str, Any], config: str, force: bool) -> Attempt:
+def next_attempt(
+    run: RunDirectory, saved: Mapping[str, Any], config: str, force: bool
+) -> RunAttempt:
     """The attempt that goes on with a run of its own.
 
     Args:
@@ -39,7 +41,7 @@ def next_attempt(run: RunDirectory, saved: Mapping[str, Any], config: str, force
     state = saved["callbacks"].get(RunRecord.__qualname__, {})
     # Earlier versions kept them beside the checkpoint alone, which may be older.
     before = state.get("circumstances") or read_json(run.environment)
-    attempt = Attempt(before, force, list(state.get("deviations", ())))
+    attempt = RunAttempt(before, force, list(state.get("deviations", ())))
     if "config" in state:
         changes = changed(yaml.safe_load(state["config"]), yaml.safe_load(config))
         merged = [change for change in changes if is_below(change.name, MERGED)]

@@ -14,7 +14,7 @@ from snn_mm.analysis.report.run_files import read_run
 from snn_mm.cli import main
 from snn_mm.commands.resuming.attempts import changed
 from snn_mm.errors import UserError
-from snn_mm.run.attempt import Attempt, Change
+from snn_mm.run.attempt import RunAttempt, Change
 from snn_mm.run.directory import RunDirectory, read_json
 
 Train = Callable[..., RunDirectory]
@@ -85,15 +85,15 @@ def test_a_value_that_became_a_group_of_keys_has_changed() -> None:
 def test_other_data_and_ranks_are_refused_and_another_commit_is_told() -> None:
     before = {"data": "aa", "ranks": 1, "git": {"commit": "1" * 40}, "packages": {"torch": "2.11"}}
     now = {**before, "git": {"commit": "2" * 40, "dirty": True}, "packages": {"torch": "2.12"}}
-    told = Attempt(before).begin(now)
+    told = RunAttempt(before).begin(now)
     assert told == [Change("commit", "1111111", "2222222+"), Change("torch", "2.11", "2.12")]
     with pytest.raises(UserError, match=r"^data fingerprint is bb, but aa[\s\S]*--force"):
-        Attempt(before).begin({**now, "data": "bb"})
-    forced = Attempt(before, force=True)
+        RunAttempt(before).begin({**now, "data": "bb"})
+    forced = RunAttempt(before, force=True)
     forced.begin({**now, "ranks": 2})
     assert forced.deviations == ["ranks: 1, then 2"]
-    assert Attempt().begin(now) == []
-    assert Attempt({"data": None}).begin(now) == []
+    assert RunAttempt().begin(now) == []
+    assert RunAttempt({"data": None}).begin(now) == []
 
 
 def test_a_seed_is_refused_before_anything_is_written_or_forced_and_marked(

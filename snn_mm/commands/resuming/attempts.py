@@ -11,7 +11,7 @@ import yaml
 from snn_mm.analysis.report.config_facts import Facts, flatten, role
 from snn_mm.callbacks.recording.run_record import RunRecord
 from snn_mm.commands.report import known_library
-from snn_mm.run.attempt import RunAttempt, Change
+from snn_mm.run.attempt import Change, RunAttempt
 from snn_mm.run.directory import RunDirectory, read_json
 
 SEED = re.compile(r"seed_everything|(data\.)([\w.]+\.)?seed")

@@ -14,7 +14,7 @@ from snn_mm.analysis.report.run_files import read_run
 from snn_mm.cli import main
 from snn_mm.commands.resuming.attempts import changed
 from snn_mm.errors import UserError
-from snn_mm.run.attempt import RunAttempt, Change
+from snn_mm.run.attempt import Change, RunAttempt
 from snn_mm.run.directory import RunDirectory, read_json
 
 Train = Callable[..., RunDirectory]

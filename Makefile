@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format typecheck docs manifest bench clean
+.PHONY: help demo test test-all faults lint format typecheck docs manifest bench clean
 
 VENV ?= .venv
 INSTALL ?= yes
@@ -46,10 +46,13 @@ demo: $(DEMO_READY) ## train the quickstart on two CPU cores (three minutes afte
 	$(BIN)/snnmm fit --config experiments/quickstart.yaml
 
 test: lint typecheck ## check style and types, run the fast tests with coverage
-	$(TEST_ENV) $(PYTEST) -m "not slow and not real_data"
+	$(TEST_ENV) $(PYTEST) -m "not slow and not real_data and not faults"
 
 test-all: lint typecheck ## the same with the slow tests and those on recordings (SNN_MM_DATA)
-	$(TEST_ENV) $(PYTEST)
+	$(TEST_ENV) $(PYTEST) -m "not faults"
+
+faults: $(TEST_READY) ## strike runs at a hundred moments, write what came of it into docs/reliability.md
+	$(TEST_ENV) SNN_MM_FAULTS=docs/reliability.md $(BIN)/python -m pytest --numprocesses $(JOBS) -m faults tests/faults
 
 lint: $(TEST_READY) ## check style, formatting and that imports go one way down
 	$(BIN)/python -m ruff check $(SOURCES)

@@ -77,9 +77,8 @@ def has_digest(file: BinaryIO) -> bool:
     file.seek(max(0, file.seek(0, os.SEEK_END) - COMMENT_BYTES))
     end = file.read()
     bare = end[-END_BYTES:]
-    return end.startswith(MARK) or (
-        is_archive and not (bare.startswith(END) and bare.endswith(b"\0\0"))
-    )
+    is_bare = bare.startswith(END) and bare.endswith(b"\0\0")
+    return end.startswith(MARK) or (is_archive and len(bare) == END_BYTES and not is_bare)
 
 
 def is_as_saved(file: BinaryIO) -> bool:

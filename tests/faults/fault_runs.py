@@ -1,0 +1,153 @@
+"""Processes that are struck, the run they work on, and the count of what came of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from fault_experiment import Strike, run
+
+from snn_mm.run.directory import RunDirectory, read_json
+
+CONFIG = Path(__file__).parent / "faults.yaml"
+SECONDS = 180
+"""After which a process counts as hung; alone on two cores it takes two."""
+BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
+
+
+@dataclass
+class Tally:
+    """What came of one fault.
+
+    Attributes:
+        fault: in words.
+        injected: how often it struck.
+        survived: how often the run came to the end of an undisturbed one.
+        lost: how often to another end, or to none.
+        hung: how often a process had to be killed.
+        notes: of what was lost.
+    """
+
+    fault: str
+    injected: int = 0
+    survived: int = 0
+    lost: int = 0
+    hung: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, problem: str | None) -> None:
+        """One more that was injected, and what went wrong with it."""
+        self.injected += 1
+        hung = problem is not None and problem.startswith("hung")
+        self.survived += problem is None
+        self.hung += hung
+        self.lost += problem is not None and not hung
+        self.notes += [problem] if problem else []
+
+
+class Place:
+    """Where one run lies, and the processes that work on it.
+
+    Args:
+        path: an empty directory.
+        flags: of the run.
+    """
+
+    def __init__(self, path: Path, flags: Sequence[str]) -> None:
+        self.path, self.flags = path, list(flags)
+        self.run = RunDirectory(path / "runs" / "faults" / "a")
+        self.logs = 0
+
+    def begin(self) -> list[str]:
+        """The command that starts the run."""
+        where = ["--run.root", str(self.path / "runs"), "--run.name", "faults", "--run.id", "a"]
+        return ["fit", "--config", str(CONFIG), *self.flags, *where]
+
+    def go_on(self) -> list[str]:
+        """The command that goes on with it, or starts it if it had not come that far."""
+        is_there = self.run.config.is_file()
+        return ["fit", "--resume", str(self.run.path)] if is_there else self.begin()
+
+    def start(self, argv: list[str], strike: Strike | None = None) -> Started:
+        """Start a process."""
+        self.logs += 1
+        return Started(argv, strike, self.path / f"{self.logs}.log")
+
+
+class Started:
+    """A process that runs a command."""
+
+    def __init__(self, argv: list[str], strike: Strike | None, log: Path) -> None:
+        self.log = log
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["fault_experiment", "snn_mm.commands.stages"])
+        self.process: ForkServerProcess = context.Process(target=run, args=(argv, strike, log))
+        self.process.start()
+
+    def end(self) -> int | None:
+        """Its exit code; None if it hung and was killed."""
+        self.process.join(SECONDS)
+        code = self.process.exitcode
+        if code is None:
+            self.process.kill()
+            self.process.join()
+        return code
+
+    def said(self) -> str:
+        """What it printed."""
+        return self.log.read_text(errors="replace")
+
+
+Outcome = dict[str, Any]
+
+
+def outcome(run: RunDirectory) -> Outcome:
+    """What must be equal: results but for the time, every logged number, weights, the position."""
+    results = read_json(run.results)
+    results.pop("train_seconds", None)
+    found: Outcome = {"results": results, "metrics": run.metrics.read_bytes()}
+    for path in (run.last, run.best):
+        saved = torch.load(path, weights_only=True)
+        found[path.name] = (saved["epoch"], saved["global_step"], saved["state_dict"])
+    return found
+
+
+def difference(run: RunDirectory, whole: Outcome) -> str | None:
+    """In which part a run differs from an undisturbed one; None if in none."""
+    try:
+        found = outcome(run)
+    except (OSError, RuntimeError, KeyError) as error:
+        return f"no outcome: {error}"
+    for part, value in whole.items():
+        mine = found[part]
+        if part.endswith(".ckpt"):
+            weights, others = mine[2], value[2]
+            same = mine[:2] == value[:2] and weights.keys() == others.keys()
+            same = same and all(torch.equal(weights[name], others[name]) for name in others)
+        else:
+            same = mine == value
+        if not same:
+            return f"{part} differs"
+    return None
+
+
+def table(counts: Sequence[dict[str, Any]]) -> list[str]:
+    """The table in Markdown."""
+    columns = ("injected", "survived", "lost", "hung")
+    total = {"fault": "all", **{name: sum(row[name] for row in counts) for name in columns}}
+    rows = [
+        f"| {row['fault']} | " + " | ".join(str(row[name]) for name in columns) + " |"
+        for row in [*counts, total]
+    ]
+    return ["| fault | " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|", *rows]
+
+
+def write_between(page: Path, text: str) -> None:
+    """Replace what lies between the two marks of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(before + BEGIN + text + END + rest.partition(END)[2])

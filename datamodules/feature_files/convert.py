@@ -74,6 +74,8 @@ def _usable(path: Path, directory: Path, clip_lengths: bool, verify: bool) -> Fe
         return None
     try:
         store = FeatureStore(directory)
+        if verify:
+            store.check(whole=True)
     except UserError:
         return None
     source = store.source

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.cache import open_arrays
 from datamodules.feature_files.writer import FeatureStoreWriter, Replacements
+from datamodules.store.digests import find_damage, write_digests
 from snn_mm.errors import UserError
 from snn_mm.reading.json_files import json_object
 from snn_mm.reading.text import naming
@@ -91,6 +92,7 @@ def write_store(
                 "splits": parts,
             }
             (made / STORE).write_text(json.dumps(manifest) + "\n")
+            write_digests(made)
     except OSError as error:
         raise UserError(
             f"Prepared features can't be written to {directory.parent} ({error.strerror}). "
@@ -140,11 +142,21 @@ class FeatureStore:
             raise UserError(
                 f"{self.directory} has layout {layout}; accepted is {LAYOUT}: make it again."
             )
+        self.check()
         self.source: dict[str, Any] = self._manifest["source"]
         self.fingerprint: str = self._manifest["fingerprint"]
         with naming(manifest, DAMAGED):
             labelled = self._manifest["splits"]["train"]["unimodal_targets"]
             self.labelled_modalities: tuple[str, ...] = tuple(map(str, labelled))
+
+    def check(self, whole: bool = False) -> None:
+        """Compare a sample of the files, or all of them, with what was written.
+
+        Raises:
+            UserError: a block is another.
+        """
+        if damage := find_damage(self.directory, whole):
+            raise UserError(f"{self.directory} is damaged ({damage}): delete that folder.")
 
     @cached_property
     def statistics(self) -> dict[str, tuple[Array, Array]]:

@@ -15,7 +15,7 @@ from datamodules.store.journal import describe_changes, describe_source, listing
 from datamodules.store.media import read_extent
 from datamodules.store.processing import FailureList, OnProgress, ProcessingOptions, exclusive
 from datamodules.store.sound import read_sound
-from datamodules.store.store import STORE, ClipStore
+from datamodules.store.store import STORE, ClipStore, check_whole
 from datamodules.store.workers import Workers
 from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
@@ -106,6 +106,8 @@ def _is_up_to_date(request: PrepareRequest) -> bool:
             "--update brings it up to date, keeping what has not changed;\n"
             "--root DIR prepares another one beside it"
         )
+    if request.processing.verify:
+        check_whole(directory)
     return True
 
 

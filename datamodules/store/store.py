@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datamodules.store.digests import find_damage
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import map_array
 from snn_mm.reading.json_files import json_object
@@ -87,8 +88,9 @@ class ClipStore:
             raise UserError(_damaged(self.directory, reason(error))) from error
         if (layout := manifest.get("layout")) != LAYOUT:
             raise UserError(_damaged(self.directory, f"layout {layout} is not {LAYOUT}"))
-        if not is_whole:
-            raise UserError(_damaged(self.directory, "files are shorter than they were"))
+        damage = find_damage(self.directory) if is_whole else "files are shorter than they were"
+        if damage:
+            raise UserError(_damaged(self.directory, damage))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.directory,)
@@ -185,6 +187,16 @@ def _read(file: io.FileIO, offset: int, size: int) -> bytes:
 def _missing(directory: Path) -> str:
     state = "is not finished" if (directory / JOURNAL).is_file() else "is missing"
     return f"Prepared data {directory} {state}. Prepare it:\n{_command(directory)}"
+
+
+def check_whole(directory: Path) -> None:
+    """Read a store whole.
+
+    Raises:
+        UserError: a block is not as it was written.
+    """
+    if damage := find_damage(directory, whole=True):
+        raise UserError(_damaged(directory, damage))
 
 
 def _damaged(directory: Path, reason: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.store.clip import Clip, DecodedClip
+from datamodules.store.digests import write_digests
 from datamodules.store.journal import JournalEntry, is_source, json_line, read_journal
 from datamodules.store.store import (
     CLIP_TYPE,
@@ -119,6 +120,7 @@ class ClipStoreWriter:
             "ids": [clip.id for clip in ordered],
             "parts": [clip.part for clip in ordered],
         }
+        write_digests(self.directory, (CLIPS, FRAMES, SOUND_DATA, FRAME_DATA))
         with replacing(self.directory / STORE) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1) + "\n")
         return fingerprint

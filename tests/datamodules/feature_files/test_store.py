@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datamodules.feature_files import writer
-from datamodules.feature_files.store import SPLITS, FeatureStore, SplitContent, write_store
+from datamodules.feature_files.store import SPLITS, STORE, FeatureStore, SplitContent, write_store
 from datamodules.feature_files.writer import Replacements
 from snn_mm.errors import UserError
 
@@ -124,14 +124,15 @@ def test_what_was_mapped_stays_when_the_store_is_replaced(
 
 def test_a_damaged_store_is_refused_by_name(made: FeatureStore, tmp_path: Path) -> None:
     manifest = made.directory / "store.json"
-    stored = json.loads(manifest.read_text())
+    whole = manifest.read_text()
+    stored = json.loads(whole)
     manifest.write_text(json.dumps({**stored, "layout": 0}))
     with pytest.raises(UserError, match="store has layout 0; accepted is 1"):
         FeatureStore(made.directory)
     manifest.write_text("{")
     with pytest.raises(UserError, match=r"store\.json is no valid JSON"):
         FeatureStore(made.directory)
-    manifest.write_text(json.dumps(stored))
+    manifest.write_text(whole)
     (made.directory / "val_text.npy").unlink()
     with pytest.raises(UserError, match=r"val_text.npy is missing"):
         FeatureStore(made.directory).split("val")
@@ -151,3 +152,15 @@ def test_the_fingerprint_is_that_of_earlier_releases(tmp_path: Path) -> None:
     write_store(tmp_path / "store", parts, {"file": "x"})
     fingerprint = FeatureStore(tmp_path / "store").fingerprint
     assert fingerprint == "222de373db2979fb79d1d6b2ec354a32e98a4b69017591466a964245e103e91f"
+
+
+@pytest.mark.parametrize("name", ["test_audio.npy", "store.json"])
+def test_a_flipped_bit_is_named_when_the_store_is_opened(made: FeatureStore, name: str) -> None:
+    path = made.directory / name
+    path.write_bytes(path.read_bytes().replace(b"9-0", b"9-1") if name == STORE else flipped(path))
+    with pytest.raises(UserError, match=rf"damaged \({name}, bytes 0 to"):
+        FeatureStore(made.directory)
+
+
+def flipped(path: Path) -> bytes:
+    return path.read_bytes()[:-1] + b"\x01"

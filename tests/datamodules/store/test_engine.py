@@ -20,7 +20,7 @@ import pytest
 from datamodules.store.clip import Clip, DecodeOptions
 from datamodules.store.engine import PrepareRequest, check_clips, prepare
 from datamodules.store.processing import UNREADABLE
-from datamodules.store.store import JOURNAL, STORE, ClipStore
+from datamodules.store.store import JOURNAL, SOUND_DATA, STORE, ClipStore
 from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
 from snn_mm.run.lock import lock_file
@@ -286,3 +286,20 @@ def test_progress_counts_every_clip(folder: Path, tmp_path: Path) -> None:
     request = PrepareRequest(folder_data.find(folder), folder_data.CLASS_NAMES, tmp_path)
     prepare(request, lambda *counts, **named: seen.append((*counts, *named.values())))
     assert seen == [(done, 12, 0) for done in range(13)]
+
+
+def test_a_damaged_byte_is_found_on_opening_and_mended_by_an_update(
+    folder: Path, tmp_path: Path
+) -> None:
+    calm = folder_data.run(folder, tmp_path / "made").store
+    path = tmp_path / "made" / SOUND_DATA
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged \(sound\.bin, bytes 0 to"):
+        ClipStore(tmp_path / "made")
+    with pytest.raises(UserError, match=r"sound\.bin[\s\S]*--update"):
+        folder_data.run(folder, tmp_path / "made", verify=True)
+    mended = folder_data.run(folder, tmp_path / "made", update=True)
+    assert mended.store.fingerprint == calm.fingerprint
+    assert mended.decoded == 1

@@ -59,6 +59,8 @@ def check_digest(path: Path) -> None:
     Raises:
         UserError: its contents are not those that were saved.
     """
+    if not path.is_file():
+        return  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             is_whole = not has_digest(file) or is_as_saved(file)

@@ -15,8 +15,8 @@ from snn_mm.run.attempt import Change, RunAttempt
 from snn_mm.run.directory import RunDirectory, read_json
 
 SEED = re.compile(r"seed_everything|(data\.)([\w.]+\.)?seed")
-MERGED = ("model", "checkpoint", "trainer.callbacks")
-"""What `carry` puts in force, or refuses for reasons of its own."""
+MERGED = ("model", "checkpoint", "guard", "trainer.callbacks")
+"""What is put in force, or is refused by `carry` for reasons of its own."""
 LENGTH = re.compile(
     r"test_after_fit|trainer\.((max|min)_(epochs|steps|time)|limit_(test|predict)_batches"
     r"|fast_dev_run|benchmark|detect_anomaly|inference_mode|barebones|deterministic)"

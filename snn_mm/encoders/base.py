@@ -10,7 +10,7 @@ from spikingjelly.activation_based import functional
 from torch import Tensor
 
 from snn_mm.errors import UserError, check_choice
-from snn_mm.neurons import StartsAtRest, is_spiking, response, spiking_layers
+from snn_mm.neurons import StartsAtRest, is_spiking, repeated, response, spiking_layers
 
 InputKind = Literal["static", "frames", "events"]
 """`static` `[N, C, H, W]`, `frames` `[N, L, C, H, W]`, `events` `[N, T, C, H, W]`."""
@@ -154,7 +154,7 @@ class ImageEncoder(Encoder):
 
     def _shared_current(self, images: Tensor) -> Tensor:
         current = self.stem(self._formatted(images))
-        return current.expand(self.time_steps, *current.shape)  # [T, B, C', H', W']
+        return repeated(current, self.time_steps)  # [T, B, C', H', W']
 
     def _event_current(self, x: Tensor) -> Tensor:
         bins = x.transpose(0, 1)  # [T, N, C, H, W]

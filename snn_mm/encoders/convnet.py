@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
-from snn_mm.neurons import IEMFLIF, NeuronFactory, SpikingSequential
+from snn_mm.neurons import IEMFLIF, NeuronFactory, SpikingSequential, pooled_spikes
 
 _GRID = 4
 
@@ -75,16 +75,16 @@ class ConvNet(ImageEncoder):
 
     def body(self, current: Tensor) -> Tensor:
         """Features `[T, B, D]` from the current of the first neurons `[T, B, C', H, W]`."""
-        x = self._pooled(self.neuron(current))
+        x = self._pooled(self.neuron, current)
         for stage in self.stages:
-            x = self._pooled(stage(x))
+            x = self._pooled(stage, x)
         x = functional.seq_to_ann_forward(x, _to_grid)  # [T, B, C', 4, 4]
         features: Tensor = self.projection(x.flatten(-3))  # [T, B, D]
         return features
 
-    def _pooled(self, spikes: Tensor) -> Tensor:
-        large = min(spikes.shape[-2:]) >= 2 * _GRID
-        return self.halve(spikes) if large else spikes  # [T, B, C', H/2, W/2]
+    def _pooled(self, neurons: nn.Module, x: Tensor) -> Tensor:
+        large = min(x.shape[-2:]) >= 2 * _GRID
+        return pooled_spikes(neurons, self.halve, x) if large else neurons(x)  # [T, B, C', H', W']
 
 
 def _to_grid(maps: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from snn_mm.neurons import (
     NeuronFactory,
     SpikingSequential,
     detached_after,
+    pooled_spikes,
     reset_neurons,
 )
 
@@ -70,7 +71,7 @@ class ResNet18(ImageEncoder):
 
     def body(self, current: Tensor) -> Tensor:
         """Features `[T, B, D]` from the current of the first neurons `[T, B, width, H/2, W/2]`."""
-        x = self.pool(self.neuron(current))  # [T, B, width, H/4, W/4]
+        x = pooled_spikes(self.neuron, self.pool, current)  # [T, B, width, H/4, W/4]
         for block in self.blocks:
             x = _checkpointed(block, x) if self.checkpoint_blocks else block(x)
         features: Tensor = x.mean((-2, -1))  # [T, B, D]

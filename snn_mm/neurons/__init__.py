@@ -1,8 +1,9 @@
 """Spiking neurons: the papers' LIF presets, the layer behind them, and what spikes in a network."""
 
 from snn_mm.neurons.connected_lif import ConnectedLIF
+from snn_mm.neurons.fused_lif import repeated
 from snn_mm.neurons.lif import LIF
-from snn_mm.neurons.normed import SpikingSequential, normed_spikes
+from snn_mm.neurons.normed import SpikingSequential, normed_spikes, pooled_spikes
 from snn_mm.neurons.presets import IEMFLIF, SCMRLLIF, SGMTLIF, TAAFLIF, NeuronFactory
 from snn_mm.neurons.projection import SpikingProjection
 from snn_mm.neurons.spiking import (
@@ -31,6 +32,8 @@ __all__ = [
     "fires",
     "is_spiking",
     "normed_spikes",
+    "pooled_spikes",
+    "repeated",
     "reset_neurons",
     "response",
     "spiking_layers",

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from snn_mm.neurons.backward_loops import surrogate_gradient
 from snn_mm.neurons.half_floats import compiled
-from snn_mm.neurons.lif_loops import _charge, _surrogate_gradient
+from snn_mm.neurons.lif_loops import charge
 
 
 @compiled
@@ -40,7 +41,7 @@ def _step(x: Any, u: Any, spikes: Any, lif: Any) -> None:
     """One step of one row: `x` `[D]` becomes the charged membrane, `u` what is left of it."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
     for i in range(x.size):
-        charged = _charge(x[i], u[i], tau, reset, decay_input)
+        charged = charge(x[i], u[i], tau, reset, decay_input)
         fired = charged >= threshold
         x[i] = charged
         spikes[i] = np.float32(1) if fired else np.float32(0)
@@ -78,7 +79,7 @@ def _backward_row(
 ) -> None:
     tau, threshold, reset, decay_input, detach_reset, surrogate, alpha = lif
     for i in range(charged.size):
-        slope = _surrogate_gradient(charged[i] - threshold, surrogate, alpha)
+        slope = surrogate_gradient(charged[i] - threshold, surrogate, alpha)
         kept = np.float32(0) if charged[i] >= threshold else np.float32(1)
         if not detach_reset:
             kept += (reset - charged[i]) * slope

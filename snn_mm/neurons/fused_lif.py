@@ -25,14 +25,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from snn_mm.neurons.backward_loops import backward_loop
 from snn_mm.neurons.half_floats import FORMATS, as_array
-from snn_mm.neurons.lif_loops import backward_loop, forward_loop
+from snn_mm.neurons.lif_loops import forward_loop
 
 Array = np.ndarray[Any, Any]
 
 _GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
 _NONE = np.empty(0, np.float32)
-_NO_NORM = (_NONE, _NONE, _NONE)
+_ROW = "_snn_mm_row"
+NO_NORM = (_NONE, _NONE, _NONE)
 _NO_TOTALS = np.empty((0, 2, 0))
 
 
@@ -138,33 +140,53 @@ def in_rows_of(x: Tensor, gradient: Tensor | None) -> Tensor:
     return gradient if gradient.stride() == rows.stride() else rows.copy_(gradient)
 
 
+def repeated(row: Tensor, steps: int) -> Tensor:
+    """An input that does not change in time: `row` `[...]` as `[T, ...]`, not copied.
+
+    A LIF layer gives the row its gradient at once, where autograd would add up T rows.
+    """
+    rows = row.expand(steps, *row.shape)
+    setattr(rows, _ROW, row)
+    return rows
+
+
+def row_of(x: Tensor) -> Tensor | None:
+    """The row that `repeated` made `x` `[T, ...]` of, if that is so and the loops can read it."""
+    row: Tensor | None = getattr(x, _ROW, None)
+    return row if row is not None and _is_dense(row) else None
+
+
 class _FusedLIF(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:
-        x, step = _in_rows(x)
+    def forward(
+        ctx: Any, x: Tensor, repeats: int | None, u: Tensor | None, lif: LIFSettings
+    ) -> tuple[Tensor, Tensor]:
+        x, step = _in_rows(x if repeats is None else x.expand(repeats, *x.shape))
         size = x[0].numel()
         ctx.save_for_backward(x, u)
-        ctx.lif, ctx.step = lif, step
+        ctx.lif, ctx.step, ctx.is_row = lif, step, repeats is not None
         ctx.set_materialize_grads(False)
         spikes, last = empty_rows(x), empty_state(x[0])
         arguments = (memory(x, step * (len(x) - 1) + size), step, state(u, last))
         outputs = (memory(spikes, spikes.numel()), memory(last, size))
-        in_chunks(forward_loop, size, len(x), *arguments, *outputs, _NO_NORM, loop_settings(lif))
+        in_chunks(forward_loop, size, len(x), *arguments, *outputs, NO_NORM, loop_settings(lif))
         return spikes, last
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, grad_spikes: Tensor | None, grad_last: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None, None]:
+    ) -> tuple[Tensor | None, ...]:
         x, u = ctx.saved_tensors
         if grad_spikes is None and grad_last is None:
-            return None, None, None
+            return None, None, None, None
         grad_x, grad_u = _backward(x, u, grad_spikes, grad_last, ctx.step, ctx.lif)
-        if ctx.step == 0:
+        if ctx.is_row:
+            grad_x = grad_x.view(x.shape[1:])
+        elif ctx.step == 0:
             # One row was repeated: autograd adds up T rows of what we return, so return T-ths.
             grad_x = (grad_x / len(x)).expand(x.shape)
-        return grad_x, grad_u if u is not None else None, None
+        return grad_x, None, grad_u if u is not None else None, None
 
 
 def _backward(
@@ -182,7 +204,7 @@ def _backward(
     numbers = memory(x, step * (len(x) - 1) + size)
     rows = (numbers, step, memory(given, given.numel()), memory(grad_x, grad_x.numel()))
     states = (state(u, row), state(grad_last, row), memory(grad_u, size))
-    settings = (_NO_NORM, _NO_TOTALS, loop_settings(lif))
+    settings = (NO_NORM, _NO_TOTALS, loop_settings(lif))
     in_chunks(backward_loop, size, len(x), size, rows, states, *settings)
     return grad_x, grad_u
 
@@ -200,6 +222,14 @@ def fits(x: Tensor) -> bool:
     return on_cpu and x.dim() > 1 and x.numel() > 0 and not torch.compiler.is_compiling()
 
 
+def is_heard(module: torch.nn.Module) -> bool:
+    """Whether anything sees what a module is given, or takes its place."""
+    own = (module._forward_hooks, module._forward_pre_hooks)
+    back = (module._backward_hooks, module._backward_pre_hooks)
+    everywhere: bool = torch.nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
+    return any(map(len, (*own, *back))) or everywhere or "forward" in vars(module)
+
+
 def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:
     """Run a LIF layer with hard reset over all time steps.
 
@@ -211,4 +241,6 @@ def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Te
     Returns:
         Spikes `[T, ...]` of 0 and 1, and the membrane after the last step `[...]`.
     """
-    return cast("tuple[Tensor, Tensor]", _FusedLIF.apply(x, u, lif))
+    row = row_of(x)
+    given = (x, None) if row is None else (row, len(x))
+    return cast("tuple[Tensor, Tensor]", _FusedLIF.apply(*given, u, lif))

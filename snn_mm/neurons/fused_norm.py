@@ -21,6 +21,7 @@ from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from snn_mm.neurons.backward_loops import backward_loop
 from snn_mm.neurons.fused_lif import (
     Array,
     LIFSettings,
@@ -29,11 +30,12 @@ from snn_mm.neurons.fused_lif import (
     fits,
     in_chunks,
     in_rows_of,
+    is_heard,
     loop_settings,
     memory,
     state,
 )
-from snn_mm.neurons.lif_loops import BLOCK, backward_loop, forward_loop
+from snn_mm.neurons.lif_loops import BLOCK, forward_loop
 from snn_mm.neurons.norm_loops import finish_loop, statistics_loop
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layer.BatchNorm1d, layer.BatchNorm2d)
@@ -61,11 +63,7 @@ def fits_norm(norm: nn.Module, x: Tensor) -> bool:
     The norm must be torch's or spikingjelly's own, in float32, and nothing may listen to it. Inputs
     of a few MiB are left to torch, which is as fast there; memory is what larger ones save.
     """
-    if type(norm) not in NORMS or not fits(x) or x.dim() < 3 or "forward" in vars(norm):
-        return False
-    if norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks:
-        return False
-    if norm._backward_pre_hooks or nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
+    if type(norm) not in NORMS or not fits(x) or x.dim() < 3 or is_heard(norm):
         return False
     plain = all(_is_plain(each) for each in (*norm.parameters(), *norm.buffers()))
     rows, channels = x.movedim(2, -1), x.shape[2]  # [T, N, ..., C]

@@ -7,7 +7,10 @@ is, so a loop that uses them is compiled once for each of the three. All of it v
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -21,7 +24,8 @@ from torch import Tensor
 FORMATS = (torch.float32, torch.bfloat16, torch.float16)
 """What the compiled loops read and write."""
 
-_I16, _I32, _F32 = ir.IntType(16), ir.IntType(32), ir.FloatType()
+_LOOPS = [*Path(__file__).parent.glob("*_loops.py"), Path(__file__)]
+_I8, _I16, _I32, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -30,9 +34,21 @@ def compiled(function: _Function) -> _Function:
     """Compile a loop to machine code, once for every machine where there is room to keep it."""
     options = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast("_Function", numba.njit(function, cache=True, **options))
-    except RuntimeError:  # no writable place for the cache: compile in every process
+        loop = numba.njit(function, cache=True, **options)
+        # numba compares this with what it kept. Its own stamp is of the function's file alone, so
+        # that it would run old code of what the function calls in another file.
+        loop._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+    except (RuntimeError, AttributeError, OSError):
+        # No writable place for the cache, or another numba: compile in every process.
         return cast("_Function", numba.njit(function, **options))
+    return cast("_Function", loop)
+
+
+@cache
+def _stamp(file: Path) -> str:
+    """What is in a file of loops, and in all files of loops of this package."""
+    files = sorted({*_LOOPS, file})
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
 
 
 def as_array(x: Tensor) -> np.ndarray[Any, Any]:
@@ -60,13 +76,15 @@ def widen(typing: Any, number: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def narrow(typing: Any, value: Any, like: Any) -> Any:
-    """A float32 as the array `like` holds it."""
+    """A float32 as the array `like` holds it; spikes may be bytes."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if like.dtype == types.int16:
             return _bfloat16(builder, arguments[0])
         if like.dtype == types.uint16:
             return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), _I16)
+        if like.dtype == types.uint8:
+            return builder.fptoui(arguments[0], _I8)
         return arguments[0]
 
     return like.dtype(value, like), generate

@@ -14,7 +14,7 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.neurons import fused_lif, fused_norm, lif_loops
+from snn_mm.neurons import fused_lif, fused_norm, fused_pool, lif_loops
 
 Implementation = Literal["auto", "reference"]
 """`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""
@@ -90,18 +90,26 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
 
     def takes_norm(self) -> bool:
         """Whether this layer can run a batch norm in the same pass, as far as it is concerned."""
-        own = type(self).multi_step_forward is LIF.multi_step_forward and self.step_mode == "m"
         heard = self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
-        return own and not heard and "forward" not in vars(self) and self._settings() is not None
+        return self._is_plain() and not heard and "forward" not in vars(self)
+
+    def takes_pool(self) -> bool:
+        """Whether it can run a max-pool in the same pass: its spikes are then seen by nobody."""
+        return self._is_plain() and not fused_lif.is_heard(self)
 
     def multi_step_forward(
-        self, x_seq: Tensor, norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None, **kwargs: Any
+        self,
+        x_seq: Tensor,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d | None = None,
+        pool: nn.Module | None = None,
+        **kwargs: Any,
     ) -> Tensor:
         """Spikes `[T, N, ...]` of a current `[T, N, ...]`; leaves the last membrane in `v`.
 
         Args:
             x_seq: the current, or what the norm makes the current of.
             norm: a batch norm to run in the same pass, for which `takes_norm` holds.
+            pool: a max-pool to run in the same pass, for which `takes_pool` holds; no norm then.
             kwargs: unused.
         """
         settings = self._settings() if fused_lif.fits(x_seq) else None
@@ -109,6 +117,10 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
             carried = self._carried(x_seq)
             spikes, self.v = fused_norm.normed_lif(x_seq, carried, norm, settings)
             return spikes
+        if pool is not None and settings is not None:
+            carried = self._carried(x_seq)
+            pooled, self.v = fused_pool.pooled_lif(x_seq, carried, pool, settings)
+            return pooled
         if settings is not None:
             spikes, self.v = fused_lif.fused_lif(x_seq, self._carried(x_seq), settings)
             return spikes
@@ -169,6 +181,11 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         if not self.fires_at_threshold:
             threshold = threshold.nextafter(torch.tensor(math.inf, dtype=dtype))
         return float(threshold)
+
+    def _is_plain(self) -> bool:
+        """Whether the compiled loops do all that this layer does."""
+        own = type(self).multi_step_forward is LIF.multi_step_forward and self.step_mode == "m"
+        return own and self._settings() is not None
 
     def _settings(self) -> fused_lif.LIFSettings | None:
         """What the compiled loop needs to know; None where this layer asks more of it."""

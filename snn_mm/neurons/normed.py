@@ -1,7 +1,7 @@
-"""Batch norm in front of neurons: as one pass over memory where that is possible.
+"""Batch norm in front of neurons, or max-pool behind them: one pass over memory where possible.
 
-Hooks on the neurons see their spikes all the same. Whatever looks at what lies between the two, or
-needs torch's own operations, gets the two one after the other.
+Whatever looks at what lies between the two, or needs torch's own operations, gets the two one after
+the other. Hooks on neurons see their spikes all the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from snn_mm.neurons import fused_norm
+from snn_mm.neurons import fused_norm, fused_pool
+from snn_mm.neurons.fused_lif import is_heard
 from snn_mm.neurons.lif import LIF
 
 
@@ -30,16 +31,47 @@ def normed_spikes(norm: nn.Module, neuron: nn.Module, x: Tensor) -> Tensor:
     return cast("Tensor", neuron(normalised.view(x.shape)))
 
 
+def pooled_spikes(neurons: nn.Module, pool: nn.Module, x: Tensor) -> Tensor:
+    """What a max-pool `[T, N, C, H', W']` makes of the output of neurons.
+
+    Args:
+        neurons: spiking or not; or a `SpikingSequential` that ends with them.
+        pool: spikingjelly's max-pool in its multi-step mode.
+        x: input of the neurons `[T, N, C, H, W]`.
+    """
+    if type(neurons) is SpikingSequential and not is_heard(neurons):
+        return neurons.pooled(pool, x)
+    plain = not isinstance(neurons, LIF) or not neurons.takes_pool() or is_heard(pool)
+    if plain or not fused_pool.fits_pool(pool, x):
+        return cast("Tensor", pool(neurons(x)))
+    return cast("Tensor", neurons(x, pool=pool))
+
+
 class SpikingSequential(nn.Sequential):
     """Layers in their order, over `[T, N, ...]`; a batch norm and the neurons behind it as one."""
 
     def forward(self, x: Tensor) -> Tensor:
         """What the last layer makes of `[T, N, ...]`."""
-        layers = list(self)
-        while layers:
-            first = layers.pop(0)
-            if layers and isinstance(first, fused_norm.NORMS) and isinstance(layers[0], LIF):
-                x = normed_spikes(first, layers.pop(0), x)
-            else:
-                x = first(x)
-        return x
+        return _through(list(self), x)
+
+    def pooled(self, pool: nn.Module, x: Tensor) -> Tensor:
+        """The same behind a max-pool, of maps `[T, N, C, H, W]`."""
+        *layers, last = self
+        norm = layers[-1] if layers and isinstance(layers[-1], fused_norm.NORMS) else None
+        before = _through(layers[:-1] if norm else layers, x)
+        if norm is None:
+            return pooled_spikes(last, pool, before)
+        if fused_norm.fits_norm(norm, before):
+            return cast("Tensor", pool(normed_spikes(norm, last, before)))
+        return pooled_spikes(last, pool, norm(before))
+
+
+def _through(layers: list[nn.Module], x: Tensor) -> Tensor:
+    layers = layers.copy()
+    while layers:
+        first = layers.pop(0)
+        if layers and isinstance(first, fused_norm.NORMS) and isinstance(layers[0], LIF):
+            x = normed_spikes(first, layers.pop(0), x)
+        else:
+            x = first(x)
+    return x

@@ -3,8 +3,8 @@
 A command's module is imported only when it is called for, so that those which need no torch answer
 at once.
 
-Exit codes: 0 success, 1 `doctor` found something broken or a run of a `sweep` failed, 2 a mistake
-in what was typed or in a config, 130 interrupted.
+Exit codes: 0 success, 1 `doctor` found something broken, a run of a `sweep` failed or the numbers
+of a training are no longer finite, 2 a mistake in what was typed or in a config, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from snn_mm.commands.help import COMMANDS, overview
 from snn_mm.config.trust.packages import split_flags, trusting
 from snn_mm.errors import UserError
 
-USER_MISTAKE = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # as a shell reports a process that SIGPIPE ended
 
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a closed pipe shows here, not while the interpreter shuts down
     except UserError as error:
         print(f"snnmm: error: {error}", file=sys.stderr)
-        return USER_MISTAKE
+        return error.exit_code
     except KeyboardInterrupt:
         print("snnmm: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class UserError(Exception):
@@ -11,7 +12,21 @@ class UserError(Exception):
 
     The message says what is wrong, where (key or file), and what is accepted, in five lines at
     most.
+
+    Attributes:
+        exit_code: with which the command ends.
     """
+
+    exit_code: ClassVar[int] = 2
+
+
+class NotFiniteError(UserError):
+    """A training whose numbers are no longer finite, such as with too large a learning rate.
+
+    Its line was right, so that a sweep goes on with its other runs: exit code 1.
+    """
+
+    exit_code: ClassVar[int] = 1
 
 
 def check_choice(key: str, value: str, accepted: Sequence[str]) -> None:

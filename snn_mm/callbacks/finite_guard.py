@@ -26,7 +26,7 @@ from snn_mm.callbacks.numerics import (
     some,
 )
 from snn_mm.callbacks.recording.stages import validates_training
-from snn_mm.errors import UserError, check_choice, check_range
+from snn_mm.errors import NotFiniteError, check_choice, check_range
 
 Action = Literal["stop", "skip", "ignore"]
 LOOK_EVERY = 16
@@ -149,7 +149,7 @@ class FiniteGuard(Callback):
         overflowed = scales_loss(trainer) and bool(broken_gradients(steps[-1]))
         if not (overflowed or self.action == "skip") or self._in_a_row >= self.max_skips:
             row = f", and left out {self._in_a_row} steps before" if self._in_a_row else ""
-            raise UserError(
+            raise NotFiniteError(
                 f"{message}\naccepted: a smaller learning rate, trainer.gradient_clip_val, or "
                 f"guard.action: skip or ignore (it is {self.action}{row})"
             )
@@ -165,7 +165,7 @@ class FiniteGuard(Callback):
         """Look at the weights, once after each step; every rank must.
 
         Raises:
-            UserError: names the first that is broken.
+            NotFiniteError: names the first that is broken.
         """
         if not self.is_on or self._fine_at == trainer.global_step:
             return
@@ -175,7 +175,7 @@ class FiniteGuard(Callback):
         if not trainer.strategy.reduce_boolean_decision(not broken):
             where = f"after step {trainer.global_step} (epoch {trainer.current_epoch + 1})"
             text = f"{where} weights are not finite, and are not kept: {some(broken)}"
-            raise UserError(
+            raise NotFiniteError(
                 f"{first_of_ranks(trainer, text if broken else None)}\n"
                 "accepted: a smaller learning rate, trainer.gradient_clip_val, or "
                 "guard.action: ignore"

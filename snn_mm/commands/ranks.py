@@ -72,7 +72,7 @@ def first_loss(error: BaseException, watch: RankWatch, cli: TrainCLI) -> Loss | 
         return earlier if earlier is not None and earlier.code in (MISTAKE, BUG) else None
     said = user_message(error, cli.command)
     message = said or f"{type(error).__name__}: {error}"
-    watch.fail(message, BUG if said is None else MISTAKE)
+    watch.fail(message, BUG if said is None else getattr(error, "exit_code", MISTAKE))
     is_same = earlier is not None and earlier.message.partition(": ")[2] == message
     return None if is_same else earlier
 

@@ -65,7 +65,7 @@ def execute(command: Command, run: Callable[[Command], None] | None = None) -> i
         message = user_message(error, command)
         if message is None or os.environ.get(SHOW_STACK):
             raise
-        raise UserError(message) from error
+        raise (type(error) if isinstance(error, UserError) else UserError)(message) from error
     finally:
         finish_wandb()
     return 0

@@ -17,7 +17,7 @@ options:
   --run.name NAME         name of the experiment (that of the first config file)
   --trust NAME            a package or module whose classes the config may name
   --print_config          print the whole config and stop; save it, change it, give it to --config
-  --help=full             every option of trainer, run and checkpoint
+  --help=full             every option of trainer, run, checkpoint and guard
 
 any key of the config is a flag, and flags win over files:
   --trainer.max_epochs 20   --data.loader.batch_size 32   --model.encoders.audio.time_steps 8

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from mmap import ALLOCATIONGRANULARITY
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import map_array
+from snn_mm.run.replace import building
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -35,11 +35,11 @@ def cache_path(root: str, name: str, options: Mapping[str, object]) -> Path:
 
 def prepared(
     root: str, name: str, options: Mapping[str, object], build: Callable[[], Arrays]
-) -> dict[str, NDArray[Any]]:
+) -> PreparedArrays:
     """Return the arrays that these options give, built unless that is done."""
     path = cache_path(root, name, options)
     build_once(path, build)
-    return open_arrays(path)
+    return PreparedArrays(path)
 
 
 def build_once(directory: Path, build: Callable[[], Arrays]) -> None:
@@ -54,21 +54,7 @@ def build_once(directory: Path, build: Callable[[], Arrays]) -> None:
     if directory.exists():
         return
     arrays = build()
-    try:
-        _write(arrays, directory)
-    except OSError as error:
-        raise UserError(
-            f"Prepared data can't be written to {directory.parent} ({error.strerror}). "
-            "Set `root` to a directory with write access and space."
-        ) from error
-
-
-def _write(arrays: Arrays, directory: Path) -> None:
-    """Write arrays under a temporary name, then move them to `directory`."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as temporary:
-        made = Path(temporary) / directory.name
-        made.mkdir()
+    with building(directory) as made:
         for name, array in arrays.items():
             np.save(made / f"{name}.npy", array, allow_pickle=False)
         _move(made, directory)
@@ -83,14 +69,28 @@ def _move(made: Path, directory: Path) -> None:
             raise
 
 
-def open_arrays(directory: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a finished build, memory-mapped and read-only.
+class PreparedArrays(dict[str, NDArray[Any]]):
+    """The arrays of a finished build by name, memory-mapped and read-only.
+
+    Args:
+        directory: of the build.
 
     Raises:
-        UserError: a file is damaged; names it.
+        UserError: a file is damaged, or is missing when it is asked for; names it.
     """
-    again = f"Delete {directory} and run again."
-    return {path.stem: map_array(path, again) for path in find_files(directory, {".npy"})}
+
+    def __init__(self, directory: Path) -> None:
+        again = f"Delete {directory} and run again."
+        super().__init__(
+            (path.stem, map_array(path, again)) for path in find_files(directory, {".npy"})
+        )
+        self.directory = directory
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        raise UserError(
+            f"Prepared data {self.directory / name}.npy is missing. "
+            f"Delete {self.directory} and run again."
+        )
 
 
 class MappedPart(NamedTuple):
@@ -127,17 +127,40 @@ class SentAsPlaces:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, arrays=unpacked(state["arrays"]))
 
+    def check_files(self) -> None:
+        """Refuse maps whose file has become shorter: to read on would end the process at once.
+
+        Raises:
+            UserError: names the file.
+        """
+        for array in self.__dict__["arrays"].values():
+            if isinstance(array, np.memmap):
+                _check_size(array)
+
+
+def _check_size(array: np.memmap[Any, Any]) -> None:
+    whole: Any = array._mmap  # type: ignore[attr-defined]
+    size, needed = whole.size(), _start(array) + len(whole)
+    if size < needed:
+        raise UserError(
+            f"Prepared data {array.filename} has become shorter while it was in use: "
+            f"{size} bytes of {needed}."
+        )
+
+
+def _start(array: np.memmap[Any, Any]) -> int:
+    """Where in the file a map begins: also that of a part, whose offset is the same."""
+    return array.offset - array.offset % ALLOCATIONGRANULARITY
+
 
 def _where(array: NDArray[Any]) -> NDArray[Any] | MappedPart:
     if not isinstance(array, np.memmap) or array.filename is None:
         return array
     if array.flags.writeable or not array.flags.c_contiguous or not array.size:
         return array
-    # The offset of a part of a map is that of the map, so the addresses decide.
-    start = array.offset - array.offset % ALLOCATIONGRANULARITY
     whole: Any = array._mmap  # type: ignore[attr-defined]
     inside = array.ctypes.data - np.frombuffer(whole, np.uint8).ctypes.data
-    return MappedPart(str(array.filename), array.dtype, start + inside, array.shape)
+    return MappedPart(str(array.filename), array.dtype, _start(array) + inside, array.shape)
 
 
 def _map(part: MappedPart) -> NDArray[Any]:

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import snn_mm
 from snn_mm.commands.help import COMMANDS, overview
@@ -44,10 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("snnmm: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # `snnmm list | head`: nobody reads on, so what is left in the buffer goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `snnmm list | head`: nobody reads on
+        _drop_output()
         return PIPE_CLOSED
+    except OSError as error:
+        from snn_mm.run.replace import DISK_ERRORS, unwritable
+
+        if error.errno not in DISK_ERRORS:
+            raise
+        _drop_output()
+        path = Path(error.filename) if error.filename else None
+        print(f"snnmm: error: {unwritable(path, error)}", file=sys.stderr)
+        return USER_MISTAKE
     return code
 
 
@@ -55,6 +64,11 @@ def _print_anywhere() -> None:
     """Have what an ASCII terminal or pipe cannot show, such as ξ, written as its escape."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer go nowhere, or the interpreter would try it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache import open_arrays
+from datamodules.cache import PreparedArrays
 from datamodules.feature_files.writer import FeatureStoreWriter, Replacements
 from datamodules.store.digests import find_damage, write_digests
 from snn_mm.errors import UserError
@@ -80,24 +80,18 @@ def write_store(
     Raises:
         UserError: `directory` can't be written.
     """
-    try:
-        with replacing_directory(directory) as made:
-            writer = FeatureStoreWriter(made, on_block)
-            parts = {name: _write_split(writer, name, splits[name]) for name in SPLITS}
-            statistics = {name: m.statistics() for name, m in writer.moments.items()}
-            manifest = {"layout": LAYOUT, "source": dict(source)}
-            manifest |= {
-                "fingerprint": writer.sha.hexdigest(),
-                "statistics": statistics,
-                "splits": parts,
-            }
-            (made / STORE).write_text(json.dumps(manifest) + "\n")
-            write_digests(made)
-    except OSError as error:
-        raise UserError(
-            f"Prepared features can't be written to {directory.parent} ({error.strerror}). "
-            "Set `root` to a directory with write access and space."
-        ) from error
+    with replacing_directory(directory) as made:
+        writer = FeatureStoreWriter(made, on_block)
+        parts = {name: _write_split(writer, name, splits[name]) for name in SPLITS}
+        statistics = {name: m.statistics() for name, m in writer.moments.items()}
+        manifest = {"layout": LAYOUT, "source": dict(source)}
+        manifest |= {
+            "fingerprint": writer.sha.hexdigest(),
+            "statistics": statistics,
+            "splits": parts,
+        }
+        (made / STORE).write_text(json.dumps(manifest) + "\n")
+        write_digests(made)
     return writer.reports
 
 
@@ -168,8 +162,8 @@ class FeatureStore:
             }
 
     @cached_property
-    def _arrays(self) -> dict[str, Array]:
-        return open_arrays(self.directory)
+    def _arrays(self) -> PreparedArrays:
+        return PreparedArrays(self.directory)
 
     def split(self, name: SplitName) -> SplitContent:
         """Open a split; its arrays are mapped and its lengths at least 1.
@@ -179,12 +173,9 @@ class FeatureStore:
         """
         with naming(self.directory / STORE, DAMAGED):
             part = self._manifest["splits"][name]
-            own, arrays = part["unimodal_targets"], {m: f"{name}_{m}" for m in part["lengths"]}
-            for file in arrays.values():
-                if file not in self._arrays:
-                    raise UserError(f"{self.directory / file}.npy is missing: delete that folder.")
+            own = part["unimodal_targets"]
             return SplitContent(
-                arrays={modality: self._arrays[file] for modality, file in arrays.items()},
+                arrays={m: self._arrays[f"{name}_{m}"] for m in part["lengths"]},
                 lengths={m: np.array(x, dtype=np.int64) for m, x in part["lengths"].items()},
                 targets=np.array(part["targets"], dtype=np.float32),
                 ids=part["ids"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ from datamodules.store.store import STORE, ClipStore, check_whole
 from datamodules.store.workers import Workers
 from datamodules.store.writer import ClipStoreWriter
 from snn_mm.errors import UserError
+from snn_mm.run.replace import DISK_ERRORS, unwritable
 
 PARTS = ("train", "val", "test", "")
 """What lists may say of a clip; the last where none says anything."""
@@ -156,8 +156,8 @@ def decode_clip(clip: Clip, options: DecodeOptions) -> DecodedClip:
 
 
 def _cannot_write(directory: Path, error: OSError) -> str:
-    kept = "; what is prepared is kept" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    kept = "; what is prepared is kept" if error.errno in DISK_ERRORS else ""
     return (
-        f"prepared data can't be written to {directory} ({error.strerror}){kept}.\n"
+        f"{unwritable(directory, error)}{kept}\n"
         "accepted: a --root with write access and space; then start again"
     )

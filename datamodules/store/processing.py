@@ -12,7 +12,7 @@ from typing import TypeVar
 from datamodules.store.clip import Clip
 from snn_mm.errors import UserError
 from snn_mm.run.lock import holder, lock_file
-from snn_mm.run.replace import replacing
+from snn_mm.run.replace import remove_leftovers, replacing
 
 Result = TypeVar("Result")
 
@@ -60,6 +60,7 @@ def exclusive(
             who = holder(path)
             raise UserError(f"{directory} is {state} by another process; wait for its end{who}")
         with lock:
+            remove_leftovers(directory, *(each for each in directory.rglob("*") if each.is_dir()))
             yield
     except OSError as error:
         raise UserError(refusal(directory, error)) from error

@@ -22,7 +22,7 @@ from feature_makers.extract.options import ExtractOptions
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import read_entries
 from snn_mm.reading.json_files import parse_json
-from snn_mm.run.replace import replacing
+from snn_mm.run.replace import replacing, unwritable
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Extraction:
 def cannot_write(directory: Path, error: OSError) -> str:
     """Say that a directory can't be written."""
     return (
-        f"features can't be written to {directory} ({error.strerror}); what is there is kept.\n"
+        f"{unwritable(directory, error)}; what is there is kept\n"
         "accepted: a --root with write access and space; then start again"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from snn_mm.errors import UserError
+from snn_mm.run.replace import replacing
 
 KINDS = ("probability", "score")
 """What a model may predict: a probability of every class, or one score."""
@@ -34,7 +35,7 @@ def write_predictions(path: Path, batches: list[Any], class_names: Sequence[str]
     kind = predicted_kind(batches)
     names = list(batches[0][kind]) if batches else []
     columns = [column for name in names for column in column_names(name, kind, class_names)]
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", *columns])
         for batch in batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,8 @@ def execute(command: Command, run: Callable[[Command], None] | None = None) -> i
         UserError: a mistake in the config, the flags or the data.
     """
     silence()
+    if not faulthandler.is_enabled():
+        faulthandler.enable()  # a bus error, such as of a mapped file that shrinks, says where
     import_named(command.entries)
     try:
         if run is None:
@@ -107,10 +110,14 @@ def record_outcome(cli: TrainCLI) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, SystemExit | KeyboardInterrupt):
             signal = "SIGTERM" if isinstance(error, SIGTERMException) else "SIGINT"
-            cli.record.close(status="interrupted", error=signal)
+            end = {"status": "interrupted", "error": signal}
         else:
             message = user_message(error, cli.command) or f"{type(error).__name__}: {error}"
-            cli.record.close(status="failed", error=message)
+            end = {"status": "failed", "error": message}
+        try:
+            cli.record.close(**end)
+        except UserError as unwritten:  # what ended the run is what counts
+            print(f"snnmm: {unwritten}", file=sys.stderr)
         raise
     cli.record.close(**cli.record.outcome)
 

@@ -18,6 +18,7 @@ from snn_mm.config.options import RunOptions, run_setting
 from snn_mm.config.tree import read_flags
 from snn_mm.config.trust.packages import FLAG, as_flags, split_flags
 from snn_mm.errors import UserError
+from snn_mm.run.directory import RUNNING
 from snn_mm.run.identity import check_folder_name, check_root
 from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Sweep, SweepCell, unfinished
@@ -178,7 +179,7 @@ def script(kind: str, sweep: Sweep, argv: Sequence[str]) -> str:
 
 def state(cell: SweepCell) -> str:
     """How far a run is."""
-    return "running" if is_busy(cell.run) else cell.state()
+    return RUNNING if is_busy(cell.run) else cell.state()
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from jsonargparse._common import ImportDenied
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -14,8 +15,16 @@ from snn_mm.config.options import Command
 from snn_mm.config.parser import ParserError
 from snn_mm.config.values import missing_path, own_failure, refused_value
 from snn_mm.errors import UserError
+from snn_mm.run.replace import DISK_ERRORS, unwritable
 
 MAX_LINES = 5
+
+WORKER_ENDS = {
+    "Killed": "the system ended it, most often for want of memory",
+    "Bus error": "shared memory (/dev/shm) is full, or a file that was mapped became shorter",
+    "Segmentation fault": "a library crashed: most often one that decodes, on a damaged file",
+}
+"""What the signals that end a data-loading worker mean."""
 
 
 def user_message(error: BaseException, command: Command | None) -> str | None:
@@ -45,7 +54,9 @@ def what_was_said(cause: BaseException, command: Command | None) -> str | None:
     if isinstance(cause, MisconfigurationException):
         return str(cause)
     if isinstance(cause, RuntimeError):
-        return lost_process(str(cause))
+        return lost_process(cause)
+    if isinstance(cause, OSError) and cause.errno in DISK_ERRORS:
+        return unwritable(Path(cause.filename) if cause.filename else None, cause)
     if type(cause).__module__.partition(".")[0] == "wandb":  # such as an unknown entity
         return f"W&B: {cause}\nin trainer.logger; WANDB_MODE=offline needs no server"
     if isinstance(cause, ImportError) and not (cause.name or "").startswith(OWN_PACKAGES):
@@ -75,12 +86,17 @@ def bare_message(message: str) -> str:
     return message.rsplit("UserError: ", 1)[-1].strip()
 
 
-def lost_process(message: str) -> str | None:
-    """What torch says of a process that is gone, for a user; None if it says something else."""
+def lost_process(error: RuntimeError) -> str | None:
+    """What torch says of a process that is gone, for a user; None if it says something else.
+
+    A data module may have noted which file had changed under a worker.
+    """
+    message = str(error)
     if message.startswith("DataLoader worker (pid"):
+        told = str(error.__cause__ or error).splitlines()[0].partition(". ")[0].rstrip(". ")
+        usual = WORKER_ENDS.get(told.rpartition("signal: ")[2], WORKER_ENDS["Killed"])
         return (
-            f"{message.splitlines()[0].rstrip('. ')}\n"
-            "the system ended it, most often for want of (shared) memory:\n"
+            f"{told}\n{getattr(error, '__notes__', [usual])[0]}\n"
             "--data.loader.num_workers with fewer, or 0, which prepares batches in the main process"
         )
     if "Connection closed by peer" in message:

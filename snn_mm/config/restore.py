@@ -20,6 +20,7 @@ from snn_mm.reading.text import naming
 from snn_mm.reading.yaml_files import read_yaml
 from snn_mm.run.class_folders import add_class_folders
 from snn_mm.run.directory import RunDirectory, find_run
+from snn_mm.run.lock import RunLock
 
 PARTS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
 
@@ -111,9 +112,10 @@ def open_run(path: Path) -> RunDirectory:
             "accepted: a directory such as runs/quickstart/<run id>"
         )
     if not run.best.is_file():
+        status = RunLock(run).status() or "unknown"
         raise UserError(
             f"{path}: no checkpoints/best.ckpt\n"
-            f"Its status is {run.status() or 'unknown'}; finish it: snnmm fit --resume {path}"
+            f"Its status is {status}; finish it: snnmm fit --resume {path}"
         )
     entries = read_entries([run.config], [])
     check_entries(entry for entry in entries if entry.path and entry.path[0] in PARTS)

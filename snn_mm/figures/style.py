@@ -6,6 +6,7 @@ own figures alone.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +83,8 @@ def shades(count: int) -> list[Any]:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Replace a PNG file in one step."""
+    drawn = io.BytesIO()  # written by Pillow itself, an error of the disk would lose its name
+    figure.savefig(drawn, format="png", dpi=200)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=200)
+        temporary.write_bytes(drawn.getvalue())

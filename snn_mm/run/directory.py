@@ -11,6 +11,12 @@ from snn_mm.errors import UserError
 from snn_mm.reading.json_files import json_object
 from snn_mm.run.replace import replacing
 
+RUNNING = "running"
+"""Status of a run under way, and of one whose process is gone: see `RunLock.status`."""
+
+STOPPED = "stopped"
+"""What a run is called that notes no end and that no process holds: it can be resumed."""
+
 FINISHED = "finished"
 """Status of a run that came to its end."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from snn_mm.reading.text import naming, read_rows
-from snn_mm.run.replace import replacing
+from snn_mm.run.replace import appending, replacing
 
 Row = dict[str, str]
 
@@ -31,7 +31,7 @@ class EpochTable:
         """Add rows, whose cells stand in the order of the columns; make the folder if needed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.is_file()
-        with self.path.open("a", encoding="utf-8", newline="") as file:
+        with appending(self.path) as file:
             csv.writer(file).writerows([self.columns, *rows] if is_new else rows)
 
     def rows(self) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from snn_mm.errors import UserError
-from snn_mm.run.directory import RunDirectory
+from snn_mm.run.directory import RUNNING, STOPPED, RunDirectory
 from snn_mm.run.links import open_own
 from snn_mm.run.lock_mark import Mark
 
@@ -53,13 +53,13 @@ class RunLock:
             raise UserError(f"run {self.run.path} is in use by another process{holder(path)}")
 
     def is_free(self) -> bool:
-        """Whether nobody holds the directory; not to be asked by who does."""
-        try:
-            self.acquire()
-        except UserError:
-            return False
-        self.release()
-        return True
+        """Whether nobody holds the directory, without taking it; not to be asked by who does."""
+        return not is_held(self.run.path / ".lock")
+
+    def status(self) -> str | None:
+        """What the run notes; `stopped` where that is `running` and its process is gone."""
+        status = self.run.status()
+        return STOPPED if status == RUNNING and self.is_free() else status
 
     def release(self) -> None:
         """Give the directory back; nothing if it was never taken."""
@@ -121,6 +121,27 @@ def lock_file(path: Path, lock: KernelLock | None = None) -> HeldFile | None:
         file.close()
         return None
     return HeldFile(file, None)
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds a file; so it counts if that can't be asked.
+
+    The process that holds it must not ask: closing any opened copy gives a POSIX lock back.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        os.lockf(file, os.F_TEST, 0)
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            return True
+    finally:
+        os.close(file)
+    return Mark(path).is_alive()
 
 
 def wait_for_file(path: Path) -> HeldFile:

@@ -12,9 +12,11 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
+from snn_mm.errors import UserError
 from snn_mm.reading.text import naming
 from snn_mm.reading.text import read_rows as table_rows
 from snn_mm.run.directory import RunDirectory, write_text
+from snn_mm.run.replace import appending
 
 Row = dict[str, str]
 
@@ -82,7 +84,7 @@ class MetricsFile(Logger):
         rows, self._pending = self._pending, []
         columns = sorted(set(self._columns).union(*rows))
         if columns == self._columns and self.run.metrics.is_file():
-            with self.run.metrics.open("a", encoding="utf-8", newline="") as file:
+            with appending(self.run.metrics) as file:
                 csv.DictWriter(file, columns).writerows(rows)
         else:
             self._columns = columns
@@ -90,8 +92,12 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
-        self.save()
+        """Write what is left; after a failure as far as possible, for its reason is what counts."""
+        try:
+            self.save()
+        except UserError:
+            if status != "failed":
+                raise
 
     @rank_zero_only
     def truncate(self, step: int) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from snn_mm.run.directory import FINISHED, OVER, RunDirectory, read_json
+from snn_mm.run.directory import FINISHED, OVER, RUNNING, RunDirectory, read_json
+from snn_mm.run.lock import RunLock
 from snn_mm.sweep.grid import CONFIG, EXPERIMENT, Axis
 
 MAX_ID = 120
@@ -51,14 +52,13 @@ class SweepCell:
         return self.run.status() in OVER
 
     def state(self) -> str:
-        """How far it is, in a few words; nobody may be training it."""
-        results = read_json(self.run.results)
-        status = results.get("status")
-        if status in (None, FINISHED):
+        """How far it is, in a few words."""
+        status = RunLock(self.run).status()
+        if status in (None, FINISHED, RUNNING):
             return status or "waiting"
-        how = "killed" if status == "running" else status
+        results = read_json(self.run.results)
         error = str(results.get("error") or "").strip().split("\n")[0]
-        return f"{how} after {results.get('epochs', 0)} epochs" + (f": {error}" if error else "")
+        return f"{status} after {results.get('epochs', 0)} epochs" + (f": {error}" if error else "")
 
 
 @dataclass(frozen=True)

@@ -175,3 +175,14 @@ def test_a_folder_of_the_users_does_not_hide_our_datamodules(theirs: str, tmp_pa
     assert child.stdout.strip() == "datamodules"
     hides = theirs.startswith("datamodules")
     assert (f"{tmp_path / theirs} has the name of snn_mm's own" in child.stderr) is hides
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_without_room_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert cli.main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "such as the output, can't be written: No space left on device" in line

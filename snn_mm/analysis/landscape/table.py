@@ -9,6 +9,7 @@ from snn_mm.analysis.landscape.probe import Value
 from snn_mm.analysis.landscape.settings import Point
 from snn_mm.reading.text import naming, read_rows
 from snn_mm.run.directory import write_text
+from snn_mm.run.replace import appending
 
 COLUMNS = ("x", "y", "loss", "accuracy")
 
@@ -31,7 +32,7 @@ class PointTable:
     def add(self, point: Point, value: Value) -> None:
         """Keep a point, on the disk as well."""
         self.values[point] = value
-        with self.path.open("a", encoding="utf-8", newline="") as file:
+        with appending(self.path) as file:
             file.write(_line(point, value))
             file.flush()
             os.fsync(file.fileno())

@@ -19,7 +19,8 @@ from snn_mm.reading.json_files import json_value
 from snn_mm.reading.text import read_text
 from snn_mm.reading.yaml_files import LARGEST_YAML, parse_yaml
 from snn_mm.run.attempt import describe_commit
-from snn_mm.run.directory import DIVERGED, FINISHED
+from snn_mm.run.directory import DIVERGED, FINISHED, RUNNING, STOPPED, RunDirectory
+from snn_mm.run.lock import RunLock
 
 UNREADABLE = "unreadable"
 MARKERS = ("config.yaml", "results.json", "environment.json", "metrics.csv", ".lock")
@@ -65,7 +66,10 @@ class Run:
 
     @property
     def status(self) -> str:
-        """What `results.json` says; `unreadable` if it or the config says nothing."""
+        """What `results.json` says, but `stopped` where it says `running` and nothing runs.
+
+        `unreadable` if it or the config says nothing.
+        """
         status = self.results.get("status")
         return status if isinstance(status, str) and self.facts else UNREADABLE
 
@@ -170,6 +174,8 @@ def read_run(path: Path) -> Run:
     """Read a run directory; what cannot be read is named in its problems."""
     problems: list[str] = []
     results = read_object(path / "results.json", problems)
+    if results.get("status") == RUNNING and RunLock(RunDirectory(path)).is_free():
+        results["status"] = STOPPED
     environment = read_object(path / "environment.json", problems)
     facts = flatten(read_object(path / "config.yaml", problems))
     if facts and not {"model", "data"} <= facts.keys():
@@ -199,8 +205,10 @@ def describe_end(status: Any, error: Any) -> list[str]:
     """How an unfinished run stands, in one line; none for others."""
     if not isinstance(status, str) or status == FINISHED:
         return []
-    if status == "running":
-        return ["no end was noted: still running, or killed"]
+    if status == RUNNING:
+        return ["still running"]
+    if status == STOPPED:
+        return ["no end was noted, and no process holds it: killed, or the disk was full"]
     first = str(error or "").strip().split("\n")[0]
     return [f"{status}: {first}" if first else status]
 

@@ -20,6 +20,7 @@ from snn_mm.run.attempt import RunAttempt
 from snn_mm.run.directory import (
     DIVERGED,
     FINISHED,
+    RUNNING,
     RunDirectory,
     read_json,
     write_json,
@@ -27,6 +28,7 @@ from snn_mm.run.directory import (
 )
 from snn_mm.run.environment import describe_environment
 from snn_mm.run.lock import RunLock
+from snn_mm.run.replace import remove_leftovers
 
 Metrics = dict[str, float | None]
 
@@ -84,6 +86,7 @@ class RunRecord(Callback):
             rank_zero_info(f"the run goes on, and {change}")
         self.run.create()
         self._lock.acquire()
+        remove_leftovers(self.run.path, self.run.checkpoints, self.run.figures)
         self.is_writer = True
         write_text(self.run.config, self.config)
         self._write_environment(environment)
@@ -92,7 +95,7 @@ class RunRecord(Callback):
                 self._upload_config(logger)
         identity = {"experiment": self.run.experiment, "run_id": self.run.run_id}
         deviations = self.attempt.deviations
-        self.update(status="running", error=None, deviations=deviations, **identity)
+        self.update(status=RUNNING, error=None, deviations=deviations, **identity)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -182,9 +185,11 @@ class RunRecord(Callback):
             write_json(self.run.results, {**read_json(self.run.results), **fields})
 
     def close(self, **fields: Any) -> None:
-        """Merge the last fields and let go of the directory."""
-        self.update(**fields)
-        self._lock.release()
+        """Merge the last fields and let go of the directory, also if they can't be written."""
+        try:
+            self.update(**fields)
+        finally:
+            self._lock.release()
 
     def _note_divergence(self, epoch: int, module: LightningModule) -> None:
         """Where nobody guards, look at where an epoch ended."""

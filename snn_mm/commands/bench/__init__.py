@@ -9,6 +9,7 @@ from snn_mm.commands.bench.request import read_request
 from snn_mm.commands.bench.table import describe
 from snn_mm.config.keys.check import check_keys
 from snn_mm.config.options import Command, read_command
+from snn_mm.run.directory import write_text
 
 HELP = """\
 usage: snnmm bench EXPERIMENT [--steps 20] [--json FILE] [--config MORE.yaml ...] [--KEY VALUE ...]
@@ -67,5 +68,5 @@ def run(argv: list[str]) -> int:
         print(describe_data(result) if request.data_only else describe(result))
         if request.json is not None:
             request.json.parent.mkdir(parents=True, exist_ok=True)
-            request.json.write_text(json.dumps(result, indent=2) + "\n")
+            write_text(request.json, json.dumps(result, indent=2) + "\n")
     return code

@@ -1,7 +1,10 @@
 """A run that is stopped anywhere and resumed ends exactly as one that was not."""
 
+import errno
 import json
 import multiprocessing
+import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +14,11 @@ import pytest
 import torch
 import yaml
 
+from snn_mm.callbacks.recording import run_record
 from snn_mm.cli import main
+from snn_mm.errors import UserError
 from snn_mm.run import RunDirectory
+from snn_mm.run.lock import RunLock
 
 Train = Callable[..., RunDirectory]
 Outcome = tuple[dict[str, Any], bytes]
@@ -78,9 +84,67 @@ def test_a_killed_run_resumes_to_the_same_end(
 ) -> None:
     run = RunDirectory(tmp_path / "toy" / "a")
     assert die(command(toy_config, tmp_path), f"{moment}:SIGKILL") == -signal.SIGKILL
-    assert run.status() == "running"
+    assert (run.status(), RunLock(run).status()) == ("running", "stopped")
+    folders = (run.path, run.checkpoints, run.figures)
+    left = [folder / f".last.ckpt.{2**31 - 1}" for folder in folders]
+    for file in left:
+        file.touch()
     assert main(["fit", "--resume", str(run.path)]) == 0
     assert outcome(run) == uninterrupted
+    assert not any(file.exists() for file in left), "what a killed process was writing"
+
+
+@pytest.mark.parametrize("good", [0, 1, 3])
+def test_a_run_that_fills_the_disk_says_so_and_resumes(
+    good: int,
+    tmp_path: Path,
+    toy_config: Path,
+    uninterrupted: Outcome,
+    fails: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After so many good checkpoints there is no room for another one."""
+    run, written = RunDirectory(tmp_path / "toy" / "a"), iter(range(good))
+
+    def full(_: int) -> None:
+        if next(written, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        message = fails(*command(toy_config, tmp_path))
+    line = (
+        r"snnmm: error: (.*\.ckpt can't be written: No space left on device; [\d,]+ MB are free)\n"
+    )
+    said = re.fullmatch(line, message)
+    assert said is not None
+    results = json.loads(run.results.read_text())
+    assert (results["status"], results["error"]) == ("failed", said[1])
+    kept = list(run.checkpoints.iterdir())
+    assert all(torch.load(file, weights_only=True) for file in kept)
+    assert len(kept) == min(good, 2)
+    assert main(["fit", "--resume", str(run.path)]) == 0
+    assert outcome(run) == uninterrupted
+
+
+def test_a_run_whose_end_cannot_be_noted_tells_what_ended_it(
+    tmp_path: Path,
+    toy_config: Path,
+    fails: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, write = RunDirectory(tmp_path / "toy" / "a"), run_record.write_json
+
+    def full(path: Path, content: dict[str, Any]) -> None:
+        if content.get("status") == "failed":
+            raise UserError(f"{path} can't be written: full")
+        write(path, content)
+
+    monkeypatch.setattr(run_record, "write_json", full)
+    said = fails(*command(toy_config, tmp_path, "--data.bad", "true"))
+    assert "results.json can't be written" in said
+    assert "three.wav" in said.splitlines()[-1]
+    assert RunLock(run).status() == "stopped"
 
 
 @pytest.mark.parametrize(

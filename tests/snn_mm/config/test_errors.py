@@ -218,7 +218,7 @@ def test_a_worker_traceback_is_left_out() -> None:
     [
         (
             "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that",
-            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that\n",
+            "DataLoader worker (pid 7) is killed by signal: Bus error\nshared memory (/dev/shm)",
         ),
         ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "DataLoader worker (pid(s) 7, 8)"),
         ("[pair.cc:561] Connection closed by peer [127.0.0.1]:4022. GLHF!", "another rank has"),

@@ -17,7 +17,7 @@ import pytest
 
 from snn_mm.errors import UserError
 from snn_mm.run import lock, lock_mark
-from snn_mm.run.directory import RunDirectory
+from snn_mm.run.directory import RunDirectory, write_json
 from snn_mm.run.lock import RunLock, lock_file, wait_for_file
 from snn_mm.run.lock_mark import SILENT_SECONDS, Mark, describe_process
 
@@ -91,7 +91,31 @@ def test_a_directory_belongs_to_one_process_until_it_dies(
         holder.kill()
         holder.wait()
         assert run.is_free()
+        run.acquire()
+        run.release()
     assert not (tmp_path / ".lock.held").exists()
+
+
+def test_a_run_whose_process_is_gone_is_called_stopped(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    write_json(run.results, {"status": "running"})
+    assert RunLock(run).status() == "stopped"
+    assert not (tmp_path / ".lock").exists(), "to ask is not to take"
+    command = [sys.executable, "-c", HOLD, str(tmp_path), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert RunLock(run).status() == "running"
+        holder.kill()
+    assert RunLock(run).status() == "stopped"
+    write_json(run.results, {"status": "failed"})
+    assert RunLock(run).status() == "failed"
+
+
+def test_a_run_that_cannot_be_asked_counts_as_running(tmp_path: Path) -> None:
+    write_json(RunDirectory(tmp_path).results, {"status": "running"})
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
+    assert RunLock(RunDirectory(tmp_path)).status() == "running"
 
 
 @pytest.mark.parametrize("code", NO_LOCKS)

@@ -62,4 +62,4 @@ def test_a_run_that_was_started_is_resumed(make_sweep: Callable[..., Sweep]) -> 
     cell.run.create()
     write_json(cell.run.results, {"status": "running", "epochs": 2})
     assert cell.command == ("fit", "--resume", "runs/toy-sweep/k=1")
-    assert cell.state() == "killed after 2 epochs"
+    assert cell.state() == "stopped after 2 epochs"

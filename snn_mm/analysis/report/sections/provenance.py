@@ -95,8 +95,6 @@ def run_row(
 def count_statuses(comparison: Comparison) -> str:
     """How many runs there are in each state."""
     counts = Counter(run.status for run in comparison.runs)
-    if counts["running"]:
-        counts["running or killed"] = counts.pop("running")
     parts = [f"{count} {status}" for status, count in sorted(counts.items())]
     total = sum(counts.values())
     used = sum(len(group.counted) for group in comparison.groups)

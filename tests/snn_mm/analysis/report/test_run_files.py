@@ -69,7 +69,11 @@ def test_without_outcome_or_config_a_run_is_unreadable(make_run: MakeRun, file: 
     ("status", "error", "expected"),
     [
         ("failed", "RuntimeError: out of memory\nmore", "failed: RuntimeError: out of memory"),
-        ("running", None, "no end was noted: still running, or killed"),
+        (
+            "running",
+            None,
+            "no end was noted, and no process holds it: killed, or the disk was full",
+        ),
         ("interrupted", "SIGTERM", "interrupted: SIGTERM"),
     ],
 )

@@ -155,7 +155,7 @@ def test_nothing_finished_leaves_a_page_that_says_so(make_run: MakeRun) -> None:
     (text,) = results_section(Results(comparison, ACCURACY)).blocks
     assert isinstance(text, Text)
     assert "--all" in text.text
-    assert count_statuses(comparison) == "1 run: 1 running or killed. 0 enter the means."
+    assert count_statuses(comparison) == "1 run: 1 stopped. 0 enter the means."
 
 
 def test_curves_are_drawn_by_modality_fused_first(paths: list[Path]) -> None:

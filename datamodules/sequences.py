@@ -68,6 +68,7 @@ class SequenceSplit(SentAsPlaces, Source):
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> list[SequenceSample]:
         """Read the samples of a batch into one padded tensor a modality."""
+        self.check_files()
         rows = [Draw.of(index).row for index in indices]
         found = {name: [self.sequence(name, row) for row in rows] for name in self.arrays}
         inputs = {name: padded(sequences) for name, sequences in found.items()}

@@ -62,6 +62,9 @@ class Source(Dataset[Any], ABC):
     def counts(self) -> dict[str, int]:
         """Return how many samples each part has, by the part's name."""
 
+    def check_files(self) -> None:
+        """Refuse files that have changed since they were opened, as far as that is known."""
+
     @abstractmethod
     def digest(self) -> str:
         """Return a SHA-256 of what decides the samples, except the data module's options."""
@@ -157,6 +160,7 @@ class Split(SentAsPlaces, SampleSource):
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> list[Sample]:
         """Read the samples of a batch into one tensor a modality."""
+        self.check_files()
         rows = [Draw.of(index).row for index in indices]
         inputs = {name: self._inputs(name, rows) for name in self.arrays}
         parts = zip(*(x.unbind() for x in inputs.values()), strict=True)

@@ -213,6 +213,14 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         """Return the test batches: what `predict` writes can be compared with the labels."""
         return self.test_dataloader()
 
+    def on_exception(self, exception: BaseException) -> None:
+        """Note if files have changed while they were in use, which ends workers without a word."""
+        for split in self._splits.values():
+            try:
+                split.check_files()
+            except UserError as error:
+                exception.add_note(str(error))
+
     def _evaluation_loader(self, split: Source) -> DataLoader[Any]:
         """Wrap a split in its own order: under DDP this rank's share, otherwise all of it."""
         trainer = self.trainer

@@ -112,6 +112,8 @@ class PickledFeatures(FeatureFile):
     def read(self, key: str, out: NDArray[np.float32]) -> None:
         """Read the array of an id into `out` `[*shape]`."""
         arrays, pickle = self._content
+        if pickle.data.size() < len(pickle.data):  # to read it would end the process at once
+            raise UserError(f"{self.path} has become shorter while it was in use.")
         stored = arrays.get(key)
         if not isinstance(stored, PickledArray):
             raise UserError(f"{self.path}: '{key}' is no array but {type(stored).__name__}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,7 +108,8 @@ class DigitsAV(MultimodalDataModule):
         """Make the arrays of all splits."""
         images, labels = load_images()
         versions = speech.versions()
-        bank = speech.Bank(**prepared(self.root, "spoken_digits", versions, speech.build_bank))
+        stored = prepared(self.root, "spoken_digits", versions, speech.build_bank)
+        bank = speech.Bank(**{field.name: stored[field.name] for field in fields(speech.Bank)})
         rows = stratified_cut(labels, self.fractions, stream(self.seed, "images"))
         voices = split_voices(bank.speakers, self.fractions, stream(self.seed, "voices"))
         arrays: dict[str, NDArray[Any]] = {}

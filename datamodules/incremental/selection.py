@@ -33,6 +33,10 @@ class Selection(SampleSource):
         draws = map(Draw.of, indices)
         return read(self.source, [Draw(epoch, int(self.rows[row])) for epoch, row in draws])
 
+    def check_files(self) -> None:
+        """Refuse files of the split that have changed since they were opened."""
+        self.source.check_files()
+
     def digest(self) -> str:
         """Return a SHA-256 of the split and the choice."""
         sha = hashlib.sha256(self.source.digest().encode())

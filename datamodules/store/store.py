@@ -77,7 +77,9 @@ class ClipStore:
             raise UserError(_missing(self.directory))
         try:
             manifest = json_object(self.directory / STORE, KEYS)
-            self._clips, self._frames = (map_array(self.directory / x) for x in (CLIPS, FRAMES))
+            # Small, so in memory: nothing that becomes of the files can end the process.
+            tables = (map_array(self.directory / name) for name in (CLIPS, FRAMES))
+            self._clips, self._frames = map(np.array, tables)
             self.ids, self.parts, self.class_names = (
                 texts(manifest[key], key) for key in ("ids", "parts", "class_names")
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,9 +17,12 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules.base import LoaderOptions, MultimodalDataModule
+from datamodules.cache import PreparedArrays, build_once
 from datamodules.division import warn_of_lacking
+from datamodules.incremental.selection import Selection
 from datamodules.split import Split, check_split
 from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
+from snn_mm.config.errors import user_message
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
 
@@ -351,3 +355,27 @@ def test_a_batch_goes_to_a_gpu_without_waiting(
         *[((torch.device("cuda"),), {"non_blocking": True})] * 3,
         *[((torch.device("cpu"),), {})] * 3,
     ]
+
+
+def test_a_worker_that_died_over_a_file_that_changed_names_it(
+    toy: ToyFactory, tmp_path: Path
+) -> None:
+    build_once(tmp_path / "made", lambda: {"audio": np.zeros((500, 8))})
+    data = toy()
+    data.setup("fit")
+    data._splits["val"] = Selection(
+        Split.aligned(PreparedArrays(tmp_path / "made"), np.arange(500), ["a"] * 500), np.arange(9)
+    )
+    error = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
+    data.on_exception(error)
+    assert not hasattr(error, "__notes__")
+    os.truncate(tmp_path / "made" / "audio.npy", 4096)
+    data.on_exception(error)
+    error.__cause__ = RuntimeError(
+        "DataLoader worker (pid 7) is killed by signal: Bus error. It is"
+    )
+    message = user_message(error, None)
+    assert message is not None
+    first, second, *_ = message.splitlines()
+    assert first == "DataLoader worker (pid 7) is killed by signal: Bus error"
+    assert "audio.npy has become shorter" in second

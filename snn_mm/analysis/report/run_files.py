@@ -66,10 +66,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """What `results.json` says, but `stopped` where it says `running` and nothing runs.
-
-        `unreadable` if it or the config says nothing.
-        """
+        """What the run says, or `stopped`, see `RunLock`; `unreadable` if it or the config can't."""
         status = self.results.get("status")
         return status if isinstance(status, str) and self.facts else UNREADABLE
 

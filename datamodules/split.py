@@ -70,6 +70,15 @@ class Source(Dataset[Any], ABC):
         """Return a SHA-256 of what decides the samples, except the data module's options."""
 
 
+def note_changes(exception: BaseException, sources: Iterable[Source]) -> None:
+    """Add to an exception what has become of the files of sources."""
+    for source in sources:
+        try:
+            source.check_files()
+        except UserError as error:
+            exception.add_note(str(error))
+
+
 class SampleSource(Source):
     """A split of labelled samples.
 

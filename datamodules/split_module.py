@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.batches import leave_inherited_objects
 from datamodules.sampler import EpochSampler, ShareSampler
-from datamodules.split import Source
+from datamodules.split import Source, note_changes
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_range
 from snn_mm.run.position import training_position
@@ -107,8 +107,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         if not kwargs:
             raise UserError(
                 f"{cls.__name__}.load_from_checkpoint: a checkpoint does not hold what the data "
-                "were made with\n"
-                "snn_mm.load_run(path).data makes them from the config beside it"
+                "were made with\nsnn_mm.load_run(path).data makes them from the config beside it"
             )
         return super().load_from_checkpoint(*args, **kwargs)
 
@@ -215,11 +214,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
 
     def on_exception(self, exception: BaseException) -> None:
         """Note if files have changed while they were in use, which ends workers without a word."""
-        for split in self._splits.values():
-            try:
-                split.check_files()
-            except UserError as error:
-                exception.add_note(str(error))
+        note_changes(exception, self._splits.values())
 
     def _evaluation_loader(self, split: Source) -> DataLoader[Any]:
         """Wrap a split in its own order: under DDP this rank's share, otherwise all of it."""

@@ -61,3 +61,11 @@ def json_object(path: Path, kinds: Mapping[str, type] | None = None) -> dict[str
             found = repr(content[key])[:60] if key in content else "missing"
             raise UserError(f"{path}: key '{key}' is {found}; accepted is {FORMS[kind]}")
     return content
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; empty if there is no such file or it holds something else."""
+    try:
+        return json_object(path)
+    except UserError:
+        return {}

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from snn_mm.run.directory import read_json
+from snn_mm.reading.json_files import read_json
 
 BEAT_SECONDS = 15.0
 SILENT_SECONDS = 120.0

@@ -66,7 +66,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """What the run says, or `stopped`, see `RunLock`; `unreadable` if it or the config can't."""
+        """What the run says, or `stopped`, see `RunLock`; `unreadable` without it or a config."""
         status = self.results.get("status")
         return status if isinstance(status, str) and self.facts else UNREADABLE
 

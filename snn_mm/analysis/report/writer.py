@@ -23,7 +23,7 @@ from snn_mm.analysis.report.sections.trends import (
     learning_section,
 )
 from snn_mm.errors import UserError
-from snn_mm.run.replace import replacing
+from snn_mm.run.directory import write_text
 
 FORMATS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "md": ("report.md", to_markdown),
@@ -71,7 +71,7 @@ def write_report(document: Document, output: Path, formats: Sequence[str]) -> li
         pages = []
         for file, render in map(FORMATS.__getitem__, formats):
             pages.append(output / file)
-            replace_page(pages[-1], render(document))
+            write_text(pages[-1], render(document))
     except OSError as error:
         raise UserError(f"--output {output}: {error.strerror}") from error
     return pages
@@ -83,10 +83,4 @@ def write_figures(document: Document, folder: Path) -> None:
     for block in document.blocks:
         for panel in block.panels if isinstance(block, Figure) else ():
             file = folder / f"{panel.name}.svg"
-            replace_page(file, standalone(panel.svg))
-
-
-def replace_page(path: Path, text: str) -> None:
-    """Replace a file in one step; in UTF-8, as the pages say of themselves."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+            write_text(file, standalone(panel.svg))

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         path = Path(error.filename) if error.filename else None
         print(f"snnmm: error: {unwritable(path, error)}", file=sys.stderr)
-        return USER_MISTAKE
+        return UserError.exit_code
     return code
 
 

@@ -189,7 +189,7 @@ def test_a_checkpoint_with_nan_in_one_modality_is_refused(
         load_run(run.path)
 
 
-def test_results_tell_how_many_steps_were_left_out(
+def test_a_run_that_was_stopped_goes_on_with_skip_as_if_it_had_from_the_start(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from toy_experiment import ToyEncoder
@@ -197,13 +197,22 @@ def test_results_tell_how_many_steps_were_left_out(
     forward, calls = ToyEncoder.forward, iter(range(1000))
 
     def once_infinite(self: ToyEncoder, x: torch.Tensor) -> torch.Tensor:
-        return forward(self, x) * (float("inf") if self.training and next(calls) == 4 else 1.0)
+        return forward(self, x) * (float("inf") if self.training and next(calls) == 16 else 1.0)
 
     monkeypatch.setattr(ToyEncoder, "forward", once_infinite)
-    with pytest.warns(UserWarning, match="step 3 .epoch 1."):
-        run = train(*ONE_EPOCH, "--guard.action", "skip")
-    results = json.loads(run.results.read_text())
-    assert (results["status"], results["skipped_steps"]) == ("finished", 1)
+    stopped = train(code=1)  # two encoders and five steps: in the fourth of the second epoch
+    assert json.loads(stopped.results.read_text())["epochs"] == 1
+    calls = iter(range(10, 1000))
+    with pytest.warns(UserWarning, match="step 9 .epoch 2."):
+        assert main(["fit", "--resume", str(stopped.path), "--guard.action", "skip"]) == 0
+    calls = iter(range(1000))
+    with pytest.warns(UserWarning, match="step 9 .epoch 2."):
+        whole = train("--guard.action", "skip", run_id="b")
+    ended = [json.loads(run.results.read_text()) for run in (stopped, whole)]
+    for key, value in {"status": "finished", "skipped_steps": 1, "error": None}.items():
+        assert [results[key] for results in ended] == [value, value]
+    states = [torch.load(run.last, weights_only=True)["state_dict"] for run in (stopped, whole)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
 def test_a_dry_run_leaves_nothing(train: Train, tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ MODELS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The flags of what asks for another model or other data."""
 
-SECTIONS = {"BestCheckpoint": ("--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min")}
+SECTIONS = {
+    "BestCheckpoint": ("--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min"),
+    "FiniteGuard": ("--guard.action", "skip"),
+}
 """What is no entry of the list of callbacks, but a section of its own."""
 
 

@@ -59,6 +59,10 @@ class SentimentScores(Metric):
     where predictions hardly vary. The largest data set has 16 thousand scores: 128 kB.
 
     Subclasses say which protocol, and the names of its scores.
+
+    Args:
+        strict: whether predicted scores that are not finite are refused, or left out: in a training
+            they are of steps that were left out too.
     """
 
     is_differentiable = False
@@ -68,8 +72,9 @@ class SentimentScores(Metric):
     score: list[Tensor] | Tensor
     target: list[Tensor] | Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, strict: bool = True) -> None:
         super().__init__()
+        self.strict = strict
         self.add_state("score", default=[], dist_reduce_fx="cat")
         self.add_state("target", default=[], dist_reduce_fx="cat")
         self.parts = nn.ModuleDict({name: OneScore(self, name) for name in self.names})
@@ -97,7 +102,11 @@ class SentimentScores(Metric):
         Raises:
             UserError: a score or target is NaN or infinite.
         """
-        return rate(self._joined(self.score), self._joined(self.target), self.protocol)
+        score, target = self._joined(self.score), self._joined(self.target)  # [N]
+        if not self.strict:
+            kept = score.isfinite()
+            score, target = score[kept], target[kept]  # [N'] of the finite ones
+        return rate(score, target, self.protocol)
 
     def _joined(self, kept: Sequence[Tensor] | Tensor) -> Tensor:
         if not len(kept):

@@ -77,7 +77,7 @@ class SentimentModule(TaskModule):
         )
         self.loss_weights = head_weights(loss_weights, self.network.heads)
         for stage in STAGES:
-            scores = {name: SCORES[protocol]() for name in self.network.heads}
+            scores = {name: SCORES[protocol](stage != "train") for name in self.network.heads}
             self.add_module(f"{stage}_metrics", nn.ModuleDict(scores))
         self.check_parameter_groups()
 

@@ -102,3 +102,13 @@ def test_predictions_that_are_no_numbers_end_in_one_message() -> None:
     metric.update(torch.tensor([math.nan]), torch.zeros(1))
     with pytest.raises(UserError, match="predicted scores: 1 of 1"):
         metric.compute()
+
+
+def test_a_training_leaves_out_predictions_that_are_no_numbers(
+    scored: tuple[Tensor, Tensor],
+) -> None:
+    score, target = scored
+    metric = SIMSScores(strict=False)
+    metric.update(score, target)
+    metric.update(torch.tensor([math.nan, math.inf]), torch.zeros(2))
+    assert numbers(metric.compute()) == numbers(rate(score, target, "sims"))

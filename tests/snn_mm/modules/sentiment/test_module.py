@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
 
+from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_absolute_errors
@@ -150,6 +151,27 @@ def test_callbacks_see_the_scores_of_a_training_epoch_when_it_ends() -> None:
     fitted.fit(module(optimizer=partial(SGD, lr=0.1)), loader())
     assert seen == [*later, float(fitted.logged_metrics[name])]
     assert len(set(seen)) == 3
+
+
+class NoNumber(Linear):
+    """Predicts infinity in its second training step."""
+
+    steps = 0
+
+    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.steps += self.training
+        scores = super().forward(inputs, lengths)
+        return {name: x * (torch.inf if self.steps == 2 else 1.0) for name, x in scores.items()}
+
+
+def test_a_step_that_the_guard_leaves_out_is_not_rated() -> None:
+    guard, fitted = FiniteGuard("skip"), module()
+    fitted.network = NoNumber(DIMS, LONGEST)
+    run = trainer(max_epochs=1, callbacks=[guard])
+    with pytest.warns(UserWarning, match="the loss is inf, by its summand text, audio, fused"):
+        run.fit(fitted, DataLoader([batch()] * 3, batch_size=None))  # type: ignore[arg-type]
+    assert guard.skipped == 1
+    assert bool(run.logged_metrics[f"train/mae/{FUSED}"].isfinite())
 
 
 def test_a_modality_that_is_left_out_has_no_part_and_no_loss() -> None:

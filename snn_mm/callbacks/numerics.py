@@ -34,10 +34,17 @@ def norms(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack(torch._foreach_norm(dense, order))
 
 
-def broken_weights(module: nn.Module) -> list[str]:
-    """Names of parameters, and of running statistics, that hold NaN or infinity."""
-    running = ((n, b) for n, b in module.named_buffers() if is_running(n))
-    return broken_tensors([*module.named_parameters(), *running])
+def broken_weights(module: nn.Module, state: Mapping[str, Any] | None = None) -> list[str]:
+    """Names of parameters, and of running statistics, that hold NaN or infinity.
+
+    Args:
+        module: says what is a parameter.
+        state: what is looked at instead of the module's own, such as that of a checkpoint.
+    """
+    weights = dict(module.named_parameters())
+    held = {**weights, **dict(module.named_buffers())} if state is None else state
+    tensors = ((name, x) for name, x in held.items() if isinstance(x, Tensor))
+    return broken_tensors((n, x) for n, x in tensors if n in weights or is_running(n))
 
 
 def is_running(name: str) -> bool:

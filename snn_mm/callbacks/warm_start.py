@@ -9,6 +9,7 @@ from pathlib import Path
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from snn_mm.callbacks.numerics import broken_weights, some
 from snn_mm.errors import UserError
 from snn_mm.run.checkpoint_io import AtomicCheckpointIO
 from snn_mm.run.directory import find_run
@@ -123,7 +124,7 @@ def load_encoder(encoder: nn.Module, state: dict[str, Tensor], modality: str, so
     """Load one modality's encoder from the state of a whole module.
 
     Raises:
-        UserError: the run has no such modality, or its encoder is another one.
+        UserError: the run has no such modality, or its encoder is another one or holds NaN.
     """
     prefix = f"encoders.{modality}."
     own = {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
@@ -141,3 +142,8 @@ def load_encoder(encoder: nn.Module, state: dict[str, Tensor], modality: str, so
             f"accepted: a run whose model.encoders.{modality} has the class and sizes of this "
             "module's; its config.yaml says them"
         ) from error
+    if broken := broken_weights(encoder):
+        raise UserError(
+            f"WarmStart: the {modality} encoder of {source} holds NaN or infinity: {some(broken)}\n"
+            "its training had diverged; accepted: another run"
+        )

@@ -7,9 +7,9 @@ from typing import Any
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch import Tensor, nn
+from torch import nn
 
-from snn_mm.callbacks.numerics import broken_tensors, is_running, some
+from snn_mm.callbacks.numerics import broken_weights, some
 from snn_mm.contracts import ResizesForCheckpoint
 from snn_mm.errors import UserError
 from snn_mm.reading.checkpoints import read_torch
@@ -52,9 +52,7 @@ def check_weights(path: Path, state: dict[str, Any], model: nn.Module) -> None:
     Raises:
         UserError: names the first of them.
     """
-    weights = {name for name, _ in model.named_parameters()}
-    looked = ((n, x) for n, x in state.items() if n in weights or is_running(n))
-    if broken := broken_tensors((n, x) for n, x in looked if isinstance(x, Tensor)):
+    if broken := broken_weights(model, state):
         raise UserError(
             f"checkpoint {path} holds NaN or infinity: {some(broken)}\n"
             "its training had diverged; accepted: an earlier checkpoint, or a new run"

@@ -132,6 +132,16 @@ def test_another_encoder_is_refused_by_its_first_difference(
         make_trainer(WarmStart(str(run))).fit(twin(channels=6), loader)
 
 
+def test_an_encoder_with_nan_is_refused(
+    run: Path, spiking_module: IEMFModule, make_trainer: MakeTrainer, loader: DataLoader[Batch]
+) -> None:
+    name, weight = next(iter(spiking_module.encoders["a"].named_parameters()))
+    weight.data.view(-1)[0] = torch.nan
+    torch.save({"state_dict": spiking_module.state_dict()}, run / "checkpoints" / "best.ckpt")
+    with pytest.raises(UserError, match=f"a encoder of .* holds NaN or infinity: {name}\\n"):
+        make_trainer(WarmStart(str(run))).fit(twin(), loader)
+
+
 def test_a_file_that_is_no_checkpoint_is_refused(run: Path, make_trainer: MakeTrainer) -> None:
     (run / "checkpoints" / "best.ckpt").write_text("half a file")
     with pytest.raises(UserError, match="no checkpoint that can be read"):

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from datamodules.batches import leave_inherited_objects
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source, note_changes
+from datamodules.store.remote import check_root
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError, check_range
 from snn_mm.run.position import training_position
@@ -86,12 +87,11 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         self, root: str = "data", seed: int = 0, loader: LoaderOptions = DEFAULT_LOADER
     ) -> None:
         super().__init__()
-        if seed < 0:
-            raise UserError(f"seed is {seed}; accepted are integers from 0.")
+        check_range("seed", seed, 0)
+        check_root(root, getattr(self, "reads_urls", False))
         if not isinstance(loader, LoaderOptions):  # of a class of one's own
             raise UserError(
-                f"{type(self).__name__}: loader is {loader}; accepted: LoaderOptions, as the "
-                "parameter's annotation and its default say\n"
+                f"{type(self).__name__}: loader is {loader}; accepted: LoaderOptions\n"
                 "a class that hands *args and **kwargs on need not name it"
             )
         self.root, self.seed, self.loader = root, seed, loader

@@ -19,6 +19,7 @@ from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stream
+from datamodules.store.remote import RemoteClipStore, is_url
 from datamodules.store.store import ClipStore
 from snn_mm.errors import check_choice
 
@@ -30,7 +31,8 @@ class ClipDataModule(MultimodalDataModule):
     """Base of the data sets that `snnmm prepare` turns into a store of clips.
 
     Args:
-        root: directory that holds `prepared/<data set>`.
+        root: directory that holds `prepared/<data set>`, or a URL (`https://...`, `s3://...`) from
+            where clips are fetched when they are first read, into the user's cache directory.
         protocol: whose way from a clip to the inputs is followed.
         override: fields of the protocol to set otherwise, such as `{frames: 3}`.
         split: how test clips are chosen; the subclasses say which ways they know.
@@ -54,6 +56,8 @@ class ClipDataModule(MultimodalDataModule):
     data_set: ClassVar[str]
     protocols: ClassVar[Mapping[ProtocolName, Protocol]]
     splits: ClassVar[tuple[str, ...]]
+    reads_urls = True
+    """`root` may be a URL."""
 
     def __init__(
         self,
@@ -106,6 +110,8 @@ class ClipDataModule(MultimodalDataModule):
         Raises:
             UserError: they are not prepared; says how to.
         """
+        if is_url(self.root):
+            return RemoteClipStore(f"{self.root.rstrip('/')}/prepared/{self.data_set}")
         return ClipStore(Path(self.root) / "prepared" / self.data_set)
 
     @cached_property

@@ -122,7 +122,9 @@ def keep(spectrograms: Spectrograms, workers: int) -> None:
     if spectrograms.keeping == "compute" or not spectrograms.are_alike:
         return
     path, nbytes = spectrograms.path, spectrograms.nbytes
-    if path.is_file() or not (wanted or nbytes <= FREE_SHARE * shutil.disk_usage(path.parent).free):
+    free = FREE_SHARE * shutil.disk_usage(path.parent).free
+    # Of a store behind a URL all clips would have to be fetched first.
+    if path.is_file() or not (wanted or (spectrograms.store.is_local and nbytes <= free)):
         return
     rank_zero_info(
         f"The spectrograms of {len(spectrograms)} clips are computed once and kept: "

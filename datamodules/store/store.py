@@ -71,6 +71,9 @@ class ClipStore:
         UserError: there is no finished store, or it is damaged.
     """
 
+    is_local = True
+    """Whether reading a clip makes no request."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
         if not (self.directory / STORE).is_file():
@@ -111,10 +114,7 @@ class ClipStore:
 
     def wave(self, row: int) -> NDArray[np.float32]:
         """Return the sound of a clip `[samples]`, one channel between -1 and 1."""
-        clip = self._clips[row]
-        size = int(clip["samples"]) * SOUND_TYPE.itemsize
-        data = _read(self._sound_file, int(clip["sound_at"]), size)
-        return to_wave(np.frombuffer(data, SOUND_TYPE))
+        return to_wave(np.frombuffer(self._sound_bytes(row), SOUND_TYPE))
 
     def frame_count(self, row: int) -> int:
         """Return the number of frames of a clip."""
@@ -128,13 +128,29 @@ class ClipStore:
         """
         if not 0 <= index < self.frame_count(row):
             raise IndexError(f"frame {index} of a clip with {self.frame_count(row)} frames")
-        entry = self._frames[self._clips[row]["frame"] + index]
-        data = _read(self._frame_file, int(entry["at"]), int(entry["bytes"]))
+        data = self._frame_bytes(row, index)
         with (
             naming(self.directory / FRAME_DATA, f"frame {index} of '{self.ids[row]}' is damaged"),
             Image.open(io.BytesIO(data)) as image,
         ):
             return np.asarray(image.convert("RGB"))
+
+    def _sound_bytes(self, row: int) -> bytes:
+        clip = self._clips[row]
+        size = int(clip["samples"]) * SOUND_TYPE.itemsize
+        return _read(self._sound_file, int(clip["sound_at"]), size)
+
+    def _frame_bytes(self, row: int, index: int) -> bytes:
+        entry = self._frames_of(row)[index]
+        return _read(self._frame_file, int(entry["at"]), int(entry["bytes"]))
+
+    def _frames_of(self, row: int) -> NDArray[Any]:
+        """Rows of `frames.npy` of a clip."""
+        first, count = int(self._clips[row]["frame"]), int(self._clips[row]["frames"])
+        return self._frames[first : first + count]
+
+    def _file_size(self, name: str) -> int:
+        return (self.directory / name).stat().st_size
 
     @cached_property
     def _sound_file(self) -> io.FileIO:
@@ -157,8 +173,8 @@ class ClipStore:
             and all(int(x.min()) >= 0 and int(x.max()) < MOST_BYTES for x in columns)
             and int((self._clips["frame"] + self._clips["frames"]).max()) <= len(self._frames)
             and int(self._clips["label"].max()) < len(self.class_names)
-            and int(sound_end.max()) <= (self.directory / SOUND_DATA).stat().st_size
-            and int(frames_end.max()) <= (self.directory / FRAME_DATA).stat().st_size
+            and int(sound_end.max()) <= self._file_size(SOUND_DATA)
+            and int(frames_end.max()) <= self._file_size(FRAME_DATA)
         )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class ClipStoreWriter:
             samples=len(sound),
             frames_at=_append(self._frames, b"".join(decoded.frames)),
             frame_bytes=[len(frame) for frame in decoded.frames],
-            digest=_digest(decoded.sample_rate, sound.tobytes(), decoded.frames),
+            digest=clip_digest(decoded.sample_rate, sound.tobytes(), decoded.frames),
         )
         _append(self._journal, json_line(dataclasses.asdict(entry)))
         self.entries[clip.id] = entry
@@ -110,7 +110,8 @@ class ClipStoreWriter:
         entries = [self.entries[clip.id] for clip in ordered]
         _save(self.directory / CLIPS, _clip_rows(ordered, entries))
         _save(self.directory / FRAMES, _frame_rows(entries))
-        fingerprint = self._fingerprint(ordered, class_names)
+        rows = [(c.id, c.label, c.part, e.digest) for c, e in zip(ordered, entries)]
+        fingerprint = store_fingerprint(self.options, class_names, rows)
         manifest = {
             "layout": LAYOUT,
             "fingerprint": fingerprint,
@@ -124,14 +125,6 @@ class ClipStoreWriter:
         with replacing(self.directory / STORE) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1) + "\n")
         return fingerprint
-
-    def _fingerprint(self, clips: Sequence[Clip], class_names: Sequence[str]) -> str:
-        """16 hexadecimal digits of contents, labels, parts and options, not of time or place."""
-        sha = hashlib.sha256(json_line({"options": self.options, "class_names": list(class_names)}))
-        for clip in clips:
-            digest = self.entries[clip.id].digest
-            sha.update(json_line([clip.id, clip.label, clip.part, digest]))
-        return sha.hexdigest()[:16]
 
     def _resume(self) -> Iterator[JournalEntry]:
         """Yield what an earlier start has written, and cut off what it was writing."""
@@ -169,7 +162,7 @@ class ClipStoreWriter:
                 frame_file.seek(entry.frames_at)
                 sound = sound_file.read(entry.samples * SOUND_TYPE.itemsize)
                 frames = [frame_file.read(size) for size in entry.frame_bytes]
-                if _digest(entry.sample_rate, sound, frames) == entry.digest:
+                if clip_digest(entry.sample_rate, sound, frames) == entry.digest:
                     yield entry
 
 
@@ -203,7 +196,27 @@ def _frame_rows(entries: Sequence[JournalEntry]) -> NDArray[Any]:
     return np.array(rows, FRAME_TYPE)
 
 
-def _digest(sample_rate: int, sound: bytes, frames: Sequence[bytes]) -> str:
+def store_fingerprint(
+    options: Mapping[str, object],
+    class_names: Sequence[str],
+    rows: Iterable[tuple[str, int, str, str | None]],
+) -> str:
+    """16 hexadecimal digits of contents, labels, parts and options, not of time or place.
+
+    Args:
+        options: what decides the contents beside the clips.
+        class_names: K names.
+        rows: id, label, part and `clip_digest` of each clip, in the order of the ids.
+    """
+    header = {"options": dict(options), "class_names": list(class_names)}
+    sha = hashlib.sha256(json_line(header))
+    for row in rows:
+        sha.update(json_line(list(row)))
+    return sha.hexdigest()[:16]
+
+
+def clip_digest(sample_rate: int, sound: bytes, frames: Sequence[bytes]) -> str:
+    """SHA-256 of what is stored of a clip."""
     sha = hashlib.sha256(f"{sample_rate} {len(sound)} {[len(f) for f in frames]}".encode())
     sha.update(sound)
     for frame in frames:

@@ -24,6 +24,8 @@ from snn_mm.sweep.attempt import is_busy
 from snn_mm.sweep.cells import Sweep, SweepCell, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
 from snn_mm.sweep.grid import (
+    CONFIG,
+    SEED,
     Axis,
     check_distinct,
     make_axes,
@@ -142,8 +144,22 @@ def execute(
     if progress.done:
         folder = str(sweep.folder)
         metric = [] if options.metric is None else [f"--metric={options.metric}"]
-        report.run(["report", folder, "--output", str(sweep.folder / "report"), *metric])
+        output = ["--output", str(sweep.folder / "report")]
+        report.run(["report", folder, *output, *metric, *rows_of(sweep)])
     return 1 if scheduler.failures else 0
+
+
+def rows_of(sweep: Sweep) -> list[str]:
+    """What makes the rows of the report where names of methods would tell no cell from another.
+
+    A report names methods by their model and callbacks. Of runs that differ in their trainer or
+    data alone it would take the newest of each seed for a repeat of the others.
+    """
+    varied = [axis for axis in sweep.labelled_axes if axis.label != SEED]
+    keys = [axis.keys[0] for axis in varied]
+    if CONFIG in keys or all(key.startswith("model") for key in keys):
+        return []
+    return [f"--by={','.join(keys)}"]
 
 
 def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from snn_mm.cli import main
+from snn_mm.commands.sweep import rows_of
 from snn_mm.run.directory import RunDirectory
+from snn_mm.sweep.grid import make_axes
 
 SEEDS = ("--seeds", "2")
 
@@ -120,6 +123,22 @@ def test_the_shipped_wandb_config_is_added(toy: str, capsys: pytest.CaptureFixtu
 def test_no_torch_is_imported() -> None:
     code = "import sys, snn_mm.commands.sweep; assert not {'torch', 'lightning'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("grid", "rows"),
+    [
+        ({"trainer.precision": ("32-true", "bf16-mixed")}, ["--by=trainer.precision"]),
+        ({"model.fusion": ("Sum",), "data.snr": ("0", "5")}, ["--by=model.fusion,data.snr"]),
+        ({"model.fusion": ("Sum", "Concat")}, []),  # a method's name says it better
+        ({"config": ("a.yaml", "b.yaml"), "data.snr": ("0", "5")}, []),
+    ],
+)
+def test_runs_that_differ_in_trainer_or_data_are_rows_of_their_own(
+    grid: dict[str, tuple[str, ...]], rows: list[str]
+) -> None:
+    axes = make_axes(grid, "3", "seed_everything")
+    assert rows_of(SimpleNamespace(labelled_axes=axes)) == rows  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -132,10 +132,10 @@ def keep(spectrograms: Spectrograms, workers: int) -> None:
     )
     try:
         _write(spectrograms, path, workers)
-    except OSError as error:
-        says = f"Spectrograms can't be kept in {path.parent} ({error.strerror})"
+    except (OSError, UserError) as error:
+        says = f"Spectrograms can't be kept: {str(error).splitlines()[0]}"
         if wanted:
-            raise UserError(f"{says}\naccepted: space and write access there, or auto") from error
+            raise UserError(f"{says}\naccepted: space and write access, or auto") from error
         rank_zero_warn(f"{says}; they are computed in every epoch.")
 
 

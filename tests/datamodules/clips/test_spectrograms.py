@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import resource
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -112,17 +113,16 @@ def test_little_free_disk_is_left_alone_unless_told(
     assert len(files(root)) == 1
 
 
-def test_a_disk_that_cannot_be_written_is_told_and_nothing_is_left(
-    root: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(kept, "replacing", full)
-    with pytest.warns(UserWarning, match=r"No space left on device.*in every epoch"):
-        CremaD(root).prepare_data()
-    with pytest.raises(UserError, match=r"can't be kept in .*No space left"):
-        CremaD(root, spectrograms="keep").prepare_data()
+def test_a_disk_that_cannot_be_written_is_told_and_nothing_is_left(root: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        with pytest.warns(UserWarning, match=r"can't be kept: .*File too large.*every epoch"):
+            CremaD(root).prepare_data()
+        with pytest.raises(UserError, match=r"can't be kept: .*File too large"):
+            CremaD(root, spectrograms="keep").prepare_data()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not files(root)
 
 

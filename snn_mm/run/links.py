@@ -14,7 +14,8 @@ def check_links(directory: Path) -> None:
     """Refuse a directory that is written to if something in it stands for a place elsewhere.
 
     The folders above it may be links, such as that of all runs; and what lies deeper may be one
-    that stays inside, such as W&B's `latest-run`.
+    that stays inside, such as W&B's `latest-run`. Nothing is written anew into the folder that W&B
+    makes of each attempt, whose `logs/debug-core.log` is a link to its cache.
 
     Raises:
         UserError: names the link and where it leads.
@@ -24,6 +25,8 @@ def check_links(directory: Path) -> None:
         for place in (Path(folder) / name for name in (*folders, *files)):
             if place.parent == directory or not place.resolve().is_relative_to(inside):
                 refuse_link(place)
+        if Path(folder) == directory / "wandb":
+            folders.clear()
 
 
 def refuse_link(place: Path) -> None:

@@ -26,9 +26,10 @@ SBATCH = """\
 #SBATCH --output={folder}/slurm-%A_%a.log
 #SBATCH --open-mode=append
 #SBATCH --requeue
-# SIGUSR1 before the time limit lets the run queue itself again; it goes on from its last epoch.
+# SIGUSR1 before the time limit lets the run queue itself again; it goes on with the next batch.
 #SBATCH --signal=SIGUSR1@90
-#SBATCH --nodes=1 --ntasks=1 --cpus-per-task=4
+#SBATCH --nodes=1 --ntasks-per-node=1 --cpus-per-task=4
+# Several GPUs a run: as many tasks a node, and --trainer.devices and --trainer.strategy ddp.
 # Yours to choose: #SBATCH --time=04:00:00 --gres=gpu:1 --partition=...
 #
 # Submit from the folder where the sweep was printed: mkdir -p {folder} && sbatch THIS_FILE

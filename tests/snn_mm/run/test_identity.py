@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from torch.distributed import TCPStore
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, write_json
@@ -71,6 +72,28 @@ def test_a_requeued_job_finds_its_run(tmp_path: Path, monkeypatch: pytest.Monkey
     first = begin(new_run(tmp_path, "toy", None, seed=0))
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert new_run(tmp_path, "toy", None, seed=0) == first
+
+
+def test_ranks_that_torchrun_starts_again_find_what_was_agreed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TCPStore("127.0.0.1", 0, is_master=True)
+    variables = {
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "RANK": "0",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    first = begin(new_run(tmp_path, "toy", None, seed=0))
+    named = begin(new_run(tmp_path, "toy", "a", seed=0))
+    monkeypatch.setenv("RANK", "1")
+    assert new_run(tmp_path, "toy", None, seed=0) == first
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert new_run(tmp_path, "toy", None, seed=0) == first
+    assert new_run(tmp_path, "toy", "a", seed=0) == named
 
 
 def test_a_second_command_of_one_job_gets_its_own_run(

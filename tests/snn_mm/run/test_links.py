@@ -60,6 +60,13 @@ def test_a_link_that_stays_inside_and_a_linked_folder_of_runs_go_on(
     check_links(run / "not there")
 
 
+def test_a_link_of_an_earlier_wandb_run_is_its_own_business(run: Path, target: Path) -> None:
+    logs = run / "wandb" / "offline-run-20261127_235240-a" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "debug-core.log").symlink_to(target)
+    check_links(run)
+
+
 def test_a_lock_that_is_a_link_or_a_pipe_is_refused_and_what_it_leads_to_is_kept(
     run: Path, target: Path
 ) -> None:

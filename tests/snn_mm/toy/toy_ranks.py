@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -139,6 +139,7 @@ def free_port() -> int:
 def run_as_rank(commands: list[list[str]], folder: str, environment: Mapping[str, str]) -> None:
     """What the process of a rank does: all commands, one after the other; their codes in a file."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    set_start_method("fork", force=True)  # of loading workers, as it is elsewhere
     os.environ.update(environment)
     name = f"{folder}/{rank()}"
     for descriptor, suffix in ((1, "out"), (2, "err")):
@@ -147,7 +148,7 @@ def run_as_rank(commands: list[list[str]], folder: str, environment: Mapping[str
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     codes = []
     for argv in commands:
-        if rank() and "RANK" not in environment:  # as Lightning tells the ranks that it launches
+        if rank() and "--run.id" in argv:  # as Lightning tells the ranks that it launches
             root, run = (argv[argv.index(flag) + 1] for flag in ("--run.root", "--run.id"))
             os.environ[DIRECTORY_VARIABLE] = f"{Path(root).resolve()}/toy/{run}"
         codes.append(main(argv))

@@ -8,13 +8,20 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.lock import RunLock
 
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore
+
 DIRECTORY_VARIABLE = "SNN_MM_RUN_DIR"
 """Tells the ranks that Lightning launches which directory the first one chose."""
+
+STORE_PREFIX = "snn_mm/"
+"""What keys of this project begin with in a store of torchrun."""
 
 LONGEST_NAME = 200
 """Bytes of a name: file systems take 255, and names are part of others."""
@@ -96,16 +103,35 @@ def agree_on(name: str, proposal: str) -> str:
     The ranks have no process group yet, but torchrun's own store is up. It outlives the ranks that
     torchrun starts again after a failure, which so find what was agreed on before.
     """
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+    store = agent_store()
+    if store is None:
         return proposal
-    from torch.distributed import TCPStore
-
-    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))
-    key = f"snn_mm/{name}"
+    key = f"{STORE_PREFIX}{name}"
     if os.environ["RANK"] == "0":
         store.compare_set(key, "", proposal)
     return str(store.get(key).decode())
+
+
+def agent_store() -> TCPStore | None:
+    """The store of torchrun, if that has started this process."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    from torch.distributed import TCPStore
+
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))
+
+
+def forget_groups() -> None:
+    """Remove what ranks that torchrun has started again have in its store of those before them.
+
+    Torch takes the store for a new one, which it is not (2.14): gloo would look for the dead.
+    """
+    store = agent_store()
+    if store is not None and os.environ["RANK"] == "0" and was_restarted(os.environ):
+        for key in store.list_keys():
+            if not key.startswith(STORE_PREFIX):
+                store.delete_key(key)
 
 
 def _fresh_id(seed: object) -> str:

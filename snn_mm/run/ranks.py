@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from snn_mm.run.directory import RunDirectory, read_json, write_json
-from snn_mm.run.identity import agree_on
+from snn_mm.run.identity import agree_on, forget_groups
 from snn_mm.run.lock_mark import describe_process, is_running
 
 MISTAKE, BUG = 2, 1
@@ -158,6 +158,7 @@ def attempt_name() -> str:
     environment = os.environ
     if environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         count = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+        forget_groups()  # before the others, who wait for the word, make theirs
         return agree_on(f"attempt/{count}", secrets.token_hex(8))
     if "SLURM_STEP_ID" in environment:
         names = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")

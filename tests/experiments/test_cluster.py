@@ -50,19 +50,19 @@ if [ -e "$JOB/scontrol" ]; then
 fi
 """
 
-Job = Callable[..., None]
+Job = Callable[..., str]
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """Run a command in a folder of its own, with programs of the cluster in its PATH."""
+    """Run a command in a folder of its own, with a cluster's programs in its PATH; its stderr."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL), ("sbatch", SBATCH)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
 
-    def start(*command: str, **variables: str) -> None:
+    def start(*command: str, **variables: str) -> str:
         venv = Path(sys.executable).parent
         environment = {
             **os.environ,
@@ -77,6 +77,7 @@ def job(tmp_path: Path) -> Job:
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500
         )
         assert done.returncode == 0, done.stderr[-3000:]
+        return done.stderr
 
     return start
 
@@ -105,8 +106,8 @@ def test_a_job_that_is_queued_again_goes_on_in_its_run_and_its_wandb_run(
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "quickstart.yaml").write_text(yaml.safe_dump(experiment))
     script = str(CLUSTER / "seeds.sbatch")
-    job("sbatch", script, TOY_KILL="on_train_batch_start:8:SIGUSR1")
-    assert (tmp_path / "codes").read_text() == "143\n0\n"
+    said = job("sbatch", script, TOY_KILL="on_train_batch_start:8:SIGUSR1")
+    assert (tmp_path / "codes").read_text() == "143\n0\n", said
     assert (tmp_path / "scontrol").read_text() == "requeue 70_1\n"
     (run,) = (RunDirectory(path) for path in (tmp_path / "runs" / "quickstart-sweep").iterdir())
     assert run.run_id == "seed=1"

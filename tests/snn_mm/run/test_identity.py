@@ -6,7 +6,7 @@ from torch.distributed import TCPStore
 
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, write_json
-from snn_mm.run.identity import DIRECTORY_VARIABLE, new_run, newest_unfinished
+from snn_mm.run.identity import DIRECTORY_VARIABLE, forget_groups, new_run, newest_unfinished
 
 
 @pytest.fixture(autouse=True)
@@ -88,12 +88,17 @@ def test_ranks_that_torchrun_starts_again_find_what_was_agreed_on(
         monkeypatch.setenv(name, value)
     first = begin(new_run(tmp_path, "toy", None, seed=0))
     named = begin(new_run(tmp_path, "toy", "a", seed=0))
+    store.set("default_pg/0//addresses", "of ranks that are dead")
+    forget_groups()
+    assert store.num_keys() == 2  # of the first attempt
     monkeypatch.setenv("RANK", "1")
     assert new_run(tmp_path, "toy", None, seed=0) == first
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     assert new_run(tmp_path, "toy", None, seed=0) == first
     assert new_run(tmp_path, "toy", "a", seed=0) == named
+    forget_groups()
+    assert store.list_keys() == ["snn_mm/run_id"]
 
 
 def test_a_second_command_of_one_job_gets_its_own_run(

@@ -1,5 +1,6 @@
 """`fit` from a config to a run directory, and what is done with the directory afterwards."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -86,7 +87,7 @@ def test_validating_the_last_checkpoint_is_kept_by_its_name(trained: RunDirector
 
 def test_predictions_are_probabilities_of_every_test_sample(trained: RunDirectory) -> None:
     assert main(["predict", "--ckpt_path", str(trained.path)]) == 0
-    rows = read_rows(trained.path / "predictions.csv")
+    rows = list(csv.DictReader((trained.path / "predictions.csv").read_text().splitlines()))
     assert len({row["id"] for row in rows}) == 40
     assert float(rows[0]["fused/minus"]) + float(rows[0]["fused/plus"]) == pytest.approx(1)
 

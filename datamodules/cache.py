@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.store.digests import find_damage, write_digests
 from datamodules.store.folders import find_files
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import map_array
@@ -57,6 +58,7 @@ def build_once(directory: Path, build: Callable[[], Arrays]) -> None:
     with building(directory) as made:
         for name, array in arrays.items():
             np.save(made / f"{name}.npy", array, allow_pickle=False)
+        write_digests(made)
         _move(made, directory)
 
 
@@ -81,6 +83,8 @@ class PreparedArrays(dict[str, NDArray[Any]]):
 
     def __init__(self, directory: Path) -> None:
         again = f"Delete {directory} and run again."
+        if damage := find_damage(directory):
+            raise UserError(f"Prepared data {directory} is damaged ({damage}). {again}")
         super().__init__(
             (path.stem, map_array(path, again)) for path in find_files(directory, {".npy"})
         )

@@ -153,3 +153,11 @@ def test_a_file_that_is_deleted_or_grows_while_it_is_mapped_is_read_on(tmp_path:
     os.truncate(path, 200_000)
     path.unlink()
     assert torch.equal(split[499].inputs["audio"], before)
+
+
+def test_a_flipped_bit_is_named_when_the_arrays_are_opened(tmp_path: Path) -> None:
+    build_once(tmp_path / "made", lambda: ARRAYS)
+    path = tmp_path / "made" / "x.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(UserError, match=r"x\.npy, bytes 0 to[\s\S]*Delete .*made and run again"):
+        PreparedArrays(tmp_path / "made")

@@ -20,7 +20,7 @@ for folder in (HERE, HERE.parent / "snn_mm" / "toy"):
     sys.path.insert(0, str(folder))
 
 from fault_experiment import Strike  # noqa: E402 - found in the folders that were just added
-from fault_runs import Outcome, Place, Tally, outcome, table, write_between  # noqa: E402
+from fault_runs import COLUMNS, Outcome, Place, Tally, outcome, table, write_rows  # noqa: E402
 
 TABLE = "SNN_MM_FAULTS"
 """Names the page whose table is written anew."""
@@ -69,10 +69,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table; write it into a page if one is named."""
     passed_or_not = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
     properties = [pair for report in passed_or_not for pair in report.user_properties]
-    found = {value["fault"]: value for name, value in properties if name == "faults"}
-    if not found:
+    counts = [value for name, value in properties if name == "faults"]
+    rows = {each["fault"]: tuple(each[name] for name in COLUMNS) for each in counts}
+    if not rows:
         return
-    lines = table(list(found.values()))
-    terminalreporter.write("\n" + "\n".join(lines) + "\n")
+    terminalreporter.write("\n" + table(rows))
     if page := os.environ.get(TABLE):
-        write_between(Path(page), "\n".join(lines) + "\n")
+        write_rows(Path(page), rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -136,18 +136,30 @@ def difference(run: RunDirectory, whole: Outcome) -> str | None:
     return None
 
 
-def table(counts: Sequence[dict[str, Any]]) -> list[str]:
-    """The table in Markdown."""
-    columns = ("injected", "survived", "lost", "hung")
-    total = {"fault": "all", **{name: sum(row[name] for row in counts) for name in columns}}
-    rows = [
-        f"| {row['fault']} | " + " | ".join(str(row[name]) for name in columns) + " |"
-        for row in [*counts, total]
+COLUMNS = ("injected", "survived", "lost", "hung")
+Row = tuple[int, ...]
+"""Numbers of one fault, in the order of the columns."""
+
+
+def table(rows: Mapping[str, Row]) -> str:
+    """The table in Markdown, by fault, and the sums."""
+    total = tuple(map(sum, zip(*rows.values())))
+    lines = [
+        f"| {fault} | " + " | ".join(map(str, row)) + " |"
+        for fault, row in {**rows, "all": total}.items()
     ]
-    return ["| fault | " + " | ".join(columns) + " |", "|---|---:|---:|---:|---:|", *rows]
+    head = ["| fault | " + " | ".join(COLUMNS) + " |", "|---|---:|---:|---:|---:|"]
+    return "\n".join([*head, *lines]) + "\n"
 
 
-def write_between(page: Path, text: str) -> None:
-    """Replace what lies between the two marks of a page."""
+def rows_of(text: str) -> dict[str, Row]:
+    """The rows of a table, without the sums."""
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
+    return {fault: tuple(map(int, row)) for fault, *row in cells if fault != "all"}
+
+
+def write_rows(page: Path, rows: Mapping[str, Row]) -> None:
+    """Put rows into the table between the two marks of a page; those of other faults stay."""
     before, _, rest = page.read_text().partition(BEGIN)
-    page.write_text(before + BEGIN + text + END + rest.partition(END)[2])
+    written, _, after = rest.partition(END)
+    page.write_text(before + BEGIN + table({**rows_of(written), **rows}) + END + after)

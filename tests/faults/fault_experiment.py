@@ -7,6 +7,7 @@ of a data module of the project, so that workers and the middle of an epoch coun
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import signal
 import sys
@@ -131,6 +132,8 @@ def run(argv: list[str], strike: Strike | None, log: Path) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
+    method = multiprocessing.get_all_start_methods()[0]  # a fork's default is that of its server
+    multiprocessing.set_start_method(method, force=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `nohup` and `&` hand down SIG_IGN
     if strike is not None:
         arm(strike, log)

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from datamodules.cache import PreparedArrays, build_once, cache_path, packed, unpacked
 from datamodules.sequences import SequenceSplit
 from datamodules.split import Split
+from datamodules.store.digests import DIGESTS
 from snn_mm.errors import UserError
 
 ARRAYS = {"x": np.arange(6).reshape(2, 3), "name": np.array(["a", "bc"])}
@@ -66,6 +67,9 @@ def test_other_options_have_another_path() -> None:
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     build_once(tmp_path / "made", lambda: ARRAYS)
     (tmp_path / "made" / "x.npy").write_bytes(b"\x93NUMPY cut off")
+    with pytest.raises(UserError, match=r"(?s)x\.npy, bytes 0 to.*Delete"):
+        PreparedArrays(tmp_path / "made")
+    (tmp_path / "made" / DIGESTS).unlink()  # as an earlier version left it
     with pytest.raises(UserError, match=r"(?s)x\.npy can't be read.*Delete"):
         PreparedArrays(tmp_path / "made")
 
@@ -119,6 +123,9 @@ def test_a_split_of_maps_goes_to_a_spawned_worker_without_its_values(
 def test_an_array_that_is_missing_is_named(tmp_path: Path) -> None:
     build_once(tmp_path / "made", lambda: ARRAYS)
     (tmp_path / "made" / "x.npy").unlink()
+    with pytest.raises(UserError, match=r"x\.npy is missing"):
+        PreparedArrays(tmp_path / "made")
+    (tmp_path / "made" / DIGESTS).unlink()  # as an earlier version left it
     opened = PreparedArrays(tmp_path / "made")
     assert opened["name"].tolist() == ["a", "bc"]
     with pytest.raises(UserError, match=r"made/x\.npy is missing. Delete .*made and run again"):

@@ -17,9 +17,9 @@ from snn_mm.run import RunDirectory
 from snn_mm.run.directory import read_json
 
 Train = Callable[..., RunDirectory]
-STEPS_AN_EPOCH = 40
-EPOCHS = 250
-WARM = 50
+STEPS_AN_EPOCH = 20
+EPOCHS = 500
+WARM = 100
 """Epochs until caches are full."""
 RESUMES = 50
 
@@ -45,7 +45,7 @@ def test_memory_and_files_stay_as_they_are_over_ten_thousand_steps(
             held.append((tracemalloc.get_traced_memory()[0], resident()))
 
     monkeypatch.setattr(RunRecord, "on_train_epoch_end", look)
-    run = train("--data.batch_size", "1", "--trainer.max_epochs", str(EPOCHS))
+    run = train("--data.batch_size", "2", "--trainer.max_epochs", str(EPOCHS))
     tracemalloc.stop()
     assert read_json(run.results)["steps"] == EPOCHS * STEPS_AN_EPOCH
     traced, in_memory = zip(*held)

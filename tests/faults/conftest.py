@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +49,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str]],
 
 
 @pytest.fixture
-def tally(
-    request: pytest.FixtureRequest, record_property: Callable[[str, Any], None]
-) -> Iterator[Callable[[str], Tally]]:
+def tally(record_property: Callable[[str, Any], None]) -> Callable[[str], Tally]:
     """A tally of one fault, which the table gets."""
-    tallies: list[Tally] = []
 
     def get(fault: str) -> Tally:
-        tallies.append(Tally(fault))
-        return tallies[-1]
+        made = Tally(fault)
+        record_property("faults", vars(made))  # which goes on counting until the report is made
+        return made
 
-    yield get
-    for each in tallies:
-        record_property("faults", asdict(each))
+    return get
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

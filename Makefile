@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all faults lint format typecheck docs manifest bench clean
+.PHONY: help demo test test-all faults fuzz lint format typecheck docs manifest bench clean
 
 VENV ?= .venv
 INSTALL ?= yes
@@ -53,6 +53,9 @@ test-all: lint typecheck ## the same with the slow tests and those on recordings
 
 faults: $(TEST_READY) ## strike runs at a hundred moments, write what came of it into docs/reliability.md
 	$(TEST_ENV) SNN_MM_FAULTS=docs/reliability.md $(BIN)/python -m pytest --numprocesses $(JOBS) -m faults tests/faults
+
+fuzz: $(TEST_READY) ## damage every kind of file 2,000 times and read it (an hour on two cores)
+	$(TEST_ENV) $(BIN)/python -m tests.fuzz
 
 lint: $(TEST_READY) ## check style, formatting and that imports go one way down
 	$(BIN)/python -m ruff check $(SOURCES)

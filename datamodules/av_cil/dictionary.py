@@ -8,6 +8,7 @@ from typing import Any
 from datamodules.feature_files.unpickle import Pickle, read_pickle
 from datamodules.feature_files.values import PickledArray
 from snn_mm.errors import UserError
+from snn_mm.reading.text import naming
 
 
 def read_dictionary(path: Path) -> tuple[dict[Any, Any], Pickle]:
@@ -24,7 +25,8 @@ def read_dictionary(path: Path) -> tuple[dict[Any, Any], Pickle]:
     pickle = read_pickle(path)
     content = pickle.content
     if isinstance(content, PickledArray) and content.shape == ():
-        content = content.numpy().item()
+        with naming(path, "holds no dictionary"):
+            content = content.numpy().item()
     if not isinstance(content, dict):
         raise UserError(
             f"{path} holds no dictionary but {type(content).__name__}; "

@@ -61,8 +61,10 @@ class H5Features(FeatureFile):
 
     def ids(self) -> frozenset[str]:
         """Return the ids that have an array."""
-        with naming(self.path, "its ids can't be read"), self._open() as file:
-            return frozenset(file)
+        from snn_mm.reading.hdf5 import names_in, reading_hdf5
+
+        with reading_hdf5(self.path) as file:
+            return names_in(file)
 
     def read(self, key: str, out: NDArray[np.float32]) -> None:
         """Read the array of an id into `out` `[*shape]`."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from datamodules.store.folders import by_name, find_files
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import map_array
-from snn_mm.reading.hdf5 import find_dataset, reading_hdf5
+from snn_mm.reading.hdf5 import find_dataset, names_in, reading_hdf5
 
 KEY = "features"
 """Name of the data set in an HDF5 file."""
@@ -119,8 +119,8 @@ def _opened(path: Path) -> Iterator[Any]:
         yield map_array(path)
         return
     with reading_hdf5(path) as file:
-        if KEY not in file.keys():  # noqa: SIM118 `in file` would follow links
-            found = ", ".join(file) or "none"
+        if KEY not in names_in(file):
+            found = ", ".join(sorted(names_in(file))) or "none"
             raise UserError(f"{path} has no data set '{KEY}'; it has {found}\naccepted: {KEY}")
         yield find_dataset(file, KEY)
 

@@ -18,7 +18,7 @@ from datamodules.store.journal import json_line, read_journal
 from datamodules.store.source import Record
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import map_array
-from snn_mm.reading.hdf5 import open_hdf5, reading_hdf5
+from snn_mm.reading.hdf5 import names_in, open_hdf5, reading_hdf5
 from snn_mm.run.replace import replacing
 
 SOURCES = "sources.jsonl"
@@ -100,7 +100,7 @@ class H5Container:
     def names(self, path: Path) -> set[str]:
         """Return the videos that a file holds."""
         with reading_hdf5(path) as file:
-            return set(file)
+            return set(names_in(file))
 
     def extend(self, path: Path, parts: Iterable[Path]) -> None:
         """Add new videos to a copy, which replaces the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from collections.abc import Collection
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from snn_mm.reading.text import check_regular, naming
 
+LONGEST_HEADER = 1 << 16
 LARGEST_ENTRY = 1 << 30
 """Bytes of the largest array that is unpacked from an archive."""
 
@@ -43,8 +45,12 @@ def read_header(stream: Any) -> ArrayHeader:
     """
     npy = np.lib.format
     first = npy.read_magic(stream) == (1, 0)
+    length = stream.read(2 if first else 4)
+    if (size := int.from_bytes(length, "little")) > LONGEST_HEADER:
+        raise ValueError(f"a header of {size:,} bytes")
+    said = io.BytesIO(length + stream.read(size))
     shape, is_fortran, dtype = (
-        npy.read_array_header_1_0(stream) if first else npy.read_array_header_2_0(stream)
+        npy.read_array_header_1_0(said) if first else npy.read_array_header_2_0(said)
     )
     if any(size < 0 for size in shape):
         raise ValueError(f"shape {shape}")

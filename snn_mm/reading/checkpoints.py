@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import pickletools
+import re
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,10 @@ import torch
 
 from snn_mm.errors import UserError
 from snn_mm.reading.text import check_regular
+
+LONGEST_NAME = 5000
+LEGACY_PICKLES = 5
+_MAYBE_LONG = re.compile(rb"[c\n][^\n]{5000}")
 
 OF_TRAINING: dict[str, type] = {
     "pytorch-lightning_version": str,
@@ -36,9 +44,37 @@ def read_torch(path: Path, device: str | Callable[..., Any] = "cpu", mapped: boo
     """
     check_regular(path)
     try:
+        _check_names(path)
         return torch.load(path, map_location=device, weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises many kinds for garbage, and tells how to run it
         raise UserError(f"{path} is no checkpoint that can be read safely") from error
+
+
+def _check_names(path: Path) -> None:
+    """Refuse names of 5 kB: torch looks them over with patterns that take quadratic time."""
+    for stream in _pickles(path):
+        if _MAYBE_LONG.search(stream.getbuffer()):
+            for _ in range(LEGACY_PICKLES):
+                for opcode, argument, _ in pickletools.genops(stream):
+                    if opcode.name == "GLOBAL" and len(str(argument)) > LONGEST_NAME:
+                        raise ValueError("a name that nothing has")
+                if stream.tell() == len(stream.getbuffer()):
+                    break
+
+
+def _pickles(path: Path) -> Iterator[io.BytesIO]:
+    """What of a file torch unpickles: a part of an archive, or before version 1.6 its beginning."""
+    with path.open("rb") as file:
+        head = file.read(1 << 24)
+    if not head.startswith(b"PK\x03\x04"):
+        yield io.BytesIO(head)
+        return
+    with zipfile.ZipFile(path) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("it is packed, which torch never does")
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                yield io.BytesIO(archive.read(name))
 
 
 def check_trainable(checkpoint: dict[str, Any], path: Path) -> None:

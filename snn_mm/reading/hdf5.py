@@ -47,6 +47,11 @@ def reading_hdf5(path: Path, then: str = "") -> Iterator[Any]:
         yield file
 
 
+def names_in(file: Any) -> frozenset[str]:
+    """What the file has at its top; a name that is no UTF-8 is none of ours."""
+    return frozenset(name for name in file if isinstance(name, str))
+
+
 def find_dataset(file: Any, key: str) -> Any:
     """A data set of numbers that lies in this file, of which nothing is read yet.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,16 @@ def json_object(path: Path, kinds: Mapping[str, type] | None = None) -> dict[str
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; empty if there is no such file or it holds something else."""
     try:
-        return json_object(path)
+        content: dict[str, Any] = finite(json_object(path))
     except UserError:
         return {}
+    return content
+
+
+def finite(value: Any) -> Any:
+    """What JSON can say of a value: nothing of numbers that are none, which a damaged file has."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

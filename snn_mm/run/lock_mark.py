@@ -141,7 +141,7 @@ def is_running(owner: Owner) -> bool:
     """Whether a process of this machine lives: it, and not another with its number."""
     pid = owner.get("pid")
     state, started = _status(pid) if isinstance(pid, int) else ("", "")
-    return state not in ("", "Z", "X") and started == owner["started"]
+    return state not in ("", "Z", "X") and started == owner.get("started")
 
 
 def started_at(pid: int) -> float | None:

@@ -105,7 +105,7 @@ def feed(
     while (row := next_row(rows)) is not None:
         try:
             take(dict(zip(columns, row, strict=True)))
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OverflowError):
             damaged += 1
     if damaged:
         problems.append(f"{path.name}: {damaged} damaged row{'s' * (damaged > 1)} left out")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import yaml
-
 from snn_mm.analysis.report.config_facts import Facts, flatten, role
 from snn_mm.callbacks.recording.run_record import RunRecord
 from snn_mm.commands.report import known_library
+from snn_mm.reading.text import naming
+from snn_mm.reading.yaml_files import parse_yaml
 from snn_mm.run.attempt import Change, RunAttempt
 from snn_mm.run.directory import RunDirectory, read_json
 
@@ -38,12 +38,14 @@ def next_attempt(
     Raises:
         UserError: names each setting that has changed and is not forced.
     """
-    state = saved["callbacks"].get(RunRecord.__qualname__, {})
-    # Earlier versions kept them beside the checkpoint alone, which may be older.
-    before = state.get("circumstances") or read_json(run.environment)
-    attempt = RunAttempt(before, force, list(state.get("deviations", ())))
-    if "config" in state:
-        changes = changed(yaml.safe_load(state["config"]), yaml.safe_load(config))
+    with naming(run.last, "does not tell what it was trained with"):
+        state = saved["callbacks"].get(RunRecord.__qualname__, {})
+        # Earlier versions kept them beside the checkpoint alone, which may be older.
+        before = dict(state.get("circumstances") or read_json(run.environment))
+        attempt = RunAttempt(before, force, list(state.get("deviations", ())))
+        recorded = parse_yaml(state.get("config", "{}"), run.last)
+        changes = changed(recorded, parse_yaml(config, run.config)) if recorded else []
+    if changes:
         merged = [change for change in changes if is_below(change.name, MERGED)]
         attempt.depart([change for change in changes if change not in merged])
         attempt.note(merged)

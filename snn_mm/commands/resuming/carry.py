@@ -28,7 +28,7 @@ from snn_mm.commands.resuming.parts import Config, Parts, build, changes, sectio
 from snn_mm.config.checkpoints import load_checkpoint, shapes_of
 from snn_mm.errors import UserError
 from snn_mm.reading.checkpoints import check_trainable
-from snn_mm.reading.text import read_text
+from snn_mm.reading.text import naming, read_text
 from snn_mm.reading.yaml_files import parse_yaml
 from snn_mm.run.attempt import listed
 from snn_mm.run.directory import find_run
@@ -71,7 +71,8 @@ def go_on_from(path: Path, config: str, trainer: Trainer) -> dict[str, Any]:
     """
     saved = load_checkpoint(path)
     carried = carry_over(saved, path, config)
-    check_position(saved, carried, trainer)
+    with naming(path, "is no checkpoint to go on from"):
+        check_position(saved, carried, trainer)
     trainer.callbacks += carried  # type: ignore[attr-defined]
     return saved
 
@@ -93,16 +94,18 @@ def carry_over(saved: dict[str, Any], path: Path, config: str) -> list[Callback]
             "the callback WarmStart starts a new training with an encoder's weights"
         )
     check_trainable(saved, path)
-    recorded = recorded_config(saved, path)
+    with naming(path, "is no checkpoint to go on from"):
+        recorded = recorded_config(saved, path)
     if recorded is None:
         rank_zero_warn(
             f"{path} does not say which settings it was trained with: optimizer, schedule and "
             "callbacks go on with those in it, not with those of the config"
         )
         return []
-    before, now = parse_yaml(recorded, path), parse_yaml(config, path)
-    if sections(before) == sections(now):
-        return []
+    with naming(path, "holds no config of a training"):
+        before, now = parse_yaml(recorded, path), parse_yaml(config, path)
+        if sections(before) == sections(now):
+            return []
     return [merged(before, now, saved)]
 
 

@@ -144,7 +144,8 @@ def is_collection(node: yaml.Node) -> bool:
 
 def is_file_name(node: yaml.Node) -> bool:
     """Whether a value may name a config file."""
-    return isinstance(node, yaml.ScalarNode) and node.value.endswith((".yaml", ".yml"))
+    is_short = isinstance(node, yaml.ScalarNode) and len(node.value) < 1000  # or no path at all
+    return is_short and node.value.endswith((".yaml", ".yml"))
 
 
 def read_file(path: Path, prefix: KeyPath = (), within: tuple[Path, ...] = ()) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ from datamodules.av_cil.dictionary import read_dictionary
 from datamodules.av_cil.features import H5Features, PickledFeatures
 from datamodules.av_cil.lists import BY_CLASS, BY_ID, ENCODE
 from datamodules.av_cil.lists import read_lists as read_av_cil
-from datamodules.cache import open_arrays
+from datamodules.cache import PreparedArrays
 from datamodules.digits.nmnist import list_recordings, read_events
 from datamodules.feature_files.layout import read_layout
 from datamodules.feature_files.store import FeatureStore, write_store
@@ -395,7 +395,7 @@ def sweep_files(folder: Path) -> list[Path]:
 
 
 def read_npy(folder: Path) -> None:
-    for array in open_arrays(folder).values():
+    for array in PreparedArrays(folder).values():
         np.asarray(array).tobytes()
     FeatureFolder(folder, (5, 3)).step("a", 1)
 

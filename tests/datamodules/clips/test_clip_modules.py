@@ -331,13 +331,15 @@ def test_what_is_not_accepted_is_refused(options: dict[str, Any], says: str) -> 
 def test_a_damaged_picture_is_refused_by_name(prepared_root: str, tmp_path: Path) -> None:
     prepared = tmp_path / "prepared" / "crema_d"
     shutil.copytree(Path(prepared_root) / "prepared" / "crema_d", prepared)
+    data = CremaD(str(tmp_path))
+    data.prepare_data()  # on opening it was whole
     pixels = prepared / "frames.bin"
     pixels.write_bytes(bytes(pixels.stat().st_size))
     with pytest.raises(
         UserError,
         match=r"frames.bin frame . of '100._DFA_..._XX' is damaged: cannot identify image file$",
     ):
-        batches(CremaD(str(tmp_path)))
+        batches(data)
 
 
 def test_a_class_of_one_clip_is_named_with_its_part_and_missed_in_the_others(

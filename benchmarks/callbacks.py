@@ -1,14 +1,13 @@
 """Time training with each callback that `snnmm list` shows, on and off in turn.
 
-    python benchmarks/callbacks.py [--rounds 8] [--network quickstart] [--only NAME ...]
-    python benchmarks/callbacks.py --show
+    python benchmarks/callbacks.py [--rounds 8] [--network quickstart] [--only NAME ...] [--show]
 
 One training for each, of which every second epoch has the callback: two processes differ by more
 than what is measured. Measured is CPU time on one thread, because seconds on a shared machine say
-more about its other users. `training step` and `validation` are what it adds to each of them,
+more about its other users. `training step` and `validation` are what it adds to each,
 medians of the pairs of epochs and their quartiles; `its hooks` is what Lightning's profiler books
-to the callback itself of a training step, which hardly varies, but leaves out what a change of the
-loss adds to the backward pass. What runs once, at the start or end of a training, is not measured.
+to the callback itself, which hardly varies, but leaves out what it adds to the backward pass. What
+runs once is not measured.
 """
 
 from __future__ import annotations

@@ -144,17 +144,13 @@ def execute(
     if progress.done:
         folder = str(sweep.folder)
         metric = [] if options.metric is None else [f"--metric={options.metric}"]
-        output = ["--output", str(sweep.folder / "report")]
-        report.run(["report", folder, *output, *metric, *rows_of(sweep)])
+        metric += ["--output", str(sweep.folder / "report"), *rows_of(sweep)]
+        report.run(["report", folder, *metric])
     return 1 if scheduler.failures else 0
 
 
 def rows_of(sweep: Sweep) -> list[str]:
-    """What makes the rows of the report where names of methods would tell no cell from another.
-
-    A report names methods by their model and callbacks. Of runs that differ in their trainer or
-    data alone it would take the newest of each seed for a repeat of the others.
-    """
+    """Rows of the report by key where trainer or data differ: names of methods tell neither."""
     varied = [axis for axis in sweep.labelled_axes if axis.label != SEED]
     keys = [axis.keys[0] for axis in varied]
     if CONFIG in keys or all(key.startswith("model") for key in keys):

@@ -54,7 +54,7 @@ test-all: lint typecheck ## the same with the slow tests and those on recordings
 faults: $(TEST_READY) ## strike runs at a hundred moments, write what came of it into docs/reliability.md
 	$(TEST_ENV) SNN_MM_FAULTS=docs/reliability.md $(BIN)/python -m pytest --numprocesses $(JOBS) -m faults tests/faults
 
-fuzz: $(TEST_READY) ## damage every kind of file 2,000 times and read it (an hour on two cores)
+fuzz: $(TEST_READY) ## damage every kind of file 2,000 times and read it (a quarter of an hour)
 	$(TEST_ENV) $(BIN)/python -m tests.fuzz
 
 lint: $(TEST_READY) ## check style, formatting and that imports go one way down

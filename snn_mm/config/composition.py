@@ -15,7 +15,7 @@ from lightning.pytorch.cli import ActionConfigFile
 
 from snn_mm.config.class_names import find_class
 from snn_mm.config.manifest import parameters
-from snn_mm.config.tree import Entry, parsed, read_file
+from snn_mm.config.tree import Entry, is_there, parsed, read_file
 from snn_mm.reading.yaml_files import construct
 
 ENDS = ("T_max", "total_iters", "epochs")
@@ -108,7 +108,7 @@ def trainer_lists(path: Path) -> list[str]:
 
 def _mapping(path: Path) -> dict[str, Any]:
     """The content of a YAML file; empty where it has none, which is for others to say."""
-    content = construct(parsed(path).node, path) if path.is_file() else None
+    content = construct(parsed(path).node, path) if is_there(path) else None
     return content if isinstance(content, dict) else {}
 
 

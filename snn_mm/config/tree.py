@@ -82,7 +82,7 @@ def check_configs(configs: list[Path]) -> None:
         UserError: one of the files, or of those they name, can't be used.
     """
     for path in configs:
-        if not path.is_file():
+        if not is_there(path):
             raise UserError(f"--config {path}: no such file{_alike(path)}")
         if not isinstance(_checked(path), yaml.MappingNode):
             raise UserError(f"{path}: expected keys such as `model:`, found none")
@@ -104,7 +104,7 @@ def _checked(path: Path, parts: bool = True) -> yaml.Node | None:
     check_unique(node, path)
     for _, value in node.value if parts and isinstance(node, yaml.MappingNode) else ():
         named = path.parent / value.value if is_file_name(value) else None
-        if named is not None and named.is_file():
+        if named is not None and is_there(named):
             _checked(named, parts=False)
     return node
 
@@ -144,8 +144,15 @@ def is_collection(node: yaml.Node) -> bool:
 
 def is_file_name(node: yaml.Node) -> bool:
     """Whether a value may name a config file."""
-    is_short = isinstance(node, yaml.ScalarNode) and len(node.value) < 1000  # or no path at all
-    return is_short and node.value.endswith((".yaml", ".yml"))
+    return isinstance(node, yaml.ScalarNode) and node.value.endswith((".yaml", ".yml"))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; a text that is too long to be a path is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_file(path: Path, prefix: KeyPath = (), within: tuple[Path, ...] = ()) -> Iterator[Entry]:
@@ -159,7 +166,7 @@ def read_file(path: Path, prefix: KeyPath = (), within: tuple[Path, ...] = ()) -
     Raises:
         UserError: it, or a file that it names, is damaged or names itself.
     """
-    if path.is_file():
+    if is_there(path):
         refuse_cycle(path, within)
         yield from _walk(parsed(path).node, prefix, (*within, path))
 

@@ -12,7 +12,7 @@ from snn_mm.config.keys.hints import suggest
 from snn_mm.config.keys.layout import KeyLayout
 from snn_mm.config.keys.parts import check_parts
 from snn_mm.config.options import Command
-from snn_mm.config.tree import MERGE, Entry, parsed
+from snn_mm.config.tree import MERGE, Entry, is_there, parsed
 from snn_mm.config.trust.packages import check_entries
 from snn_mm.errors import UserError
 
@@ -53,7 +53,7 @@ def files_of(configs: list[Path], entries: list[Entry]) -> list[Path]:
 def has_free_keys(command: Command, entries: list[Entry]) -> bool:
     """Whether some keys are told by no signature."""
     files = files_of(command.configs, entries)
-    texts = (parsed(file).text for file in files if file.is_file())
+    texts = (parsed(file).text for file in files if is_there(file))
     return any(FREE in text for text in (*texts, *command.arguments))
 
 
@@ -63,7 +63,7 @@ def check_indents(file: Path) -> None:
     Raises:
         UserError: names both, with the line.
     """
-    for name, key in beside_class(parsed(file).node) if file.is_file() else ():
+    for name, key in beside_class(parsed(file).node) if is_there(file) else ():
         accepted = accepted_by(name)
         if accepted is not None:
             raise UserError(

@@ -5,6 +5,7 @@ import pytest
 
 from snn_mm.cli import main
 from snn_mm.config import tree
+from snn_mm.config.composition import trainer_lists
 from snn_mm.config.tree import Entry, check_configs, read_entries, read_flags
 from snn_mm.errors import UserError
 
@@ -151,3 +152,12 @@ def test_a_file_of_before_is_answered_with_what_does_the_same_now(folder: str) -
     now = f"--config {folder}iemf_ave_ci.yaml --config {folder}_base/continual/lwf.yaml"
     with pytest.raises(UserError, match=rf"no such file\nnow: {now}$"):
         check_configs([Path(f"{folder}iemf_lwf_ave.yaml")])
+
+
+def test_a_text_that_is_too_long_for_a_path_is_no_file(tmp_path: Path) -> None:
+    name = "x" * 5000
+    (tmp_path / "a.yaml").write_text(f"trainer: {name}.yaml\nmodel: {name}\n")
+    check_configs([tmp_path / "a.yaml"])
+    keys = [entry.key for entry in read_entries([tmp_path / "a.yaml"], [])]
+    assert keys == ["trainer", "model"]
+    assert trainer_lists(tmp_path / "a.yaml") == []

@@ -95,7 +95,7 @@ def strike(place: Place, fault: Fault, draw: random.Random) -> str | None:
         if code != CODES[fault.signal]:
             return f"exit code {code} after {planned}: {process.said()[-500:]}"
         if fault.signal != signal.SIGKILL and "Traceback" in process.said():
-            return f"traceback after {planned}"
+            return f"traceback after {planned}: {process.said()[-700:]}"
     return None
 
 

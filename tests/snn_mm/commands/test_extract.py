@@ -63,7 +63,7 @@ def test_clips_become_a_store(
     [
         (("--clips", "nowhere"), "--clips nowhere: no such directory"),
         (("--openface", "nowhere"), "--openface nowhere: no such directory"),
-        (("--labels", "nowhere"), "nowhere: No such file or directory; accepted is a CSV file"),
+        (("--labels", "nowhere"), "nowhere can't be read: No such file or directory"),
         (("--name", "../mine"), "--name '../mine': accepted are letters"),
         (("--variant", "other"), "variant is 'other'; accepted: paper, released"),
         (("--pitch", "crepe"), "pitch is 'crepe'; accepted: pyin, yin"),

@@ -15,6 +15,7 @@ import yaml
 
 from snn_mm.cli import main
 from snn_mm.run import RunDirectory
+from snn_mm.run.identity import DIRECTORY_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "experiments" / "cluster"
@@ -65,7 +66,8 @@ def job(tmp_path: Path) -> Job:
     def start(*command: str, **variables: str) -> str:
         venv = Path(sys.executable).parent
         environment = {
-            **os.environ,
+            # Without what an earlier training in this process has left for ranks of its own.
+            **{name: value for name, value in os.environ.items() if name != DIRECTORY_VARIABLE},
             "PATH": f"{programs}:{venv}:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join([str(TOY), str(ROOT)]),
             "JOB": str(tmp_path),

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.utilities.apply_func import apply_to_collection, move_data_to_device
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -51,7 +52,7 @@ def gather_epoch(trainer: Trainer, earlier: dict[str, State]) -> list[State]:
     if trainer.world_size == 1:
         return [mine]
     states: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(states, to_cpu(mine))
+    torch.distributed.all_gather_object(states, move_data_to_device(mine, torch.device("cpu")))
     return states
 
 
@@ -61,6 +62,7 @@ def restore_epoch(trainer: Trainer, state: State) -> None:
     Lightning calls no hook for the start of an epoch that it goes on with.
     """
     module = trainer.lightning_module
+    state = move_data_to_device(state, module.device)
     mine = trainer.callbacks[0] if callbacks_of(trainer) else None  # type: ignore[attr-defined]
     for callback in callbacks_of(trainer):
         if callback is not mine:
@@ -90,7 +92,7 @@ def metric_state(metric: Metric) -> State:
 def load_metric_state(metric: Metric, state: State) -> None:
     """Go on with it."""
     for name, value in state["states"].items():
-        setattr(metric, name, to_device(value, metric.device))
+        setattr(metric, name, value)
     metric._update_count, metric._computed = state["updates"], None
 
 
@@ -131,22 +133,4 @@ def results(trainer: Trainer) -> dict[str, Any]:
 
 def copied(value: Any) -> Any:
     """A tensor, or a list of tensors, that later batches don't change."""
-    if isinstance(value, list):
-        return [copied(each) for each in value]
-    return value.detach().clone()
-
-
-def to_device(value: Any, device: torch.device) -> Any:
-    """A tensor, or a list of tensors, on a device."""
-    if isinstance(value, list):
-        return [to_device(each, device) for each in value]
-    return value.to(device)
-
-
-def to_cpu(state: Any) -> Any:
-    """Nested containers with all tensors on the CPU, where any rank can read them."""
-    if isinstance(state, dict):
-        return {key: to_cpu(value) for key, value in state.items()}
-    if isinstance(state, list | tuple):
-        return type(state)(to_cpu(value) for value in state)
-    return state.cpu() if isinstance(state, Tensor) else state
+    return apply_to_collection(value, Tensor, lambda each: each.detach().clone())

@@ -7,8 +7,6 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +22,7 @@ from datamodules.clips.protocols import Protocol
 from datamodules.clips.sound import audio_input
 from datamodules.store.store import ClipStore
 from snn_mm.errors import UserError
+from snn_mm.run.processor import one_thread
 from snn_mm.run.replace import replacing
 
 Keeping = Literal["auto", "keep", "compute"]
@@ -153,14 +152,3 @@ def _write(spectrograms: Spectrograms, path: Path, workers: int) -> None:
     for other in path.parent.glob("spectrograms-*.bin"):
         if spectrograms.store.fingerprint not in other.name:
             other.unlink(missing_ok=True)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute as a worker does: sums of several threads may differ in their last bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

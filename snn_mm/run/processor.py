@@ -1,8 +1,10 @@
-"""The processor's name, and what it computes fast; needs no torch."""
+"""The processor's name, and what it computes fast, without torch; and computing on one thread."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -71,3 +73,19 @@ def _cpu_field(name: str) -> str:
         return ""
     found = (line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == name)
     return next(found, "")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread, and afterwards with as many as before.
+
+    Sums of several threads may differ in their last bit.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

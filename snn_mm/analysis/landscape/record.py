@@ -16,10 +16,10 @@ from snn_mm.analysis.landscape.surface import (
     compute_surface,
     table_path,
 )
-from snn_mm.analysis.landscape.workers import one_thread
 from snn_mm.config.restore import open_run, restore
 from snn_mm.errors import UserError
 from snn_mm.run.directory import read_json, write_json
+from snn_mm.run.processor import one_thread
 
 RISE = 1.0
 """Nats above the minimum within which its basin is measured."""

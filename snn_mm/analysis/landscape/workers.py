@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 
 import torch
 
 from snn_mm.analysis.landscape.probe import Cut, Value
 from snn_mm.analysis.landscape.settings import Point
+from snn_mm.run.processor import one_thread
 
 MakeCut = Callable[[], Cut]
 Results = Iterator[tuple[Point, Value]]
@@ -48,17 +48,6 @@ def measure_points(make_cut: MakeCut, points: list[Point], jobs: int) -> Results
             yield pending.pop(future), future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread, and afterwards with as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _start(make_cut: MakeCut) -> None:

@@ -22,6 +22,7 @@ from snn_mm.commands.bench.measure import BenchCLI, MeasuredError, machine, make
 from snn_mm.commands.bench.request import Request
 from snn_mm.config.options import read_command
 from snn_mm.errors import UserError
+from snn_mm.run.processor import one_thread
 
 WORKERS = (0, 2, 4)
 FEW = 2
@@ -100,9 +101,7 @@ def load(data: Any, workers: int, seconds: float) -> dict[str, float]:
         persistent_workers=workers > 0,
         prefetch_factor=data.loader.prefetch_factor if workers else None,
     )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in a worker
-    try:
+    with one_thread():  # as in a worker
         with warnings.catch_warnings():  # of more workers than cores
             warnings.filterwarnings("ignore", message="This DataLoader will create")
             loader = data.train_dataloader()
@@ -113,8 +112,6 @@ def load(data: Any, workers: int, seconds: float) -> dict[str, float]:
         samples = take(batches, seconds)
         clock = time.perf_counter() - begun
         busy = time.process_time() - busy
-    finally:
-        torch.set_num_threads(threads)
     return {
         "samples": samples,
         "per_second": samples / clock,

@@ -14,8 +14,9 @@ import torch
 
 from datamodules import CremaD, LoaderOptions
 from datamodules.clips import spectrograms as kept
-from datamodules.clips.spectrograms import Spectrograms, one_thread
+from datamodules.clips.spectrograms import Spectrograms
 from snn_mm.errors import UserError
+from snn_mm.run.processor import one_thread
 
 Usage = namedtuple("Usage", "free")
 

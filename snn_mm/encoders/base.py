@@ -29,10 +29,13 @@ class Encoder(StartsAtRest, ABC):
     Attributes:
         feature_dim: D, the width of the features.
         time_steps: T of a static input; an event input brings its own T.
+        takes_lengths: whether inputs are sequences `[N, L, D]`, and `forward` takes their lengths
+            `[N]` as well.
     """
 
     feature_dim: int
     time_steps: int
+    takes_lengths: bool = False
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

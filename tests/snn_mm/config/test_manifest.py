@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
     "frames": 8,
     "fusion": "Concat",
     "in_channels": 1,
+    "in_features": 4,
     "max_lengths": BOTH,
     "memory": 4,
     "network": "LMF",

@@ -7,9 +7,10 @@ from inspect import getattr_static
 from typing import Any, ClassVar
 
 from datamodules.batches import collate
+from datamodules.checks import check_split
 from datamodules.division import warn_of_lacking
 from datamodules.made_up import Shapes, made_split
-from datamodules.split import SampleSource, check_split
+from datamodules.split import SampleSource
 from datamodules.split_module import (
     DEFAULT_LOADER,
     SPLITS,

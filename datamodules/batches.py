@@ -28,12 +28,19 @@ class Together(list[SampleT]):
     Args:
         samples: N of them; their inputs are views of `inputs`,
             all of them in each sample.
-        inputs: `[N, ...]` by name.
+        inputs: `[N, ...]` by name, zero for a sample that lacks one.
+        modalities: names that may be lacking in all of them; by default those of `inputs`.
     """
 
-    def __init__(self, samples: Iterable[SampleT], inputs: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        samples: Iterable[SampleT],
+        inputs: Mapping[str, Tensor],
+        modalities: Iterable[str] | None = None,
+    ) -> None:
         super().__init__(samples)
         self._inputs, self._views = dict(inputs), self._held()
+        self.modalities = tuple(inputs if modalities is None else modalities)
 
     def whole(self) -> dict[str, Tensor] | None:
         """Return what they were read into; None if one was replaced, added or taken away since."""
@@ -57,10 +64,17 @@ def room(*shape: int) -> Tensor:
     return torch.empty(0).set_(shared).view(shape)
 
 
-def filled(rows: Sequence[NDArray[Any] | Tensor]) -> Tensor:
-    """Copy arrays `[...]` of one shape into a batch `[N, ...]` in float32."""
-    batch = room(len(rows), *rows[0].shape)
+def filled(rows: Sequence[NDArray[Any] | Tensor | None]) -> Tensor:
+    """Copy arrays `[...]` of one shape into a batch `[N, ...]` in float32, zeros in place of None.
+
+    Some row is not None.
+    """
+    first = rows[0] if rows[0] is not None else next(row for row in rows if row is not None)
+    batch = room(len(rows), *first.shape)
     for place, row in zip(batch.numpy(), rows):
+        if row is None:
+            place[...] = 0
+            continue
         if place.shape != row.shape:  # or NumPy would repeat it
             raise ValueError(f"inputs of shapes {list(place.shape)} and {list(row.shape)}")
         place[...] = row
@@ -80,15 +94,42 @@ def stacked(samples: Sequence[Any]) -> dict[str, Tensor]:
     """The inputs `[N, ...]` of samples: as they were read, or put together here."""
     if isinstance(samples, Together) and (whole := samples.whole()):
         return whole
-    return {name: default_collate([s.inputs[name] for s in samples]) for name in samples[0].inputs}
+    batch = {}
+    for name in _modalities(samples):
+        rows = [sample.inputs.get(name) for sample in samples]
+        if (like := next((x for x in rows if x is not None), None)) is not None:
+            absent = torch.zeros_like(like)
+            batch[name] = default_collate([absent if x is None else x for x in rows])
+    return batch
+
+
+def presence(samples: Sequence[Any]) -> dict[str, Tensor]:
+    """Which samples have a modality, bool `[N]`, of those modalities that some lack."""
+    names = _modalities(samples)
+    if all(len(sample.inputs) == len(names) for sample in samples):
+        return {}
+    masks = {name: [name in sample.inputs for sample in samples] for name in names}
+    return {name: torch.tensor(mask) for name, mask in masks.items() if not all(mask)}
+
+
+def _modalities(samples: Sequence[Any]) -> tuple[str, ...]:
+    """Names of all inputs that samples have, in their order."""
+    if isinstance(samples, Together):
+        return samples.modalities
+    return tuple(dict.fromkeys(name for sample in samples for name in sample.inputs))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Make a `Batch` of samples, refusing inputs that are not finite."""
+    """Make a `Batch` of samples, refusing inputs that are not finite.
+
+    A sample that lacks a modality has zeros there, and is told in `present`.
+    """
     ids, inputs = [sample.id for sample in samples], stacked(samples)
     for name, values in inputs.items():
         check_finite(name, values, ids)
-    return {"inputs": inputs, "target": torch.tensor([s.target for s in samples]), "id": ids}
+    target = torch.tensor([s.target for s in samples])
+    batch: Batch = {"inputs": inputs, "target": target, "id": ids}
+    return {**batch, "present": present} if (present := presence(samples)) else batch
 
 
 def check_finite(modality: str, values: Tensor, ids: Sequence[str]) -> None:

@@ -16,8 +16,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from datamodules.batches import Together, check_finite, padded
 from datamodules.cache import SentAsPlaces
+from datamodules.checks import check_parts
 from datamodules.made_up import made_ids, made_values
-from datamodules.split import Draw, Source, check_parts
+from datamodules.split import Draw, Source
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError

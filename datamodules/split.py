@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +19,15 @@ from datamodules.cache import SentAsPlaces
 from snn_mm.errors import UserError
 
 Array = NDArray[Any]
+Masks = Mapping[str, NDArray[np.bool_]]
 Transform = Callable[[Array], Array]
 
 
 class Sample(NamedTuple):
-    """One sample: an input by modality, its class, and the name that error messages use."""
+    """One sample: an input by modality, its class, and the name that error messages use.
+
+    A modality that it lacks is not among its inputs.
+    """
 
     inputs: dict[str, Tensor]
     target: int
@@ -85,10 +90,12 @@ class SampleSource(Source):
     Attributes:
         labels: the class of each sample, `[n]`.
         modalities: their names.
+        present: which samples have a modality, bool `[n]`; one that is not named all have.
     """
 
     labels: NDArray[np.int64]
     modalities: tuple[str, ...]
+    present: Masks = MappingProxyType({})
 
     @abstractmethod
     def __getitem__(self, index: int | Draw) -> Sample:
@@ -99,7 +106,8 @@ class SampleSource(Source):
 
     def counts(self) -> dict[str, int]:
         """Return how many samples each part has, by the part's name."""
-        return {"labels": len(self.labels), "unique ids": len(set(self.ids))}
+        masks = {f"present of {name}": len(mask) for name, mask in self.present.items()}
+        return {**masks, "labels": len(self.labels), "unique ids": len(set(self.ids))}
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,7 @@ class Split(SentAsPlaces, SampleSource):
         arrays: recordings by modality, `[R, ...]`; may be memory-mapped.
         rows: for each sample its recording in `arrays`, `[n]` by modality.
         transforms: by modality, what turns a stored recording into an input.
+        present: which samples have a modality, bool `[n]`; recordings of others are never read.
     """
 
     arrays: Mapping[str, Array]
@@ -142,6 +151,7 @@ class Split(SentAsPlaces, SampleSource):
     labels: NDArray[np.int64]
     ids: Sequence[str]
     transforms: Mapping[str, Transform] = field(default_factory=dict)
+    present: Masks = field(default_factory=dict)
 
     @classmethod
     def aligned(cls, arrays: Mapping[str, Array], labels: Array, ids: Sequence[str]) -> Split:
@@ -171,19 +181,31 @@ class Split(SentAsPlaces, SampleSource):
         """Read the samples of a batch into one tensor a modality."""
         self.check_files()
         rows = [Draw.of(index).row for index in indices]
-        inputs = {name: self._inputs(name, rows) for name in self.arrays}
+        names = [name for name in self.arrays if self._is_there(name, rows)]
+        inputs = {name: self._inputs(name, rows) for name in names}
         parts = zip(*(x.unbind() for x in inputs.values()), strict=True)
+        given = [dict(zip(inputs, part)) for part in parts] or [{} for _ in rows]
+        for name, mask in self.present.items():
+            for own in (own for own, there in zip(given, mask[rows].tolist()) if not there):
+                own.pop(name, None)
         samples = [
-            Sample(dict(zip(inputs, part)), label, str(self.ids[row]))
-            for row, label, part in zip(rows, self.labels[rows].tolist(), parts)
+            Sample(own, label, str(self.ids[row]))
+            for row, label, own in zip(rows, self.labels[rows].tolist(), given)
         ]
-        return Together(samples, inputs)
+        return Together(samples, inputs, self.arrays)
+
+    def _is_there(self, name: str, rows: list[int]) -> bool:
+        """Whether any of some samples has a modality."""
+        return name not in self.present or bool(self.present[name][rows].any())
 
     def _inputs(self, name: str, rows: list[int]) -> Tensor:
-        """Return the inputs `[N, ...]` of some samples in float32."""
+        """Return the inputs `[N, ...]` of some samples in float32, zero for those without."""
         array = np.asarray(self.arrays[name])  # taking rows of a map is slow
         recordings = [array[row] for row in self.rows[name][rows].tolist()]
         transform = self.transforms.get(name)
+        if mask := self.present[name][rows].tolist() if name in self.present else []:
+            make = transform or (lambda x: x)
+            return filled([make(x) if there else None for x, there in zip(recordings, mask)])
         return filled(recordings if transform is None else [transform(x) for x in recordings])
 
     def digest(self) -> str:
@@ -195,54 +217,6 @@ class Split(SentAsPlaces, SampleSource):
             sha.update(f"{name} {array.dtype} {array.shape}".encode())
             sha.update(np.ascontiguousarray(array).data)
             sha.update(np.ascontiguousarray(self.rows[name]).data)
+            if name in self.present:
+                sha.update(np.ascontiguousarray(self.present[name]).data)
         return sha.hexdigest()
-
-
-def check_split(
-    name: str, split: SampleSource, modalities: Sequence[str], num_classes: int
-) -> None:
-    """Refuse a split that is empty, inconsistent, or has labels outside `0..num_classes-1`.
-
-    Raises:
-        UserError: names the split, or the sample and the accepted range.
-    """
-    check_parts(name, split, {"samples": (split.modalities, modalities)})
-    _check_labels(name, split, num_classes)
-
-
-def check_parts(
-    name: str, split: Source, parts: Mapping[str, tuple[Iterable[str], Iterable[str]]]
-) -> None:
-    """Refuse a split that is empty, lacks a modality, or has parts that differ in length.
-
-    Args:
-        name: of the split.
-        split: what to check.
-        parts: modalities that are there and those that are declared, by what is there of them.
-
-    Raises:
-        UserError: names the split, the part, and what is accepted.
-    """
-    if len(split) == 0:
-        raise UserError(f"The '{name}' split is empty: no sample to read.")
-    for part, (found, declared) in parts.items():
-        if set(found) != set(declared):
-            raise UserError(
-                f"The '{name}' split has {part} of the modalities {sorted(found)}; "
-                f"the data module declares {sorted(declared)}."
-            )
-    counts = split.counts()
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{count} {part}" for part, count in counts.items())
-        raise UserError(f"The parts of the '{name}' split differ in length: {listed}.")
-
-
-def _check_labels(name: str, split: SampleSource, num_classes: int) -> None:
-    """Refuse labels that are not classes, naming the first such sample."""
-    outside = np.flatnonzero((split.labels < 0) | (split.labels >= num_classes))
-    if len(outside):
-        first = outside[0]
-        raise UserError(
-            f"Label {split.labels[first]} of sample '{split.ids[first]}' is out of range "
-            f"in the '{name}' split: accepted are 0 to {num_classes - 1}."
-        )

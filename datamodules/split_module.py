@@ -24,12 +24,7 @@ from snn_mm.run.position import training_position
 SplitName = Literal["train", "val", "test"]
 SourceT = TypeVar("SourceT", bound=Source)
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
-_NEEDED_BY_STAGE: dict[str, tuple[SplitName, ...]] = {
-    "fit": ("train", "val"),
-    "validate": ("val",),
-    "test": ("test",),
-    "predict": ("test",),
-}
+_NEEDED: dict[str, tuple[SplitName, ...]] = {"fit": ("train", "val"), "validate": ("val",)}
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
 
     def setup(self, stage: str) -> None:
         """Open the splits that the stage needs."""
-        for name in _NEEDED_BY_STAGE[stage]:
+        for name in _NEEDED.get(stage, ("test",)):
             self.split(name)
 
     def fingerprint(self) -> str:
@@ -173,6 +168,12 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
             sha.update(self.split(name).digest().encode())
         return sha.hexdigest()[:16]
 
+    @property
+    def lacks_modalities(self) -> bool:
+        """Whether some training sample lacks a modality."""
+        masks = getattr(self._splits.get("train"), "present", {})
+        return not all(mask.all() for mask in masks.values())
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return training batches in an order that depends on `(seed, epoch)` alone.
 
@@ -181,12 +182,9 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         """
         split = self.split("train")
         trainer = self.trainer
+        ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         sampler = EpochSampler(
-            split,
-            num_replicas=trainer.world_size if trainer else 1,
-            rank=trainer.global_rank if trainer else 0,
-            seed=self.seed,
-            drop_last=self.loader.drop_last,
+            split, num_replicas=ranks, rank=rank, seed=self.seed, drop_last=self.loader.drop_last
         )
         if trainer:
             epoch, batches = training_position(trainer)

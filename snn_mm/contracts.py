@@ -5,7 +5,7 @@ Modalities are named, never positional, and nothing assumes that there are two o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
@@ -18,8 +18,11 @@ FUSION_ONLY = "fusion_only"
 """Name of a prediction made of the fusion network's output alone: O_tav of SGMT."""
 
 Scope = Literal["classifier", "module"]
-"""Which parameters of a fusion: `classifier`, the fused classifier alone, or `module`, all of the
-fusion operator; never the unimodal heads."""
+"""Parameters of a fusion: of its `classifier` alone, or of the whole `module`; never of heads."""
+
+
+Presence = Mapping[str, Tensor]
+"""Which samples have a modality, bool `[N]` by its name; one that is not named all have."""
 
 
 class Batch(TypedDict):
@@ -27,8 +30,9 @@ class Batch(TypedDict):
 
     A static input is `[N, C, H, W]` (image, spectrogram) or `[N, L, C, H, W]` (frames), an event
     input `[N, T, C, H, W]`, a feature sequence `[N, L, D]` with its lengths `[N]`: how many of its
-    L steps are no padding, at least 1. The target is a class index `[N]`, or a score `[N]` in
-    float32; a modality may have a score of its own.
+    L steps are no padding, at least 1, or 0 where a sample lacks it. The target is a class index
+    `[N]`, or a score `[N]` in float32; a modality may have a score of its own. What stands in
+    `inputs` for samples that are not `present` is never read, and may be left out if all are not.
     """
 
     inputs: dict[str, Tensor]
@@ -36,6 +40,7 @@ class Batch(TypedDict):
     id: list[str]
     lengths: NotRequired[dict[str, Tensor]]
     unimodal_target: NotRequired[dict[str, Tensor]]
+    present: NotRequired[Presence]
 
 
 class FusionOutput(NamedTuple):
@@ -46,12 +51,14 @@ class FusionOutput(NamedTuple):
         unimodal: logits `[T, N, K]` by modality.
         features: what they were made of.
         scores: attention scores `[T, N]` of each output, where the fusion was scaled by them.
+        present: where samples lack modalities; their unimodal logits are zeros and count nowhere.
     """
 
     fused: Tensor
     unimodal: dict[str, Tensor]
     features: dict[str, Tensor]
     scores: dict[str, Tensor] | None = None
+    present: Presence | None = None
 
     def by_name(self) -> dict[str, Tensor]:
         """All logits: those of each modality, and those of the fusion as `FUSED`."""
@@ -80,12 +87,16 @@ class StepOutput(NamedTuple):
         """Features `[T, N, D]` by modality."""
         return self.output.features
 
+    @property
+    def present(self) -> Presence | None:
+        """Which samples have a modality; None where all have all."""
+        return self.output.present
+
     def detached(self) -> StepOutput:
         """The same values without their graph."""
-        fused, unimodal, features, scores = self.output
-        output = FusionOutput(
-            fused.detach(), _detached(unimodal), _detached(features), scores and _detached(scores)
-        )
+        fused, unimodal, features, scores, present = self.output
+        parts = _detached(unimodal), _detached(features), scores and _detached(scores)
+        output = FusionOutput(fused.detach(), *parts, present)
         return StepOutput(output, _detached(self.logits), self.target)
 
 
@@ -102,10 +113,12 @@ class Evidence(NamedTuple):
         sums: a scalar by modality, and for `FUSED` where the fusion has one: the probability of
             the true class, unless a modulation gathers something else.
         samples: number of samples behind the sums, a scalar.
+        counts: the same by name, where some samples lack a modality.
     """
 
     sums: dict[str, Tensor]
     samples: Tensor
+    counts: dict[str, Tensor] | None = None
 
 
 class ModulatesLoss(Protocol):
@@ -113,7 +126,6 @@ class ModulatesLoss(Protocol):
 
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Summands to minimise instead of `terms`; `step` carries the graph."""
-        ...
 
 
 @runtime_checkable
@@ -133,7 +145,6 @@ class ScoresTimeSteps(LeavesStep, Protocol):
 
     def scores(self, output: FusionOutput) -> dict[str, Tensor]:
         """Attention scores `[T, N]`, summing to one over time, by modality and for `FUSED`."""
-        ...
 
 
 @runtime_checkable
@@ -142,11 +153,9 @@ class OwnsParameters(Protocol):
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own classifier."""
-        ...
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused classifier, or of the whole fusion module."""
-        ...
 
 
 @runtime_checkable
@@ -165,25 +174,28 @@ class Modulated(LeavesStep, OwnsParameters, Protocol):
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in the order of fusion."""
-        ...
 
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        ...
 
-    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def shared_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """What the fused classifier alone says of each modality's features, `[N, K]`."""
-        ...
 
 
 @runtime_checkable
 class JudgesCoalitions(Protocol):
     """A module that says what it would predict from some of its modalities alone."""
 
-    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+    def coalition_logits(
+        self,
+        features: dict[str, Tensor],
+        coalition: Collection[str],
+        present: Presence | None = None,
+    ) -> Tensor:
         """Fused prediction `[N, K]` of the features of some modalities, all others zero."""
-        ...
 
 
 @runtime_checkable
@@ -193,7 +205,6 @@ class CountsEpochs(Protocol):
     @property
     def modulation_epoch(self) -> int:
         """The epoch within the current part, from 0: what `start_epoch` and `end_epoch` count."""
-        ...
 
 
 @runtime_checkable
@@ -202,7 +213,6 @@ class ResizesForCheckpoint(Protocol):
 
     def match_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Give the layers the sizes of a checkpoint; nothing if it is of another model."""
-        ...
 
 
 @runtime_checkable
@@ -214,19 +224,17 @@ class Classifies(Protocol):
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names, in the order of fusion."""
-        ...
 
-    def __call__(self, inputs: dict[str, Tensor]) -> FusionOutput:
+    def __call__(self, inputs: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Logits of inputs `[N, ...]` by modality."""
-        ...
 
-    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def encode(
+        self, inputs: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality."""
-        ...
 
     def readout(self, output: FusionOutput) -> dict[str, Tensor]:
         """One prediction per sample `[N, K]`, by modality and for `FUSED`."""
-        ...
 
 
 @runtime_checkable
@@ -237,8 +245,6 @@ class ScoresSequences(Protocol):
 
     def __call__(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scores `[N]` by head of sequences `[N, L, D]` with their lengths `[N]`."""
-        ...
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:
         """What each head should say, `[N]`."""
-        ...

@@ -9,7 +9,8 @@ from operator import add
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from snn_mm.contracts import FUSED, LossTerms
+from snn_mm.contracts import FUSED, LossTerms, Presence
+from snn_mm.presence import present_rows, taken
 
 
 def weighted_terms(weights: Mapping[str, float], loss: Callable[[str], Tensor]) -> LossTerms:
@@ -36,6 +37,7 @@ def joint_cross_entropy(
     target: Tensor,
     joint_weight: float = 1.0,
     label_smoothing: float = 0.0,
+    present: Presence | None = None,
 ) -> LossTerms:
     """Cross-entropy of the fusion and that of every modality (IEMF Eq. 6 with joint learning).
 
@@ -49,10 +51,11 @@ def joint_cross_entropy(
         joint_weight: w >= 0.
         label_smoothing: share of the target spread over all classes, in [0, 1); 0.1 in the
             released code.
+        present: which samples have a modality, bool `[N]`; without it all.
 
     Returns:
-        The summands of L, scalars in nats and means over the batch, by modality and for `FUSED`;
-        with w = 0 the fused one alone.
+        The summands of L, scalars in nats and means over the samples that have the modality, by
+        modality and for `FUSED`; with w = 0 the fused one alone.
 
     Example:
         >>> even = torch.zeros(1, 2)  # log 2 each
@@ -62,8 +65,33 @@ def joint_cross_entropy(
     logits = {FUSED: fused, **unimodal}
     weights = {FUSED: 1.0, **dict.fromkeys(unimodal, joint_weight)}
     return weighted_terms(
-        weights, lambda name: cross_entropy(logits[name], target, label_smoothing=label_smoothing)
+        weights,
+        lambda name: over_present(
+            lambda o, y: cross_entropy(o, y, label_smoothing=label_smoothing),
+            present_rows(present, name),
+            logits[name],
+            target,
+        ),
     )
+
+
+def over_present(loss: Callable[..., Tensor], rows: Tensor | None, *operands: Tensor) -> Tensor:
+    """A mean loss over the samples that have a modality; of none of them a zero without a graph.
+
+    Args:
+        loss: of operands `[n, ...]`.
+        rows: which samples, `[n]`; None is all.
+        operands: `[N, ...]` each.
+
+    Example:
+        >>> over_present(torch.mean, torch.tensor([1]), torch.tensor([1.0, 3.0]))
+        tensor(3.)
+    """
+    if rows is None:
+        return loss(*operands)
+    if not len(rows):
+        return operands[0].new_zeros(())
+    return loss(*(taken(x, rows) for x in operands))
 
 
 def temporal_cross_entropy(

@@ -23,6 +23,7 @@ class Selection(SampleSource):
     def __init__(self, source: SampleSource, rows: Rows) -> None:
         self.source, self.rows, self.modalities = source, rows, source.modalities
         self.labels = source.labels[rows]
+        self.present = {name: mask[rows] for name, mask in source.present.items()}
         self.ids = [source.ids[row] for row in rows]
 
     def __getitem__(self, index: int | Draw) -> Sample:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.checks import check_split
 from datamodules.made_up import Shapes, made_split
 from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.grounding import MATCH, GroundingSource
@@ -30,7 +31,7 @@ from datamodules.music_avqa.vocabulary import (
     build_vocabulary,
     check_counts,
 )
-from datamodules.split import SampleSource, check_split
+from datamodules.split import SampleSource
 from snn_mm.errors import UserError, check_choice, check_range
 
 Videos = Literal["all", "real", "synthetic"]

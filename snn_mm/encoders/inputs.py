@@ -8,25 +8,89 @@ device in every step, and in a traced network it can't be done: there NaN comes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
+from snn_mm.encoders.base import Encoder, feature_width
 from snn_mm.errors import UserError
+from snn_mm.presence import (
+    check_presence,
+    lone_values,
+    present_rows,
+    restricted,
+    scattered,
+    taken,
+)
 from snn_mm.sequences import zero_padding
 
 Inputs = Mapping[str, Tensor]
 
 
-def encode(encoders: nn.ModuleDict, inputs: Inputs) -> dict[str, Tensor]:
+def encode(
+    encoders: nn.ModuleDict, inputs: Inputs, present: Presence | None = None
+) -> dict[str, Tensor]:
     """Features `[T, N, D]` by modality of inputs `[N, ...]`, each by its own encoder.
 
+    Encoders see the samples that have their modality; for the others features are zero.
+
     Raises:
-        UserError: an input is missing or, on the CPU, not finite.
+        UserError: an input is missing or, on the CPU, not finite; a sample has no modality.
     """
-    check_inputs(inputs, encoders)
-    return mark_broken({name: part(inputs[name]) for name, part in encoders.items()}, inputs)
+    present = restricted(present, encoders)
+    if present is None:
+        check_inputs(inputs, encoders)
+        return mark_broken({name: part(inputs[name]) for name, part in encoders.items()}, inputs)
+    samples = len(next(iter(present.values())))
+    check_presence(present, list(encoders), samples)
+    rows = {name: present_rows(present, name) for name in encoders}
+    held = inputs_of(rows, inputs)
+    check_inputs(held, [name for name, own in rows.items() if own is None or len(own)])
+    found: dict[str, Tensor] = {}
+    for name, x in held.items():
+        with lone_values(encoders[name], len(x)):
+            found[name] = encoders[name](x)
+    return placed(mark_broken(found, held), rows, samples, widths(encoders))
+
+
+def inputs_of(rows: Mapping[str, Tensor | None], inputs: Inputs) -> dict[str, Tensor]:
+    """The inputs `[n, ...]` of the samples that have them, by modality; none of which none has.
+
+    Args:
+        rows: which samples, `[n]` by modality; None is all.
+        inputs: `[N, ...]` by modality.
+    """
+    there = [name for name, own in rows.items() if name in inputs and (own is None or len(own))]
+    return {name: taken(inputs[name], rows[name]) for name in there}
+
+
+def placed(
+    found: Inputs, rows: Mapping[str, Tensor | None], samples: int, widths: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """Features `[T, N, D]` of all modalities, zero where a sample has none.
+
+    Args:
+        found: `[T, n, D]` by modality, of those that some sample has.
+        rows: which samples, `[n]` by modality; None is all.
+        samples: N.
+        widths: D by modality.
+    """
+    like = next(iter(found.values()))
+    features = {}
+    for name, own in rows.items():
+        if name not in found:
+            features[name] = like.new_zeros(len(like), samples, widths[name])
+        else:
+            features[name] = found[name] if own is None else scattered(found[name], own, samples)
+    return features
+
+
+def widths(encoders: nn.ModuleDict) -> dict[str, int]:
+    """D of each encoder."""
+    return {name: feature_width(cast("Encoder", encoder)) for name, encoder in encoders.items()}
 
 
 def check_inputs(inputs: Inputs, needed: Iterable[str], lengths: Inputs | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FusionOutput
+from snn_mm.contracts import Presence
 from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion.base import Fusion, apply, common_width
 from snn_mm.fusion.linear import Concat
@@ -55,13 +56,19 @@ class AVAttention(Concat):
         self.reduce = nn.Linear(width, reduced_dim)
         self.gates = nn.ModuleDict({name: nn.Linear(reduced_dim, width) for name in feature_dims})
 
-    def forward(self, features: dict[str, Tensor]) -> FusionOutput:
-        """Fuse features `[T, N, D]` by modality to logits `[T, N, K]`."""
+    def unimodal_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """Logits `[T, N, K]` of each modality, of its features or its gated ones."""
         if self.unimodal_of == "features":
-            return super().forward(features)
-        self._check(features)
+            return super().unimodal_logits(features, present)
         gated = self.gated(features)
-        return FusionOutput(super().fuse(gated), self._read(gated), features)
+        if self.heads:
+            return super().unimodal_logits(gated, present)
+        return {
+            name: self.on_own(name, present, partial(self._share, name), x)
+            for name, x in gated.items()
+        }
 
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused logits `[T, N, K]`."""
@@ -71,7 +78,7 @@ class AVAttention(Concat):
         """The others set to zero, or of gated features W_m (g_m ⊙ z_m) + b / M; `[T, N, K]`."""
         if self.unimodal_of == "features":
             return Fusion.shared_logits(self, modality, features)
-        return super().shared_logits(modality, self.gated(features, (modality,)))
+        return self._share(modality, self.gated(features, (modality,))[modality])
 
     def gated(
         self, features: dict[str, Tensor], names: Iterable[str] | None = None
@@ -84,8 +91,6 @@ class AVAttention(Concat):
             for name in names or self.gates
         }
 
-    def _read(self, gated: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Unimodal logits `[T, N, K]` of gated features `[T, N, D]` by modality."""
-        if self.heads:
-            return {name: apply(head, gated[name]) for name, head in self.heads.items()}
-        return {name: super(AVAttention, self).shared_logits(name, gated) for name in gated}
+    def _share(self, modality: str, gated: Tensor) -> Tensor:
+        """W_m z_m + b / M of gated features `[T, N, D]`, `[T, N, K]`."""
+        return super().shared_logits(modality, {modality: gated})

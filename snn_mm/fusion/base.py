@@ -6,20 +6,28 @@ so that a modulation never has to search parameters by name.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FusionOutput, Scope
-from snn_mm.errors import UserError
+from snn_mm.contracts import FusionOutput, Presence, Scope
+from snn_mm.errors import UserError, check_choice
+from snn_mm.fusion.operands import masked, renormalised, with_tokens
 from snn_mm.neurons import StartsAtRest
+from snn_mm.presence import on_present, present_rows, restricted
 
 UnimodalLogits = Literal["heads", "shared"]
 """`heads`: an own linear classifier per modality (IEMF Eq. 7). `shared`: the part of the fused
 classifier that belongs to the modality, without extra parameters (OGM-GE, TAAF Eq. 4)."""
+
+Absent = Literal["zeros", "learned", "renormalised"]
+"""What stands for a modality that a sample lacks. `zeros`: nothing, a zero that carries no current.
+`learned`: a token, zero before training. `renormalised`: nothing, and the features of those that
+are there times M over their number, so that the sum keeps its size."""
 
 GIVE_ONE = "Give the encoders one feature_dim"
 
@@ -31,14 +39,31 @@ class Fusion(StartsAtRest, ABC):
         feature_dims: D of each modality, by name; the order is the order of concatenation.
         num_classes: K.
         unimodal: where the unimodal logits come from, `heads` or `shared`.
+        absent: what stands for a modality that a sample lacks: `zeros`, a `learned` token, or zeros
+            with the others `renormalised`; see `Absent`.
     """
 
     classifier: nn.Linear
+    _takes_presence = False
+    _PASS_PRESENCE: tuple[str, ...] = ("fuse",)
+    """Methods that hand `present` on; it is given to a class of which each of them takes it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        steps = (getattr(cls, name, None) for name in cls._PASS_PRESENCE)
+        signatures = [inspect.signature(step).parameters for step in steps if step]
+        cls._takes_presence = all("present" in names for names in signatures)
 
     def __init__(
-        self, feature_dims: dict[str, int], num_classes: int, unimodal: UnimodalLogits = "heads"
+        self,
+        feature_dims: dict[str, int],
+        num_classes: int,
+        unimodal: UnimodalLogits = "heads",
+        absent: Absent = "zeros",
     ) -> None:
         super().__init__()
+        check_choice(f"{type(self).__name__}: absent", absent, get_args(Absent))
+        self.absent = absent
         self.feature_dims = dict(feature_dims)
         self.num_classes = num_classes
         self.heads = nn.ModuleDict(
@@ -46,23 +71,89 @@ class Fusion(StartsAtRest, ABC):
             if unimodal == "heads"
             else {}
         )
+        tokens = feature_dims if absent == "learned" else {}
+        self.tokens = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(dim)) for name, dim in tokens.items()}
+        )
 
-    def forward(self, features: dict[str, Tensor]) -> FusionOutput:
-        """Fuse features `[T, N, D]` by modality to logits `[T, N, K]`."""
+    def forward(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
+        """Fuse features `[T, N, D]` by modality to logits `[T, N, K]`.
+
+        Args:
+            features: what stands for a sample without the modality is never read.
+            present: which samples have it, bool `[N]` by modality; without it all.
+        """
         self._check(features)
-        if self.heads:
-            unimodal = {name: head(features[name]) for name, head in self.heads.items()}
-        else:
-            unimodal = {name: self.shared_logits(name, features) for name in features}
-        fused = self.fuse(features)
+        features = masked(features, present)
+        unimodal = self.unimodal_logits(features, present)
+        fused = self.fuse_present(features, present)
         if not isinstance(fused, Tensor) or fused.dim() != 3:
             found = list(fused.shape) if isinstance(fused, Tensor) else type(fused).__name__
             raise UserError(f"{type(self).__name__}: fuse must give logits [T, N, K], not {found}")
-        return FusionOutput(fused, unimodal, features)
+        return FusionOutput(fused, unimodal, features, present=restricted(present, features))
 
     @abstractmethod
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
-        """Fused logits `[T, N, K]` of features `[T, N, D]` by modality."""
+        """Fused logits `[T, N, K]` of features `[T, N, D]` by modality.
+
+        Features are zero for a sample without the modality. A class whose layers make something of
+        a zero takes a second argument, `present`: which samples have a modality, bool `[N]`.
+        """
+
+    def fuse_present(self, features: dict[str, Tensor], present: Presence | None) -> Tensor:
+        """`fuse` of modalities that some samples may lack, as `absent` says."""
+        present = restricted(present, features)
+        if present is None:
+            return self.fuse(features)
+        features = masked(features, present)
+        if self.absent == "learned":
+            return self.fuse(with_tokens(features, present, dict(self.tokens.items())))
+        if self.absent == "renormalised":
+            features = renormalised(features, present)
+        fuse: Callable[..., Tensor] = self.fuse
+        return fuse(features, present) if self._takes_presence else fuse(features)
+
+    def unimodal_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """Logits `[T, N, K]` of each modality alone, zero for samples that lack it."""
+        if not self.heads:
+            return {name: self.shared_present(name, features, present) for name in features}
+        return {
+            name: self.on_own(name, present, head, features[name])
+            for name, head in self.heads.items()
+        }
+
+    def shared_present(
+        self, modality: str, features: dict[str, Tensor], present: Presence | None = None
+    ) -> Tensor:
+        """`shared_logits` of the samples that have a modality, zero for all others."""
+
+        def judge(*operands: Tensor) -> Tensor:
+            return self.shared_logits(modality, dict(zip(features, operands, strict=True)))
+
+        return self.on_own(modality, present, judge, *features.values())
+
+    def on_own(
+        self,
+        modality: str,
+        present: Presence | None,
+        layer: Callable[..., Tensor],
+        *operands: Tensor,
+        width: int | None = None,
+    ) -> Tensor:
+        """What a layer makes of samples that have a modality, zero for all others; `[T, N, K]`.
+
+        Args:
+            modality: whose samples.
+            present: which they are, bool `[N]` by modality.
+            layer: of operands `[T, n, D]`.
+            operands: `[T, N, D]` each.
+            width: of what it makes; K by default.
+        """
+        rows = present_rows(present, modality)
+        width = self.num_classes if width is None else width
+        return on_present(layer, rows, *operands, width=width, within=self)
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """Logits `[T, N, K]` of one modality from the fused classifier.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
+from snn_mm.fusion.base import apply
 from snn_mm.fusion.spiking import SpikingFusion
 from snn_mm.neurons import TAAFLIF, NeuronFactory
 
@@ -47,13 +50,26 @@ class CMCI(SpikingFusion):
         self.neuron = neuron()
         functional.set_step_mode(self, "m")
 
-    def currents(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What each modality feeds into the neurons, `[T, N, D]` by modality."""
-        return {name: synapse(features[name]) for name, synapse in self.synapses.items()}
+    def currents(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """What each modality feeds into the neurons, `[T, N, D]`; nothing where it is absent."""
+        width = self.classifier.in_features
+        return {
+            name: self.on_own(
+                name, present, partial(self.current, name), features[name], width=width
+            )
+            for name in self.synapses
+        }
 
-    def joint(self, features: dict[str, Tensor]) -> Tensor:
+    def current(self, modality: str, x: Tensor) -> Tensor:
+        """What features `[T, N, D']` of a modality feed into the neurons, `[T, N, D]`."""
+        return apply(self.synapses[modality], x)
+
+    def joint(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
         """Spikes `[T, N, D]` of the summed currents."""
-        current = torch.stack(list(self.currents(features).values())).sum(dim=0)  # [T, N, D]
+        currents = list(self.currents(features, present).values())
+        current = torch.stack(currents).sum(dim=0)  # [T, N, D]
         normed = self.norm(current.flatten(0, 1)).view_as(current)  # [T*N, D] -> [T, N, D]
         spikes: Tensor = self.neuron(normed)
         return spikes

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
 from snn_mm.fusion.base import Fusion, apply
 
 
@@ -46,9 +47,9 @@ class Sum(Fusion):
             {name: nn.Linear(dim, num_classes) for name, dim in feature_dims.items()}
         )
 
-    def fuse(self, features: dict[str, Tensor]) -> Tensor:
-        """Fused logits `[T, N, K]`."""
-        summands = [self.shared_logits(name, features) for name in self.feature_dims]
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
+        """Fused logits `[T, N, K]`; who is absent adds nothing, not even a bias."""
+        summands = [self.shared_present(name, features, present) for name in self.feature_dims]
         return torch.stack(summands).sum(dim=0)  # [M, T, N, K] -> [T, N, K]
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:

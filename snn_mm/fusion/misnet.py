@@ -57,9 +57,6 @@ class MISNET(CMCI):
         start = torch.full((self.classifier.in_features,), leak).logit()
         self.leak_logits = nn.ParameterDict({n: nn.Parameter(start.clone()) for n in feature_dims})
 
-    def currents(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Charge of each modality's compartments, `[T, N, D]` by modality."""
-        return {
-            name: leaky_compartment(current, self.leak_logits[name].sigmoid())
-            for name, current in super().currents(features).items()
-        }
+    def current(self, modality: str, x: Tensor) -> Tensor:
+        """Charge of a modality's compartments, `[T, N, D]`, of its features `[T, N, D']`."""
+        return leaky_compartment(super().current(modality, x), self.leak_logits[modality].sigmoid())

@@ -7,6 +7,7 @@ from typing import Any
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
 from snn_mm.fusion.cross_attention import SpikingCrossAttention, Tokens
 from snn_mm.fusion.spiking import MixingFusion
 from snn_mm.neurons import TAAFLIF, NeuronFactory
@@ -19,6 +20,8 @@ class SCA(MixingFusion):
     classification" (IEEE TCDS 2024; SMMT). Its code is not public; what is here follows the S-CMRL
     repository's re-implementation. Tokens there are image patches, which pooled features no longer
     have: the projections make `groups` learned tokens of each feature vector instead.
+    Without a residual, a sample with one modality alone has nothing to attend to: its fused logits
+    are the bias of the classifier, unless `absent: learned` puts a token in place of the others.
     Left out: the relative position bias of the visual queries, since tokens have no positions (the
     repository draws it anew in each forward pass, so that nothing learns it), and the MLP block.
 
@@ -54,6 +57,8 @@ class SCA(MixingFusion):
         )
         functional.set_step_mode(self, "m")
 
-    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def mix(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Spikes `[T, N, D]` by modality: what each finds in the others."""
-        return self.attend(features)
+        return self.attend(features, present)

@@ -7,6 +7,7 @@ from typing import Any
 from spikingjelly.activation_based import functional
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
 from snn_mm.fusion.cross_attention import SpikingCrossAttention
 from snn_mm.fusion.spiking import MixingFusion, frozen_statistics
 from snn_mm.neurons import TAAFLIF, NeuronFactory, SpikingProjection, detached_after, reset_neurons
@@ -114,16 +115,23 @@ class SCMRL(MixingFusion):
         )
         functional.set_step_mode(self, "m")
 
-    def residuals(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def residuals(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """R `[T, N, D]` by modality of features `[T, N, D]`."""
-        return self.attend(features)
+        return self.attend(features, present)
 
-    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def mix(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality with what the others add."""
-        return {n: features[n] + self.alpha * r for n, r in self.residuals(features).items()}
+        residuals = self.residuals(features, present)
+        return {name: features[name] + self.alpha * r for name, r in residuals.items()}
 
-    def semantic_features(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def semantic_features(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """The residuals `[T, N, D]` once more, for a loss of their own; no statistics change."""
         reset_neurons(self)
         with frozen_statistics(self), detached_after(self):
-            return self.residuals(features)
+            return self.residuals(features, present)

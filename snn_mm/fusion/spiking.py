@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from snn_mm.contracts import Presence
 from snn_mm.errors import check_choice
 from snn_mm.fusion.base import Fusion, apply, check_several, common_width
 from snn_mm.neurons import reset_neurons
@@ -41,14 +42,17 @@ class SpikingFusion(Fusion, ABC):
         check_several(self)
         self.classifier = nn.Linear(joint_dim, num_classes)
 
+    _PASS_PRESENCE = ("fuse", "joint", "mix")
+
     @abstractmethod
-    def joint(self, features: dict[str, Tensor]) -> Tensor:
+    def joint(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
         """What the classifier reads, `[T, N, D]`, of features `[T, N, D]` by modality."""
 
-    def fuse(self, features: dict[str, Tensor]) -> Tensor:
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
         """Fused logits `[T, N, K]` of features `[T, N, D]` by modality."""
         reset_neurons(self)
-        return apply(self.classifier, self.joint(features))
+        joint = self.joint(features) if present is None else self.joint(features, present)
+        return apply(self.classifier, joint)
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """Logits `[T, N, K]` of one modality from the fused classifier, the others silent."""
@@ -82,21 +86,37 @@ class MixingFusion(SpikingFusion, ABC):
         self.join = join
 
     @abstractmethod
-    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def mix(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Rewritten features `[T, N, D]` by modality, each as wide as before."""
 
-    def joint(self, features: dict[str, Tensor]) -> Tensor:
+    def joint(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
         """Sum or concatenation of the rewritten features, `[T, N, D]`."""
-        mixed = self.mix(features)
+        mixed = self.mix(features) if present is None else self.mix(features, present)
         ordered = [mixed[name] for name in self.feature_dims]
         if self.join == "concat":
             return torch.cat(ordered, dim=-1)  # [T, N, ΣD]
         return torch.stack(ordered).sum(dim=0)  # [M, T, N, D] -> [T, N, D]
 
-    def attend(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the layers `attention` of each modality find in the others, `[T, N, D]`."""
+    def attend(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """What the layers `attention` of each modality find in the others, `[T, N, D]`.
+
+        Zero for samples that lack it, or lack all others: who is absent does not ask, and is
+        neither key nor value.
+        """
+        meets = None if present is None else meetings(present, list(self.attention))
         return {
-            name: layer(features[name], self.others(name, features))
+            name: self.on_own(
+                name,
+                meets,
+                layer,
+                features[name],
+                self.others(name, features),
+                width=self.feature_dims[name],
+            )
             for name, layer in self.attention.items()
         }
 
@@ -114,6 +134,19 @@ class MixingFusion(SpikingFusion, ABC):
         check_choice(f"{name}: join", join, get_args(Join))
         if join == "add":
             common_width(name, dims, "Give the encoders one feature_dim, or set join: concat")
+
+
+def meetings(present: Presence, modalities: list[str]) -> dict[str, Tensor]:
+    """Which samples have a modality and at least one other, bool `[N]` by modality.
+
+    Example:
+        >>> meetings({"audio": torch.tensor([True, False])}, ["audio", "visual"])["visual"]
+        tensor([ True, False])
+    """
+    like = next(iter(present.values()))
+    masks = {name: present.get(name, torch.ones_like(like)) for name in modalities}
+    several = torch.stack(list(masks.values())).sum(dim=0) > 1  # [N]
+    return {name: mask & several for name, mask in masks.items()}
 
 
 @contextmanager

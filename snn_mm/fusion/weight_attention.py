@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from snn_mm.contracts import Presence
 from snn_mm.errors import check_choice
 from snn_mm.fusion.spiking import MixingFusion
 
@@ -46,18 +47,36 @@ class WeightAttention(MixingFusion):
             }
         )
 
-    def modality_weights(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights `[T, N, 1]` by modality of features `[T, N, D]`."""
+    def modality_weights(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """Weights `[T, N, 1]` by modality of features `[T, N, D]`; 0 where it is absent."""
         weights = {
-            name: scorer(torch.cat([features[name], self.others(name, features)], dim=-1))
+            name: self.on_own(
+                name,
+                present,
+                scorer,
+                torch.cat([features[name], self.others(name, features)], dim=-1),
+                width=1,
+            )
             for name, scorer in self.scorers.items()
         }
         if self.weights == "linear":
             return weights
-        shares = torch.stack(list(weights.values())).softmax(dim=0)  # [M, T, N, 1]
+        scores = torch.stack(
+            [
+                w.masked_fill(~present[name].unsqueeze(-1), -torch.inf)
+                if present and name in present
+                else w
+                for name, w in weights.items()
+            ]
+        )
+        shares = scores.softmax(dim=0)  # [M, T, N, 1]
         return dict(zip(weights, shares, strict=True))
 
-    def mix(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def mix(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Weighted features `[T, N, D]` by modality."""
-        weights = self.modality_weights(features)
+        weights = self.modality_weights(features, present)
         return {name: weights[name] * features[name] for name in self.feature_dims}

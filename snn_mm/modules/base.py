@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from itertools import chain
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
 
 from snn_mm.contracts import (
     FUSED,
@@ -18,6 +17,7 @@ from snn_mm.contracts import (
     FusionOutput,
     LossTerms,
     ModulatesLoss,
+    Presence,
     Scope,
     StepOutput,
 )
@@ -26,9 +26,11 @@ from snn_mm.encoders.inputs import encode
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.spiking import frozen_statistics
+from snn_mm.metrics.modality_accuracy import ModalityAccuracy
 from snn_mm.metrics.quick_log import quick_log
 from snn_mm.modules.data_check import check_against_data, choose_modalities
 from snn_mm.modules.task import STAGES, Stage, TaskModule
+from snn_mm.presence import presence_of
 
 
 class Prediction(TypedDict):
@@ -92,8 +94,7 @@ class MultimodalModule(TaskModule):
         """Build one accuracy per stage for each modality and the fusion."""
         for stage in STAGES:
             accuracy = {
-                name: MulticlassAccuracy(self.num_classes, average="micro")
-                for name in (*self.modalities, FUSED)
+                name: ModalityAccuracy(self.num_classes) for name in (*self.modalities, FUSED)
             }
             metrics = MetricCollection(
                 dict(accuracy), prefix=f"{stage}/accuracy/", compute_groups=False
@@ -105,18 +106,22 @@ class MultimodalModule(TaskModule):
         accuracies = [f"val/accuracy/{name}" for name in (*self.modalities, FUSED)]
         return ["val/loss", *accuracies]
 
-    def forward(self, inputs: dict[str, Tensor]) -> FusionOutput:
-        """Logits `[T, N, K]` of inputs by modality (shapes: see `Batch`)."""
-        return self.fuse(self.encode(inputs))
+    def forward(self, inputs: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
+        """Logits `[T, N, K]` of inputs by modality (shapes, and `present`: see `Batch`)."""
+        given = () if present is None else (present,)
+        return self.fuse(self.encode(inputs, *given), *given)
 
-    def fuse(self, features: dict[str, Tensor]) -> FusionOutput:
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Logits `[T, N, K]` of features `[T, N, D]` by modality."""
-        output: FusionOutput = self.fusion(features)
+        given = () if present is None else (present,)
+        output: FusionOutput = self.fusion(features, *given)
         return output
 
-    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Features `[T, N, D]` by modality."""
-        return encode(self.encoders, inputs)
+    def encode(
+        self, inputs: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality, zero for samples that lack it."""
+        return encode(self.encoders, inputs, present)
 
     @abstractmethod
     def loss_terms(
@@ -133,26 +138,35 @@ class MultimodalModule(TaskModule):
         return {**logits, FUSED: output.fused.mean(dim=0)}
 
     @torch.no_grad()
-    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def shared_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """What the fused classifier alone says of each modality's features, `[N, K]`.
 
-        The score of OGM-GE, whatever heads the fusion may have; see `Fusion.shared_logits`.
+        The score of OGM-GE, whatever heads the fusion may have; see `Fusion.shared_logits`. Zero
+        for samples that lack the modality.
         """
         dtype = next(self.fusion.parameters()).dtype  # features of an autocast step may be halves
         features = {name: value.to(dtype) for name, value in features.items()}
-        unimodal = {name: self.fusion.shared_logits(name, features) for name in features}
+        unimodal = {name: self.fusion.shared_present(name, features, present) for name in features}
         # No fused prediction is asked for, and a fusion with batch norm would take statistics.
         silent = torch.zeros_like(unimodal[self.modalities[0]])
-        logits = self.readout(FusionOutput(silent, unimodal, features))
+        logits = self.readout(FusionOutput(silent, unimodal, features, present=present))
         return {name: logits[name] for name in features}
 
     @torch.no_grad()
-    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+    def coalition_logits(
+        self,
+        features: dict[str, Tensor],
+        coalition: Collection[str],
+        present: Presence | None = None,
+    ) -> Tensor:
         """Fused prediction `[N, K]` of the features of some modalities, all others zero.
 
         Args:
             features: `[T, N, D]` by modality.
             coalition: names of those that are kept.
+            present: which samples have a modality, bool `[N]`; without it all.
         """
         dtype = next(self.fusion.parameters()).dtype
         kept = {
@@ -160,13 +174,15 @@ class MultimodalModule(TaskModule):
             for name, value in features.items()
         }
         with frozen_statistics(self.fusion):
-            fused = self.fusion.fuse(kept)
-        return self.readout(FusionOutput(fused, dict.fromkeys(kept, fused), kept))[FUSED]
+            fused = self.fusion.fuse_present(kept, present)
+        output = FusionOutput(fused, dict.fromkeys(kept, fused), kept, present=present)
+        return self.readout(output)[FUSED]
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
-        output = self.fuse(self.encode(batch["inputs"]))
+        given = presence_of(batch, self.modalities)
+        output = self.fuse(self.encode(batch["inputs"], *given), *given)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         return self.finish_step(terms, StepOutput(output, logits, target), stage)
@@ -184,17 +200,19 @@ class MultimodalModule(TaskModule):
         """
         rated = rated or step
         samples = len(rated.target)
+        counts = None if rated.present is None else self.sample_counts(rated.present, samples)
         if stage == "train":
-            self.log_terms(terms, samples)
+            self.log_terms(terms, samples, counts)
             for modulation in self.loss_modulations:
                 terms = modulation.modulate_loss(terms, step)
         self.step = step.detached()
-        self.log_accuracies(rated.logits, rated.target, stage)
-        return self.total_loss(terms, samples, stage)
+        self.log_accuracies(rated, stage)
+        return self.total_loss(terms, samples, stage, counts)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Class probabilities of one batch."""
-        logits = self.readout(self(batch["inputs"]))
+        given = presence_of(batch, self.modalities)
+        logits = self.readout(self(batch["inputs"], *given))
         probability = {name: value.softmax(dim=-1) for name, value in logits.items()}
         return {"id": batch["id"], "probability": probability}
 
@@ -205,8 +223,9 @@ class MultimodalModule(TaskModule):
         super().setup(stage)
 
     def skips_parameters(self) -> bool:
-        """Whether a modulation of the loss might take a summand out."""
-        return bool(self.loss_modulations)
+        """Whether a modulation of the loss might take a summand out, or a modality be absent."""
+        learned = bool(getattr(self.fusion, "tokens", {}))  # unused where all are there
+        return bool(self.loss_modulations) or learned or super().skips_parameters()
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own classifier."""
@@ -218,12 +237,13 @@ class MultimodalModule(TaskModule):
         parameters: Iterator[nn.Parameter] = self.fusion.fusion_parameters(scope)
         return parameters
 
-    def log_accuracies(self, logits: dict[str, Tensor], target: Tensor, stage: Stage) -> None:
-        """Rate predictions `[N, K]` of classes `[N]`, by modality and fused."""
+    def log_accuracies(self, step: StepOutput, stage: Stage) -> None:
+        """Rate predictions of a step, by modality and fused."""
         metrics: MetricCollection = getattr(self, f"{stage}_metrics")
-        for name, value in logits.items():
-            metrics[name].update(value.detach().float(), target)
-        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": len(target)}
-        for name in logits:
+        for name, value in step.logits.items():
+            cast("ModalityAccuracy", metrics[name]).rate(name, value, step.target, step.present)
+        size = len(step.target)
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": size}
+        for name in step.logits:
             in_bar = (stage, name) == ("val", FUSED)
             quick_log(self, f"{stage}/accuracy/{name}", metrics[name], prog_bar=in_bar, **options)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from lightning import Trainer
 from torch import Tensor
 
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
+from snn_mm.presence import check_presence
 
 
 def check_against_data(modalities: Sequence[str], num_classes: int, data: object) -> None:
@@ -33,6 +35,18 @@ def check_against_data(modalities: Sequence[str], num_classes: int, data: object
     classes = getattr(data, "num_classes", num_classes)
     if classes != num_classes:
         raise UserError(f"model.num_classes is {num_classes}, but {name} has {classes} classes")
+
+
+def lacks_modalities(trainer: Trainer | None) -> bool:
+    """Whether some samples may come without a modality, as the data or a callback say.
+
+    They have an attribute of this name: data modules whose training part has such samples, and what
+    drops modalities while it trains.
+    """
+    if trainer is None:
+        return False
+    sources = [getattr(trainer, "datamodule", None), *getattr(trainer, "callbacks", [])]
+    return any(getattr(source, "lacks_modalities", False) for source in sources)
 
 
 def check_sequences(
@@ -123,6 +137,9 @@ def check_batch(batch: Batch, module: object) -> Batch:
                 f"data: inputs of {name} must be a tensor [N, ...] with N = {len(target)} as the "
                 f"target has; this one {_kind(x)}"
             )
+    if "present" in batch and target.device.type == "cpu":
+        modalities = getattr(module, "modalities", ())
+        check_presence(batch["present"], modalities, len(target), batch.get("id"))
     if num_classes is not None and target.device.type == "cpu" and len(target):
         lowest, highest = int(target.min()), int(target.max())
         if lowest < 0 or highest >= num_classes:

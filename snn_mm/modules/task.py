@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import add
 from typing import Any, Literal, Self
 
-import torch
 from lightning import LightningModule
 from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from snn_mm.contracts import Batch, LossTerms, Scope
+from snn_mm.contracts import Batch, LossTerms, Presence, Scope
 from snn_mm.errors import UserError
 from snn_mm.metrics.quick_log import quick_log
-from snn_mm.modules.data_check import check_batch
+from snn_mm.modules.data_check import check_batch, lacks_modalities
 from snn_mm.modules.optimizers import (
     Interval,
     OptimizerFactory,
@@ -34,6 +31,13 @@ from snn_mm.modules.optimizers import (
     paper_sgd,
     try_schedule,
     validation_interval,
+)
+from snn_mm.modules.shares import (
+    counted_by,
+    share_of_window,
+    shares_of_union,
+    union_counts,
+    weighed_by_union,
 )
 
 Stage = Literal["train", "val", "test"]
@@ -112,9 +116,10 @@ class TaskModule(LightningModule, ABC):
     def skips_parameters(self) -> bool:
         """Whether a training step may leave some parameters without a gradient.
 
-        What has weight zero is no summand of the loss, so what nothing else uses has none.
+        What has weight zero is no summand of the loss, so what nothing else uses has none; nor has
+        what belongs to a modality that no sample of a batch has.
         """
-        return False
+        return lacks_modalities(self._trainer)
 
     def setup(self, stage: str) -> None:
         """Have DDP look for parameters without a gradient, unless it was told not to.
@@ -139,38 +144,17 @@ class TaskModule(LightningModule, ABC):
         """Refuse optimizer options of a role that the module does not have."""
         check_groups(self.parameter_groups, self.roles)
 
-    def share_of_union(self, samples: int) -> float:
-        """What this rank's mean loss counts for, so that DDP's mean is that of the union batch.
-
-        1 unless ranks differ in their number of samples, as in a short last batch.
-        """
-        ranks = 1 if self._trainer is None else self.trainer.world_size
-        if ranks == 1:
-            return 1.0
-        count = torch.full((), float(samples), device=self.device)
-        return samples * ranks / float(self.trainer.strategy.reduce(count, reduce_op="sum"))
+    def sample_counts(self, present: Presence | None, samples: int) -> dict[str, int]:
+        """How many samples stand behind means: of the batch, of a modality, of several at once."""
+        return union_counts(present, self.modalities, samples)
 
     def on_train_start(self) -> None:
         """Refuse a schedule that ends before the training does."""
         check_length(self.trainer)
 
     def share_of_window(self, batch_idx: int) -> float:
-        """What a micro-batch counts for, so that the last accumulation window is a mean too.
-
-        Lightning divides each by the full length, though an epoch may end before; so it stays where
-        nobody knows how many batches a stream has.
-        """
-        trainer = self._trainer
-        if trainer is None or trainer.strategy.handles_gradient_accumulation:
-            return 1.0
-        full = trainer.accumulate_grad_batches
-        left = trainer.num_training_batches - batch_idx // full * full
-        if left == math.inf and full > 1 and batch_idx == 0:
-            rank_zero_warn(
-                f"trainer.accumulate_grad_batches is {full}, of data of unknown length: if the "
-                "last batches of an epoch are fewer, their update is smaller in proportion"
-            )
-        return full / min(full, left)
+        """What a micro-batch counts for, so that the last accumulation window is a mean too."""
+        return share_of_window(self._trainer, batch_idx)
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Look at classes while they are at hand: on a GPU an unknown one ends in its own words."""
@@ -219,17 +203,32 @@ class TaskModule(LightningModule, ABC):
         members = {role: self.role_parameters(role) for role in self.roles}
         return group_parameters(members, self.parameter_groups)
 
-    def total_loss(self, terms: LossTerms, samples: int, stage: Stage) -> Tensor:
-        """Sum of `summands`, which stay, logged; in training what it counts for on this rank."""
+    def total_loss(
+        self, terms: LossTerms, samples: int, stage: Stage, counts: Mapping[str, int] | None = None
+    ) -> Tensor:
+        """Sum of `summands`, which stay, logged; in training what they count for on this rank.
+
+        Args:
+            terms: means, scalars by name.
+            samples: of the batch.
+            stage: of the step.
+            counts: those of `self.sample_counts`, where some samples lack a modality.
+        """
         loss = reduce(add, terms.values())
         self.log_mean(f"{stage}/loss", loss, samples)
         self.summands = {name: term.detach() for name, term in terms.items()}
-        return loss * self.share_of_union(samples) if stage == "train" else loss
+        if stage != "train" or self._trainer is None or self.trainer.world_size == 1:
+            return loss
+        counts = self.sample_counts(None, samples) if counts is None else counts
+        return weighed_by_union(terms, loss, shares_of_union(counts, self.trainer, self.device))
 
-    def log_terms(self, terms: LossTerms, samples: int) -> None:
+    def log_terms(
+        self, terms: LossTerms, samples: int, counts: Mapping[str, int] | None = None
+    ) -> None:
         """Log the summands as they are before modulations weigh them."""
         for name, term in terms.items():
-            self.log_mean(f"train/loss/{name}", term.detach(), samples)
+            count = samples if counts is None else counts[counted_by(name, counts)]
+            self.log_mean(f"train/loss/{name}", term.detach(), count)
 
     def log_mean(self, name: str, value: Tensor, samples: int) -> None:
         """Log a mean over the samples of a batch, in the end over those of all batches and ranks.

@@ -18,9 +18,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from datamodules.base import LoaderOptions, MultimodalDataModule
 from datamodules.cache import PreparedArrays, build_once
+from datamodules.checks import check_split
 from datamodules.division import warn_of_lacking
 from datamodules.incremental.selection import Selection
-from datamodules.split import Split, check_split
+from datamodules.split import Split
 from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.config.errors import user_message
 from snn_mm.errors import UserError

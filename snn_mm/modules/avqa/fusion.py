@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FusionOutput, Scope
+from snn_mm.contracts import FusionOutput, Presence, Scope
 from snn_mm.errors import check_choice
 from snn_mm.fusion import Fusion, apply, common_width
 from snn_mm.modules.avqa.activation import activation
@@ -69,7 +69,7 @@ class QuestionFusion(Fusion):
         self.projection = nn.Linear(widths[_JOINED], self.width)
         self.answer = nn.Linear(self.width, num_classes)
 
-    def forward(self, features: dict[str, Tensor]) -> FusionOutput:
+    def forward(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Answers of a question `[1, N, D]` about modalities `[L, N, D]`.
 
         Logits are `[1, N, K]`, of spiking neurons `[L, N, K]`; the features of the output are what

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
+from snn_mm.contracts import FUSED, Batch, LossTerms, Presence, StepOutput
 from snn_mm.encoders.base import Encoder
 from snn_mm.encoders.inputs import check_inputs, mark_broken
 from snn_mm.errors import UserError, check_range
@@ -80,7 +80,9 @@ class AVQAModule(IEMFModule):
         for stage in STAGES[1:]:
             self.add_module(f"{stage}_answers", AnswerAccuracy())
 
-    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def encode(
+        self, inputs: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Features `[L, N, D]` by modality, and the question `[1, N, D]`."""
         check_inputs(inputs, (*self.modalities, QUESTION))
         features: dict[str, Tensor] = {}
@@ -132,12 +134,19 @@ class AVQAModule(IEMFModule):
             self.answers(stage).update(logits[FUSED].detach(), target, question_kinds(batch))
         return loss
 
-    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def shared_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """What fusion and question say of each modality's features alone, `[N, K]`."""
         return {name: self.coalition_logits(features, [name]) for name in features}
 
     @torch.no_grad()
-    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+    def coalition_logits(
+        self,
+        features: dict[str, Tensor],
+        coalition: Collection[str],
+        present: Presence | None = None,
+    ) -> Tensor:
         """What fusion and question say of some features `[T, N, D]` of the last step, `[N, K]`."""
         if self.asked is None:
             raise ValueError("no step has asked a question yet")

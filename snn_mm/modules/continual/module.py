@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms
+from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, Presence
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.added import Added
@@ -147,15 +147,22 @@ class ContinualModule(TaskSequenceModule):
         return self.joint_weight if inside else 0.0
 
     @torch.no_grad()
-    def shared_logits(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def shared_logits(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """What the classifier says of each modality's features, of the classes `step` has."""
-        logits = super().shared_logits(features)
+        logits = super().shared_logits(features, present)
         return {name: value[:, self._first_class :] for name, value in logits.items()}
 
     @torch.no_grad()
-    def coalition_logits(self, features: dict[str, Tensor], coalition: Collection[str]) -> Tensor:
+    def coalition_logits(
+        self,
+        features: dict[str, Tensor],
+        coalition: Collection[str],
+        present: Presence | None = None,
+    ) -> Tensor:
         """What the classifier says of some modalities' features, of the classes `step` has."""
-        return super().coalition_logits(features, coalition)[:, self._first_class :]
+        return super().coalition_logits(features, coalition, present)[:, self._first_class :]
 
     @property
     def _first_class(self) -> int:

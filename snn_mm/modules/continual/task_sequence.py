@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.recording.task_matrix import MatrixRecord
-from snn_mm.contracts import FUSED, Batch
+from snn_mm.contracts import FUSED, Batch, Presence, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.metrics.continual import TaskAccuracies
 from snn_mm.metrics.continual_scores import continual_scores
@@ -108,9 +108,11 @@ class TaskSequenceModule(MultimodalModule):
             check_stopping(self.trainer)
             check_selection(self.trainer, SELECTION)
 
-    def encode(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Features `[T, N, D]` by modality."""
-        return extract_features(self.encoders, self.trunk, inputs).features
+    def encode(
+        self, inputs: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
+        """Features `[T, N, D]` by modality, zero for samples that lack it."""
+        return extract_features(self.encoders, self.trunk, inputs, present=present).features
 
     def on_train_start(self) -> None:
         """Move a teacher that a checkpoint held to where the network is; keep initial weights."""
@@ -207,11 +209,11 @@ class TaskSequenceModule(MultimodalModule):
                 if self.task > 0 or "forgetting" not in name:
                     self.log(f"test/{name}", float(score), sync_dist=True)
 
-    def log_accuracies(self, logits: dict[str, Tensor], target: Tensor, stage: Stage) -> None:
-        """Rate predictions `[N, K]` of classes `[N]`, by modality and fused."""
-        unseen = self.total_classes - self.num_classes
-        padded = {name: pad(value, (0, unseen), value=-torch.inf) for name, value in logits.items()}
-        super().log_accuracies(padded, target, stage)  # metrics know all classes from the start
+    def log_accuracies(self, step: StepOutput, stage: Stage) -> None:
+        """Rate predictions of a step, by modality and fused."""
+        unseen = self.total_classes - self.num_classes  # metrics know all classes from the start
+        padded = {name: pad(x, (0, unseen), value=-torch.inf) for name, x in step.logits.items()}
+        super().log_accuracies(step._replace(logits=padded), stage)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the task, the teacher, the task's best and the initial weights, and the matrix."""

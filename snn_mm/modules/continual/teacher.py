@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from snn_mm.contracts import FusionOutput
+from snn_mm.contracts import FusionOutput, Presence
 from snn_mm.encoders.inputs import check_inputs, encode, mark_broken
+from snn_mm.errors import UserError
 from snn_mm.fusion import Fusion
 from snn_mm.modules.continual.distillation import AttentionMaps
 from snn_mm.modules.continual.dual_attention import TrunkOutput
@@ -42,16 +43,21 @@ class Teacher(nn.Module):
         self.requires_grad_(requires_grad=False).eval()
 
     def forward(
-        self, inputs: dict[str, Tensor], keep_attention: bool = False
+        self,
+        inputs: dict[str, Tensor],
+        keep_attention: bool = False,
+        present: Presence | None = None,
     ) -> tuple[FusionOutput, AttentionMaps | None]:
         """Logits `[T, N, K']` of inputs by modality (shapes: see `Batch`), and attention.
 
         Args:
             inputs: by modality.
             keep_attention: whether to return the trunk's attention.
+            present: which samples have a modality, bool `[N]`; without it all.
         """
-        extracted = extract_features(self.encoders, self.trunk, inputs, keep_attention)
-        return self.fusion(extracted.features), extracted.attention
+        extracted = extract_features(self.encoders, self.trunk, inputs, keep_attention, present)
+        given = () if present is None else (present,)
+        return self.fusion(extracted.features, *given), extracted.attention
 
     def train(self, mode: bool = True) -> Teacher:
         """Stay in evaluation mode: its statistics are those of the task it has learned."""
@@ -63,6 +69,7 @@ def extract_features(
     trunk: nn.Module | None,
     inputs: dict[str, Tensor],
     keep_attention: bool = False,
+    present: Presence | None = None,
 ) -> TrunkOutput:
     """Features `[T, N, D]` by modality, of a trunk or of one encoder per modality; attention.
 
@@ -71,9 +78,19 @@ def extract_features(
         trunk: what computes the features of all modalities together, if anything does.
         inputs: by modality (shapes: see `Batch`).
         keep_attention: whether to return the trunk's attention.
+        present: which samples have a modality, bool `[N]`; a trunk, in which each modality guides
+            the other, needs all.
+
+    Raises:
+        UserError: a sample lacks a modality that the trunk needs.
     """
     if trunk is None:
-        return TrunkOutput(encode(encoders, inputs), None)
+        return TrunkOutput(encode(encoders, inputs, present), None)
+    if present is not None:
+        raise UserError(
+            f"model.trunk: {type(trunk).__name__} attends to one modality by the other; samples "
+            f"without {', '.join(present)} are not accepted: encoders instead of a trunk take them"
+        )
     check_inputs(inputs, encoders)
     extracted: TrunkOutput = trunk(inputs, keep_attention)
     return extracted._replace(features=mark_broken(extracted.features, inputs))

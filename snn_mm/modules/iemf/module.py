@@ -52,7 +52,12 @@ class IEMFModule(MultimodalModule):
         """Joint cross-entropy of the time-averaged logits."""
         unimodal = {name: logits[name] for name in self.modalities}
         return joint_cross_entropy(
-            logits[FUSED], unimodal, target, self.joint_weight, self.label_smoothing
+            logits[FUSED],
+            unimodal,
+            target,
+            self.joint_weight,
+            self.label_smoothing,
+            output.present,
         )
 
     def skips_parameters(self) -> bool:

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from snn_mm.presence import scattered, taken
+
 
 def temporal_attention_scores(x: Tensor, query: Tensor, key: Tensor) -> Tensor:
     """How much each time step matters (TAAF Eqs 5-7).
@@ -37,6 +39,20 @@ def temporal_attention_scores(x: Tensor, query: Tensor, key: Tensor) -> Tensor:
     attention = (similarity / math.sqrt(query.shape[1])).softmax(dim=-1)
     scores: Tensor = attention.mean(dim=1).transpose(0, 1)  # [N, T, T] -> [N, T] -> [T, N]
     return scores
+
+
+def scores_of_present(attend: nn.Module, x: Tensor, rows: Tensor | None) -> Tensor:
+    """Scores `[T, N]` of the samples that have a modality; all time steps of others have 0.
+
+    Args:
+        attend: makes scores `[T, n]` of `[T, n, D]`.
+        x: `[T, N, D]`.
+        rows: which samples, `[n]`; None is all.
+    """
+    if rows is not None and not len(rows):
+        return x.new_zeros(x.shape[:2])
+    scores: Tensor = attend(taken(x, rows, dim=1))
+    return scores if rows is None else scattered(scores, rows, x.shape[1])
 
 
 def attention_entropy(scores: Tensor) -> Tensor:

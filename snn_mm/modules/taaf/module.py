@@ -15,15 +15,20 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED, FusionOutput, LossTerms, Scope
+from snn_mm.contracts import FUSED, FusionOutput, LossTerms, Presence, Scope
 from snn_mm.encoders.base import Encoder
 from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
 from snn_mm.modules.taaf.alignment import AlignedEncoder, Kernel
-from snn_mm.modules.taaf.attention import TemporalAttention, attention_entropy
+from snn_mm.modules.taaf.attention import (
+    TemporalAttention,
+    attention_entropy,
+    scores_of_present,
+)
 from snn_mm.neurons import TAAFLIF, NeuronFactory
+from snn_mm.presence import present_rows, taken
 
 Attended = Literal["logits", "features", "none"]
 Readout = Literal["attention", "mean"]
@@ -106,15 +111,16 @@ class TAAFModule(MultimodalModule):
             {name: TemporalAttention(d, self.num_classes) for name, d in dims.items()}
         )
 
-    def fuse(self, features: dict[str, Tensor]) -> FusionOutput:
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Logits `[T, N, K]` of features `[T, N, D]`, scaled by attention if it acts on them."""
-        output = super().fuse(features)
+        output = super().fuse(features, present)
         if self.attention_on == "loss" or not self.attention:
             return output
         scores = self.scores(output)
         attended = scores[FUSED].detach() if self.detach_attention else scores[FUSED]
         scale = len(attended) * attended.unsqueeze(-1)  # [T, N, 1]; even attention changes nothing
-        fused = self.fusion.fuse({name: scale * value for name, value in features.items()})
+        scaled = {name: scale * value for name, value in output.features.items()}
+        fused = self.fusion.fuse_present(scaled, output.present)
         return output._replace(fused=fused, scores=scores)
 
     def scores(self, output: FusionOutput) -> dict[str, Tensor]:
@@ -127,12 +133,18 @@ class TAAFModule(MultimodalModule):
         if self.attended == "features":
             joined = torch.cat([output.features[name] for name in self.modalities], dim=-1)
             attended = {**output.features, FUSED: joined}  # [T, N, ΣD]
-        return {name: attend(attended[name]) for name, attend in self.attention.items()}
+        present = output.present
+        return {
+            name: scores_of_present(attend, attended[name], present_rows(present, name))
+            for name, attend in self.attention.items()
+        }
 
     @staticmethod
     def _even_scores(output: FusionOutput) -> dict[str, Tensor]:
         uniform = output.fused.new_full(output.fused.shape[:2], 1.0 / len(output.fused))
-        return dict.fromkeys(output.by_name(), uniform)
+        even = dict.fromkeys(output.by_name(), uniform)
+        absent = {n: ~mask for n, mask in (output.present or {}).items() if n in even}
+        return even | {name: uniform.masked_fill(mask, 0.0) for name, mask in absent.items()}
 
     def readout(self, output: FusionOutput) -> dict[str, Tensor]:
         """One prediction per sample: logits `[N, K]` by modality and fused."""
@@ -159,12 +171,21 @@ class TAAFModule(MultimodalModule):
         if self.detach_attention:
             scores = {name: score.detach() for name, score in scores.items()}
         values = output.by_name()
-        return weighted_terms(
-            {FUSED: 1.0, **dict.fromkeys(output.unimodal, self.beta)},
-            lambda name: attention_guided_loss(
-                values[name], target, scores[name], self.phi, self.lam, factors.get(name)
-            ),
-        )
+
+        def loss(name: str) -> Tensor:
+            rows, factor = present_rows(output.present, name), factors.get(name)
+            if rows is not None and not len(rows):
+                return values[name].new_zeros(())
+            return attention_guided_loss(
+                taken(values[name], rows, dim=1),
+                taken(target, rows),
+                taken(scores[name], rows, dim=1),
+                self.phi,
+                self.lam,
+                None if factor is None else taken(factor, rows, dim=1),
+            )
+
+        return weighted_terms({FUSED: 1.0, **dict.fromkeys(output.unimodal, self.beta)}, loss)
 
     def skips_parameters(self) -> bool:
         """Whether heads or attention may be out of the loss: β = 0, λ = 1, unlearnt scores."""
@@ -181,7 +202,11 @@ class TAAFModule(MultimodalModule):
         if self.step is None:
             return {}
         scores = self.scores(self.step.output)
-        return {f"attention_entropy/{name}": attention_entropy(s) for name, s in scores.items()}
+        entropies = {
+            name: taken(attention_entropy(score), present_rows(self.step.present, name))
+            for name, score in scores.items()
+        }
+        return {f"attention_entropy/{name}": e for name, e in entropies.items() if len(e)}
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Encoder, projection, alignment, own classifier and attention of one modality."""

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,12 +44,16 @@ class Strike(NamedTuple):
         count: which call of the hook or operation, from one; 0 counts operations alone.
         delay: seconds from then on.
         signal: which is sent; 0 makes the process wait until a file `go` lies beside its log.
+        ranks: those that it befalls.
+        with_workers: whether it befalls their workers too, as a key of a terminal does.
     """
 
     moment: str
     count: int
     delay: float = 0.0
     signal: int = signal.SIGKILL
+    ranks: tuple[int, ...] = (0,)
+    with_workers: bool = False
 
 
 class Fault:
@@ -78,7 +83,8 @@ class Fault:
 
     def hit(self) -> None:
         """Send the signal."""
-        os.kill(os.getpid(), self.strike.signal)
+        send = os.killpg if self.strike.with_workers else os.kill
+        send(os.getpid(), self.strike.signal)
 
     def wait(self) -> None:
         """Hold the run directory until told to go on."""
@@ -127,8 +133,9 @@ class FaultData(MultimodalDataModule):
         return Split.aligned(arrays, labels, [f"{name}{row}" for row in range(len(labels))])
 
 
-def run(argv: list[str], strike: Strike | None, log: Path) -> None:
+def run(argv: list[str], strike: Strike | None, log: Path, environment: Mapping[str, str]) -> None:
     """What a process does: the command, with its output in a file, and the strike."""
+    os.environ.update(environment)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
@@ -143,6 +150,7 @@ def run(argv: list[str], strike: Strike | None, log: Path) -> None:
 def arm(strike: Strike, log: Path) -> None:
     """Have a strike befall this process; its run lies beside the log."""
     fault = Fault(strike, log)
+    os.setpgid(0, 0)  # a group of its own, of which its workers are
     FAULTS.append(fault)
     owner, place = os.getpid(), str(log.parent / "runs")
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 from fault_experiment import Strike, run
+from toy_ranks import free_port
 
 from snn_mm.run.directory import RunDirectory, read_json
+from snn_mm.run.identity import DIRECTORY_VARIABLE
+from snn_mm.run.ranks import ATTEMPT_VARIABLE
 
 CONFIG = Path(__file__).parent / "faults.yaml"
 SECONDS = 180
@@ -50,6 +55,11 @@ class Tally:
         self.notes += [problem] if problem else []
 
 
+def ranks_of(flags: Sequence[str]) -> int:
+    """How many processes train together."""
+    return int(dict(pairwise(flags)).get("--trainer.devices", "1"))
+
+
 class Place:
     """Where one run lies, and the processes that work on it.
 
@@ -74,33 +84,66 @@ class Place:
         return ["fit", "--resume", str(self.run.path)] if is_there else self.begin()
 
     def start(self, argv: list[str], strike: Strike | None = None) -> Started:
-        """Start a process."""
+        """Start the process of each rank."""
         self.logs += 1
-        return Started(argv, strike, self.path / f"{self.logs}.log")
+        ranks = ranks_of(self.flags)
+        if ranks == 1:
+            return Started(argv, strike, [self.path / f"{self.logs}.log"], {})
+        shared = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(free_port()),
+            "NODE_RANK": "0",
+            "WORLD_SIZE": str(ranks),
+            ATTEMPT_VARIABLE: str(time.monotonic_ns()),
+            DIRECTORY_VARIABLE: str(self.run.path),  # which the first rank chooses
+        }
+        logs = [self.path / f"{self.logs}-{rank}.log" for rank in range(ranks)]
+        return Started(argv, strike, logs, shared)
 
 
 class Started:
-    """A process that runs a command."""
+    """The processes that run a command together.
 
-    def __init__(self, argv: list[str], strike: Strike | None, log: Path) -> None:
-        self.log = log
+    Args:
+        argv: the command.
+        strike: what befalls them.
+        logs: where each rank prints to.
+        shared: their environment.
+    """
+
+    def __init__(
+        self, argv: list[str], strike: Strike | None, logs: list[Path], shared: Mapping[str, str]
+    ) -> None:
+        self.logs, self.log = logs, logs[0]
+        self.processes: list[ForkServerProcess] = []
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["fault_experiment", "snn_mm.commands.stages"])
-        self.process: ForkServerProcess = context.Process(target=run, args=(argv, strike, log))
-        self.process.start()
+        for rank, log in enumerate(logs):
+            own = {**shared, "LOCAL_RANK": str(rank)} if shared else {}
+            struck = strike if strike and rank in strike.ranks else None
+            process = context.Process(target=run, args=(argv, struck, log, own))
+            process.start()
+            self.processes.append(process)
+
+    def codes(self) -> list[int] | None:
+        """The exit code of each rank; None if one hung, and all were killed."""
+        until = time.monotonic() + SECONDS
+        for process in self.processes:
+            process.join(max(0.0, until - time.monotonic()))
+        codes = [process.exitcode for process in self.processes]
+        for process in self.processes:
+            process.kill()
+            process.join()
+        return None if None in codes else [code for code in codes if code is not None]
 
     def end(self) -> int | None:
-        """Its exit code; None if it hung and was killed."""
-        self.process.join(SECONDS)
-        code = self.process.exitcode
-        if code is None:
-            self.process.kill()
-            self.process.join()
-        return code
+        """The first exit code that is not zero, if any; None if one hung."""
+        codes = self.codes()
+        return None if codes is None else next(filter(None, codes), 0)
 
     def said(self) -> str:
-        """What it printed."""
-        return self.log.read_text(errors="replace")
+        """What they printed, one after the other."""
+        return "".join(log.read_text(errors="replace") for log in self.logs)
 
 
 Outcome = dict[str, Any]

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import pytest
 from fault_experiment import HOOKS, STEPS, Strike
-from fault_runs import Outcome, Place, Tally, difference
+from fault_runs import Outcome, Place, Tally, difference, ranks_of
 
 HERE = Path(__file__).parent
 WANDB = str(HERE.parents[1] / "experiments" / "_base" / "wandb.yaml")
 TRACKERS = str(HERE.parents[1] / "experiments" / "_base" / "trackers.yaml")
 WORKERS = ("--data.loader.num_workers", "2")
+RANKS = (*WORKERS, "--trainer.devices", "2", "--trainer.strategy", "ddp")
 FILES, SECONDS = 120, 3.0
 """About how many operations on files a run makes, and how long one takes on an idle machine."""
 
@@ -32,7 +33,8 @@ class Fault(NamedTuple):
         times: how often it is injected.
         flags: of the run.
         strikes: what befalls its processes, one after another: `step`, `file` or `time` each.
-        signal: which.
+        signal: which; of several ranks it strikes one, or all.
+        with_workers: whether the workers get it too.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Fault(NamedTuple):
     flags: tuple[str, ...] = ()
     strikes: tuple[str, ...] = ("step",)
     signal: int = signal.SIGKILL
+    with_workers: bool = False
 
 
 KILLS = (
@@ -50,6 +53,7 @@ KILLS = (
         6,
         (*WORKERS, "--data.loader.persistent_workers", "true"),
     ),
+    Fault("SIGKILL amid an epoch, 2 ranks with 2 workers each", 20, RANKS),
     Fault("SIGKILL between two operations on files", 24, strikes=("file",)),
     Fault("SIGKILL at any time of a run", 8, strikes=("time",)),
     Fault("SIGKILL during the resume", 8, strikes=("step", "file")),
@@ -60,9 +64,13 @@ KILLS = (
     Fault("SIGKILL, trackers", 4, ("--config", TRACKERS)),
     Fault("SIGKILL, W&B offline", 3, ("--config", WANDB)),
     Fault("SIGTERM", 6, WORKERS, signal=signal.SIGTERM),
+    Fault("SIGTERM, 2 ranks with 2 workers each", 6, RANKS, signal=signal.SIGTERM),
     Fault("SIGINT", 6, WORKERS, signal=signal.SIGINT),
+    Fault("Ctrl-C, which workers get too", 12, WORKERS, signal=signal.SIGINT, with_workers=True),
 )
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
+PEERS = {signal.SIGKILL: (1, "is gone without a word"), signal.SIGTERM: (143, "")}
+"""How a rank ends, and what is said, when another one was struck."""
 
 
 @pytest.mark.parametrize("fault", KILLS, ids=lambda fault: fault.name)
@@ -85,28 +93,41 @@ def test_a_struck_run_goes_on_to_the_same_end(
 def strike(place: Place, fault: Fault, draw: random.Random) -> str | None:
     """Start a run and have it struck; `missed` if it ended before, else what went wrong."""
     for number, moment in enumerate(fault.strikes):
-        planned = plan(moment, number, fault.signal, draw)
+        planned = plan(moment, number, fault, draw)
         process = place.start(place.go_on(), planned)
-        code = process.end()
-        if code is None:
+        codes = process.codes()
+        if codes is None:
             return f"hung: {planned}"
-        if code == 0:
+        if not any(codes):
             return "missed" if number == 0 else None
-        if code != CODES[fault.signal]:
-            return f"exit code {code} after {planned}: {process.said()[-500:]}"
-        if fault.signal != signal.SIGKILL and "Traceback" in process.said():
+        if not ended_as_struck(codes, process.said(), fault.signal):
+            return f"exit codes {codes} after {planned}: {process.said()[-500:]}"
+        is_quiet = fault.signal != signal.SIGKILL or len(codes) > 1
+        if is_quiet and "Traceback" in process.said():
             return f"traceback after {planned}: {process.said()[-700:]}"
     return None
 
 
-def plan(moment: str, number: int, sent: int, draw: random.Random) -> Strike:
+def ended_as_struck(codes: list[int], said: str, sent: int) -> bool:
+    """Whether a process ended by the signal, and every other one because of that."""
+    struck = CODES[sent]
+    if set(codes) == {struck}:
+        return True
+    code, reason = PEERS[sent]
+    return set(codes) == {struck, code} and reason in said
+
+
+def plan(moment: str, number: int, fault: Fault, draw: random.Random) -> Strike:
     """Draw a moment; after a first strike fewer steps are left."""
     if moment == "file":
-        return Strike("file", draw.randint(1, FILES), 0.0, sent)
+        return Strike("file", draw.randint(1, FILES), 0.0, fault.signal)
     if moment == "time":
-        return Strike("time", 1, draw.uniform(0.1, SECONDS), sent)
-    count = draw.randint(2, STEPS - 1) if number == 0 else draw.randint(1, 6)
-    return Strike(draw.choice(HOOKS), count, draw.choice((0.0, draw.uniform(0, 0.01))), sent)
+        return Strike("time", 1, draw.uniform(0.1, SECONDS), fault.signal)
+    ranks = ranks_of(fault.flags)
+    count = draw.randint(2, STEPS // ranks - 1) if number == 0 else draw.randint(1, 6)
+    hook, delay = draw.choice(HOOKS), draw.choice((0.0, draw.uniform(0, 0.01)))
+    struck = (0,) if ranks == 1 else draw.choice(((0,), (1,), (0, 1)))
+    return Strike(hook, count, delay, fault.signal, struck, fault.with_workers)
 
 
 def finish(place: Place, expected: Outcome) -> str | None:

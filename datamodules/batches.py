@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+import signal
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from multiprocessing import resource_sharer
 from operator import is_
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from datamodules.split import Sample
 
 SampleT = TypeVar("SampleT")
+
+HAND_OVER = resource_sharer._ResourceSharer._serve.__code__  # type: ignore[attr-defined]
+"""What a worker's thread does that gives the main process its batches."""
 
 
 class Together(list[SampleT]):
@@ -147,11 +154,26 @@ def check_finite(modality: str, values: Tensor, ids: Sequence[str]) -> None:
         raise UserError(f"NaN or infinity in modality '{modality}' of sample '{first}'.")
 
 
-def leave_inherited_objects(worker_id: int) -> None:
-    """Let a worker collect no garbage of the process that it was forked from.
+def begin_worker(worker_id: int) -> None:
+    """What a worker of a loader does first.
 
-    A loader that has ended, or that an error has stopped, may lie there: collected in a worker, it
-    would try to shut down workers that are not its own and print tracebacks of `multiprocessing`.
-    Pages that stay untouched also stay shared.
+    It collects no garbage of the process that it was forked from. A loader that has ended, or that
+    an error has stopped, may lie there: collected in a worker, it would try to shut down workers
+    that are not its own and print tracebacks of `multiprocessing`. Pages that stay untouched also
+    stay shared.
+
+    Ctrl-C, which a terminal sends to workers too, is the main process's to answer. That may leave
+    amid a batch that is handed over: it says why, the worker has nothing to add.
     """
     gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = tell_unless_receiver_left
+
+
+def tell_unless_receiver_left(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error as Python does, but none of a receiver that left amid a hand-over."""
+    hands_over = trace is not None and trace.tb_frame.f_code is HAND_OVER
+    if not (hands_over and isinstance(error, EOFError | ConnectionError)):
+        sys.__excepthook__(kind, error, trace)

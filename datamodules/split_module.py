@@ -13,7 +13,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.batches import leave_inherited_objects
+from datamodules.batches import begin_worker
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source, note_changes
 from datamodules.store.remote import check_root
@@ -242,7 +242,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         return DataLoader(
             split,
             sampler=cast("Iterable[int] | None", sampler),  # torch's type knows plain indices only
-            worker_init_fn=leave_inherited_objects,
+            worker_init_fn=begin_worker,
             collate_fn=self.collate,
             **options,
         )

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.batches import leave_inherited_objects
+from datamodules.batches import begin_worker
 from datamodules.clips.protocols import Protocol
 from datamodules.clips.sound import audio_input
 from datamodules.store.store import ClipStore
@@ -144,7 +144,7 @@ def _write(spectrograms: Spectrograms, path: Path, workers: int) -> None:
         Spectrograms(spectrograms.store, spectrograms.protocol, "compute"),
         batch_size=32,
         num_workers=workers,
-        worker_init_fn=leave_inherited_objects,
+        worker_init_fn=begin_worker,
     )
     with replacing(path) as temporary, temporary.open("wb") as file, one_thread():
         for batch in loader:

@@ -1,4 +1,4 @@
-"""A signal that asks a training to stop, heard where its state can be saved."""
+"""Signals: one that asks a training to stop, heard where its state can be saved; and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -58,3 +60,13 @@ def slurm_job() -> str:
     if array is None:
         return os.environ["SLURM_JOB_ID"]
     return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Have Ctrl-C wait; processes that are started meanwhile never hear it: it is the parent's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

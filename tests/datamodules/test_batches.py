@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
-from collections.abc import Sequence
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Client
+from multiprocessing.resource_sharer import _ResourceSharer  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
@@ -11,7 +16,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
-from datamodules.batches import check_finite, collate, filled, padded, room, stacked
+from datamodules.batches import (
+    begin_worker,
+    check_finite,
+    collate,
+    filled,
+    padded,
+    room,
+    stacked,
+)
 from datamodules.sequences import SequenceSplit
 from datamodules.sequences import collate as collate_sequences
 from datamodules.split import Draw, Split
@@ -152,3 +165,35 @@ def test_room_has_its_shape_in_a_worker_and_outside(monkeypatch: pytest.MonkeyPa
     assert (shared.shape, shared.dtype) == ((2, 3), torch.float32)
     assert shared.is_shared()
     assert room(0, 3).shape == (0, 3)
+
+
+@pytest.fixture
+def as_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this process begin as a worker does, and go on as it was."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    interrupted = signal.getsignal(signal.SIGINT)
+    begin_worker(0)
+    yield
+    signal.signal(signal.SIGINT, interrupted)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_a_worker_is_silent_about_a_receiver_that_left_and_about_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sharer = _ResourceSharer()
+    address, key = sharer.register(lambda to, pid: to.send("a batch"), lambda: None)
+    secret = multiprocessing.current_process().authkey
+    Client(address, authkey=secret).close()
+    with _ResourceSharer.get_connection((address, key)) as receiver:
+        assert receiver.recv() == "a batch"
+    assert capsys.readouterr().err == ""
+    _ResourceSharer.get_connection((address, "no such batch")).close()
+    sharer.stop()
+    assert "KeyError: 'no such batch'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_a_worker_leaves_ctrl_c_to_the_main_process() -> None:
+    signal.raise_signal(signal.SIGINT)

@@ -12,13 +12,15 @@ import torch
 
 from snn_mm.analysis.landscape.probe import Cut, Value
 from snn_mm.analysis.landscape.settings import Point
+from snn_mm.errors import UserError
 from snn_mm.run.processor import one_thread
+from snn_mm.run.stop_request import interrupts_held
 
 MakeCut = Callable[[], Cut]
 Results = Iterator[tuple[Point, Value]]
 
-_cut: Cut | None = None
-"""What a worker process moves; made once when it starts."""
+_cut: Cut | UserError | None = None
+"""What a worker process moves, made once when it starts; or why it can't be made."""
 
 
 def measure_points(make_cut: MakeCut, points: list[Point], jobs: int) -> Results:
@@ -31,6 +33,9 @@ def measure_points(make_cut: MakeCut, points: list[Point], jobs: int) -> Results
         make_cut: makes what is moved; for several jobs it must be picklable.
         points: those to measure.
         jobs: processes; 1 computes in this one.
+
+    Raises:
+        UserError: what is moved can't be made, in whichever process.
     """
     if jobs <= 1 or len(points) <= 1:
         with one_thread():
@@ -43,7 +48,8 @@ def measure_points(make_cut: MakeCut, points: list[Point], jobs: int) -> Results
     workers = min(jobs, len(points))
     pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(make_cut,))
     try:
-        pending = {pool.submit(_measure, point): point for point in points}
+        with interrupts_held():
+            pending = {pool.submit(_measure, point): point for point in points}
         for future in as_completed(pending):
             yield pending.pop(future), future.result()
     finally:
@@ -54,7 +60,10 @@ def _start(make_cut: MakeCut) -> None:
     global _cut
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _cut = make_cut()
+    try:
+        _cut = make_cut()
+    except UserError as error:  # raised here, the pool would print it with a traceback, and break
+        _cut = error
 
 
 def _end_with_parent() -> None:
@@ -68,4 +77,6 @@ def _end_with_parent() -> None:
 def _measure(point: Point) -> Value:
     if _cut is None:
         raise RuntimeError("the worker was not started")
+    if isinstance(_cut, UserError):
+        raise _cut
     return _cut.measure(point)

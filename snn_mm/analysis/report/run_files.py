@@ -21,6 +21,7 @@ from snn_mm.reading.yaml_files import LARGEST_YAML, parse_yaml
 from snn_mm.run.attempt import describe_commit
 from snn_mm.run.directory import DIVERGED, FINISHED, RUNNING, STOPPED, RunDirectory
 from snn_mm.run.lock import RunLock
+from snn_mm.run.stop_request import interrupts_held
 
 UNREADABLE = "unreadable"
 MARKERS = ("config.yaml", "results.json", "environment.json", "metrics.csv", ".lock")
@@ -160,11 +161,12 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
     Raises:
         UserError: see `find_runs`.
     """
-    found = find_runs(paths)
-    if len(found) < MANY_RUNS:
+    if len(found := find_runs(paths)) < MANY_RUNS:
         return [read_run(path) for path in found]
     with ProcessPoolExecutor() as pool:
-        return list(pool.map(read_run, found, chunksize=8))
+        with interrupts_held():
+            runs = pool.map(read_run, found, chunksize=8)
+        return list(runs)
 
 
 def read_run(path: Path) -> Run:

@@ -25,6 +25,7 @@ from snn_mm.callbacks.numerics import (
     norms,
     some,
 )
+from snn_mm.callbacks.recording.rank_agreement import from_ranks
 from snn_mm.callbacks.recording.stages import validates_training
 from snn_mm.errors import NotFiniteError, check_choice, check_range
 
@@ -191,9 +192,6 @@ def scales_loss(trainer: Trainer) -> bool:
 
 def first_of_ranks(trainer: Trainer, message: str | None) -> str:
     """What the first rank has to say that has anything to say; every rank must ask."""
-    if trainer.world_size == 1:
-        return str(message)
-    said: list[str | None] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(said, message)
-    rank = next(rank for rank, each in enumerate(said) if each)
-    return f"rank {rank}: {said[rank]}"
+    said = enumerate(from_ranks(trainer, message))
+    rank, first = next((rank, each) for rank, each in said if each)
+    return first if trainer.world_size == 1 else f"rank {rank}: {first}"

@@ -29,3 +29,28 @@ def training_position(trainer: Trainer) -> Position:
     epochs, batches = fit.epoch_progress, fit.epoch_loop.batch_progress
     is_amid = fit.restarting and epochs.total.started > epochs.total.processed
     return Position(epochs.current.processed, batches.current.processed if is_amid else 0)
+
+
+def catch_up(trainer: Trainer) -> None:
+    """Bring loaders that know nothing of a resume to where the training stands.
+
+    Lightning has made the iterator before any sampler was told its epoch, and workers fetch at
+    once; and amid an epoch it would begin with the epoch's first batch. Data modules of this
+    project begin at the right place by themselves.
+    """
+    epoch, batches = training_position(trainer)
+    loop: Any = trainer.fit_loop
+    fetcher = loop._data_fetcher
+    samplers: list[Any] = [
+        getattr(part, "sampler", None) for part in loop._combined_loader.flattened
+    ]
+    if all(hasattr(sampler, "begin_at") for sampler in samplers):
+        return
+    late = [s for s in samplers if hasattr(s, "set_epoch") and getattr(s, "epoch", epoch) != epoch]
+    if late:
+        for sampler in late:
+            sampler.set_epoch(epoch)
+        iter(fetcher)
+    for _ in range(batches):
+        next(fetcher)
+    fetcher.fetched = 0  # Lightning adds the batches that are over

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.apply_func import apply_to_collection, move_data_to_device
 from torch import Tensor
 from torchmetrics import Metric
 
+from snn_mm.callbacks.recording.rank_agreement import from_ranks
 from snn_mm.callbacks.recording.run_files import callbacks_of
 
 State = dict[str, Any]
@@ -49,23 +50,23 @@ def gather_epoch(trainer: Trainer, earlier: dict[str, State]) -> list[State]:
             if isinstance(each, GathersOverEpoch)
         },
     }
-    if trainer.world_size == 1:
-        return [mine]
-    states: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(states, move_data_to_device(mine, torch.device("cpu")))
-    return states
+    return from_ranks(trainer, mine)
 
 
-def restore_epoch(trainer: Trainer, state: State) -> None:
+def restore_epoch(trainer: Trainer, state: State, caller: Callback) -> None:
     """Begin the epoch as it began, then go on with what this rank had gathered.
 
     Lightning calls no hook for the start of an epoch that it goes on with.
+
+    Args:
+        trainer: within an epoch.
+        state: of this rank.
+        caller: the callback that asks, which has begun the epoch.
     """
     module = trainer.lightning_module
     state = move_data_to_device(state, module.device)
-    mine = trainer.callbacks[0] if callbacks_of(trainer) else None  # type: ignore[attr-defined]
     for callback in callbacks_of(trainer):
-        if callback is not mine:
+        if callback is not caller:
             callback.on_train_epoch_start(trainer, module)
     module.on_train_epoch_start()
     for name, metric in metrics(module, unused=True):

@@ -12,11 +12,17 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from snn_mm.callbacks.recording.epoch_state import add_logged, gather_epoch, restore_epoch
-from snn_mm.callbacks.recording.rank_agreement import RankAgreement, agreed, check_end, check_even
+from snn_mm.callbacks.recording.rank_agreement import (
+    RankAgreement,
+    ValidationAgreement,
+    agreed,
+    check_end,
+    check_even,
+)
 from snn_mm.errors import UserError, check_range
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.metrics_file import MetricsFile
-from snn_mm.run.position import training_position
+from snn_mm.run.position import catch_up
 from snn_mm.run.stop_request import StopRequest
 
 
@@ -48,6 +54,7 @@ class LastCheckpoint(Callback):
         self.run = run
         self.every_minutes, self.every_steps = every_minutes, every_steps
         self.stop, self.ranks = StopRequest(), RankAgreement()
+        self.validation = ValidationAgreement()
         self._saved_at = time.monotonic()
         self._should_stop = False
         self._first_step = 0
@@ -107,7 +114,7 @@ class LastCheckpoint(Callback):
         if self._gathered is not None:
             self.ranks.begin(batch_idx + 1)
             state, self._gathered = self._gathered[trainer.global_rank], None
-            restore_epoch(trainer, state)
+            restore_epoch(trainer, state, self)
             self._logged = dict(state["logged"])
             return
         if self._logged:
@@ -122,12 +129,16 @@ class LastCheckpoint(Callback):
         """The batch has begun after the last validation."""
         self._has_validated = False
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have the ranks know how long they can ask each other."""
+        self.validation.begin_validation(trainer)
+
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
-        """Leave a validation at once when the training shall stop; several ranks, after it."""
-        if self.stop.is_made:
-            self._leave(trainer, together=False)
+        """Leave a validation when the training shall stop, all ranks together."""
+        if self.validation.ask_after_batch(trainer, self.stop.is_made):
+            self._leave(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that Lightning would count the batch before twice if a run went on from here."""
@@ -177,12 +188,11 @@ class LastCheckpoint(Callback):
         if agreed(trainer, self.stop.is_made)[0]:
             self._leave(trainer)
 
-    def _leave(self, trainer: Trainer, together: bool = True) -> None:
-        """End the training of all ranks, or that of a rank that is alone; have it go on later."""
+    def _leave(self, trainer: Trainer) -> None:
+        """End the training, which every rank does; have it go on later."""
         if trainer.is_global_zero:
             self.stop.requeue()
-        if together or trainer.world_size == 1:
-            raise SIGTERMException
+        raise SIGTERMException
 
 
 @contextmanager
@@ -208,31 +218,6 @@ def requeue_signal(trainer: Any) -> int | None:
     if isinstance(environment, SLURMEnvironment) and environment.auto_requeue:
         return environment.requeue_signal
     return None
-
-
-def catch_up(trainer: Trainer) -> None:
-    """Bring loaders that know nothing of a resume to where the training stands.
-
-    Lightning has made the iterator before any sampler was told its epoch, and workers fetch at
-    once; and amid an epoch it would begin with the epoch's first batch. Data modules of this
-    project begin at the right place by themselves.
-    """
-    epoch, batches = training_position(trainer)
-    loop: Any = trainer.fit_loop
-    fetcher = loop._data_fetcher
-    samplers: list[Any] = [
-        getattr(part, "sampler", None) for part in loop._combined_loader.flattened
-    ]
-    if all(hasattr(sampler, "begin_at") for sampler in samplers):
-        return
-    late = [s for s in samplers if hasattr(s, "set_epoch") and getattr(s, "epoch", epoch) != epoch]
-    if late:
-        for sampler in late:
-            sampler.set_epoch(epoch)
-        iter(fetcher)
-    for _ in range(batches):
-        next(fetcher)
-    fetcher.fetched = 0  # Lightning adds the batches that are over
 
 
 def is_between_epochs(checkpoint: dict[str, Any]) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any, TypeVar
 
 import torch
 from lightning import Trainer
+from lightning.fabric.utilities.apply_func import move_data_to_device
 
 from snn_mm.errors import UserError
+
+OwnT = TypeVar("OwnT")
 
 ASK_SECONDS = 5.0
 """About how far apart the ranks ask each other; asking is a collective."""
@@ -40,6 +44,34 @@ class RankAgreement:
         wished, wait = agreed(trainer, wish, wait)
         self._batch, self._next, self._asked = batch, batch + int(wait), time.monotonic()
         return wished
+
+
+class ValidationAgreement(RankAgreement):
+    """Asks amid a validation, of which ranks may have different shares.
+
+    Streams, whose length nobody knows, are not left before their end.
+    """
+
+    def begin_validation(self, trainer: Trainer) -> None:
+        """Learn how many batches every rank has; every rank must."""
+        self.begin(0)
+        batches = from_ranks(trainer, sum(trainer.num_val_batches))
+        self._over, self._shared = 0, 0.0 if math.inf in batches else min(batches)
+
+    def ask_after_batch(self, trainer: Trainer, wish: bool) -> bool:
+        """Whether any rank has the wish; False where no one is to be asked."""
+        self._over += 1
+        is_shared = trainer.world_size == 1 or self._over <= self._shared
+        return is_shared and self.ask(trainer, self._over, wish)
+
+
+def from_ranks(trainer: Trainer, own: OwnT) -> list[OwnT]:
+    """What each rank has, by rank, tensors of it on the CPU; every rank must call it."""
+    if trainer.world_size == 1:
+        return [own]
+    found: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(found, move_data_to_device(own, torch.device("cpu")))
+    return found
 
 
 def agreed(trainer: Trainer, wish: bool, number: float = 0.0) -> tuple[bool, float]:

@@ -113,12 +113,13 @@ def end_of(root: Path) -> tuple[dict[str, Any], bytes, bytes, dict[str, torch.Te
     [
         ({0: "on_train_batch_start:11:SIGKILL", 1: "on_train_batch_start:11:SIGKILL"}, [-9, -9]),
         ({1: "on_train_batch_start:8:SIGTERM"}, [143, 143]),
+        ({1: "on_validation_batch_start:4:SIGTERM"}, [143, 143]),
     ],
 )
 def test_two_ranks_go_on_amid_an_epoch_to_the_same_end(
     kill: dict[int, str], codes: list[int], tmp_path: Path
 ) -> None:
-    """Both are killed; or one is asked to end, and both do with the state saved."""
+    """Both are killed; or one is asked to end amid an epoch, or amid the validation after it."""
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     assert [each.code for each in train(cut, *AMID, kill=kill)] == codes
     last = torch.load(cut / "toy" / "a" / "checkpoints" / "last.ckpt", weights_only=True)

@@ -1,13 +1,18 @@
 import math
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
 
 from snn_mm.callbacks.recording import rank_agreement
-from snn_mm.callbacks.recording.rank_agreement import RankAgreement, check_end, check_even
+from snn_mm.callbacks.recording.rank_agreement import (
+    RankAgreement,
+    ValidationAgreement,
+    check_end,
+    check_even,
+)
 from snn_mm.errors import UserError
 
 
@@ -45,6 +50,19 @@ def test_until_the_agreed_batch_nobody_is_asked(monkeypatch: pytest.MonkeyPatch)
         assert not ranks.ask(trainer, batch, wish=True)
     assert trainer.asked == 1
     assert ranks.ask(trainer, 12, wish=True)
+
+
+@pytest.mark.parametrize(("batches", "asked"), [([2, 4], 2), ([4, math.inf], 0)])
+def test_amid_a_validation_ranks_are_asked_while_all_have_batches(
+    batches: list[float], asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rank_agreement, "from_ranks", lambda trainer, own: batches)
+    ranks, trainer = ValidationAgreement(), Peers([1.0, 1.0], num_val_batches=[4])
+    ranks.begin_validation(cast("Any", trainer))
+    monkeypatch.setattr(ranks, "ask", lambda _, batch, wish: trainer.reduce(trainer.answer, "max"))
+    for _ in range(4):
+        ranks.ask_after_batch(cast("Any", trainer), wish=False)
+    assert trainer.asked == asked
 
 
 def test_ranks_with_different_numbers_of_batches_are_refused_by_number() -> None:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from datamodules.batches import collate
 from datamodules.checks import check_split
 from datamodules.division import warn_of_lacking
+from datamodules.folds import NO_FOLDS, Folds, fold_parts
 from datamodules.made_up import Shapes, made_split
+from datamodules.pairing import Rows
 from datamodules.split import SampleSource
 from datamodules.split_module import (
     DEFAULT_LOADER,
@@ -18,7 +20,7 @@ from datamodules.split_module import (
     SplitDataModule,
     SplitName,
 )
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
 
 Inputs = Mapping[str, Mapping[str, object]]
 """By modality, then by the parameter of an encoder."""
@@ -34,11 +36,52 @@ __all__ = [
 
 
 class MultimodalDataModule(SplitDataModule[SampleSource]):
-    """Base of every classification data set: name the modalities and classes, and load a split."""
+    """Base of every classification data set: name the modalities and classes, and load a split.
+
+    Args:
+        root: directory of the data, unless given elsewhere, and of what is prepared from them.
+        seed: decides the training order and whatever else is drawn: splits, folds, pairs, noise.
+        loader: how batches are loaded.
+        folds: cross-validation instead of the split of the data set; `snnmm sweep --folds` makes
+            one run a fold.
+        fold: which of the folds tests, from 0 on.
+    """
 
     class_names: Sequence[str]
+    fold_group: ClassVar[str | None] = None
+    """What folds keep together, such as `speaker`; None where the data can't be cut in folds."""
     inputs: ClassVar[Inputs] = {}
     """What an encoder must know of a modality, such as `{"audio": {"in_channels": 1}}`."""
+
+    def __init__(
+        self,
+        root: str = "data",
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
+        folds: Folds = NO_FOLDS,
+        fold: int = 0,
+    ) -> None:
+        super().__init__(root, seed, loader)
+        if folds.k and self.fold_group is None:
+            raise UserError(f"data.folds: {type(self).__name__} can't be cut in folds")
+        check_range("data.fold", fold, 0, max(folds.k - 1, 0))
+        self.folds, self.fold = folds, fold
+
+    def fold_rows(
+        self, labels: Rows, groups: Sequence[str] | None, val_fraction: float
+    ) -> dict[SplitName, Rows] | None:
+        """The rows of each split in the fold of this run; None where there are no folds.
+
+        Args:
+            labels: classes, `[n]`.
+            groups: for each sample what `folds.by: group` keeps together; None where nothing is.
+            val_fraction: part of the training folds that validates, in whole groups.
+        """
+        if not self.folds.k:
+            return None
+        kept = groups if self.folds.by == "group" else None
+        rows = fold_parts(labels, kept, (self.fold, self.folds.k), val_fraction, self.seed)
+        return {name: rows[name] for name in SPLITS}
 
     @property
     def num_classes(self) -> int:

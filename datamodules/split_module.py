@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Literal, Self, TypeVar, cast
 
@@ -14,6 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.batches import begin_worker
+from datamodules.folds import check_apart
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source, note_changes
 from datamodules.store.remote import check_root
@@ -54,9 +55,7 @@ class LoaderOptions:
         check_range("loader.batch_size", self.batch_size, 1)
         check_range("loader.num_workers", self.num_workers, 0)
         if self.num_workers == 0 and (self.persistent_workers or self.prefetch_factor):
-            raise UserError(
-                "loader: persistent_workers and prefetch_factor need num_workers of at least 1."
-            )
+            raise UserError("loader: persistent_workers and prefetch_factor need num_workers >= 1")
 
 
 DEFAULT_LOADER = LoaderOptions()
@@ -77,6 +76,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
     """
 
     modalities: tuple[str, ...]
+    may_share: Collection[SplitName] = ()  # splits that may have the same samples as each other
 
     def __init__(
         self, root: str = "data", seed: int = 0, loader: LoaderOptions = DEFAULT_LOADER
@@ -152,6 +152,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         if name not in self._splits:
             split = self.load_split(name)
             self.check_split(name, split)
+            check_apart(name, split, self._splits, self.may_share)
             self._splits[name] = split
         return self._splits[name]
 
@@ -180,15 +181,12 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         Raises:
             UserError: `drop_last` leaves no batch.
         """
-        split = self.split("train")
-        trainer = self.trainer
+        split, trainer = self.split("train"), self.trainer
         ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        sampler = EpochSampler(
-            split, num_replicas=ranks, rank=rank, seed=self.seed, drop_last=self.loader.drop_last
-        )
+        sampler = self.training_sampler(split, ranks, rank)
         if trainer:
-            epoch, batches = training_position(trainer)
-            sampler.begin_at(epoch, batches * self.loader.batch_size)
+            epoch, over = training_position(trainer)
+            sampler.begin_at(epoch, over * self.loader.batch_size)
         loader = self._loader(split, sampler, drop_last=self.loader.drop_last)
         if not len(loader):
             raise UserError(
@@ -197,6 +195,10 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
                 "accepted: a smaller batch_size, or drop_last: false"
             )
         return loader
+
+    def training_sampler(self, split: SourceT, ranks: int, rank: int) -> EpochSampler:
+        """The training order of a rank."""
+        return EpochSampler(split, ranks, rank, seed=self.seed, drop_last=self.loader.drop_last)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return validation batches in fixed order."""
@@ -230,7 +232,7 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
     def _on_gpu(self) -> bool:
         """Whether batches go to a GPU; Lightning then copies them without waiting."""
         device = getattr(getattr(self.trainer, "strategy", None), "root_device", None)
-        return device is not None and device.type == "cuda"
+        return getattr(device, "type", None) == "cuda"
 
     def _loader(
         self, split: Dataset[Any], sampler: Sampler[Any] | None = None, **changes: Any

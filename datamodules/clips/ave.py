@@ -41,6 +41,7 @@ class AVE(ClipDataModule):
             code), or `alphabetical` (OGM-GE's).
     """
 
+    fold_group = "video"
     data_set = "ave"
     class_names: tuple[str, ...] = ave.CLASS_NAMES
     protocols: ClassVar = {"pmr": replace(PMR, seconds=10.0)}

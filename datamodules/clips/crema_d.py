@@ -29,6 +29,7 @@ class CremaD(ClipDataModule):
             no actor is in two parts.
     """
 
+    fold_group = "actor"
     data_set = "crema_d"
     class_names = crema_d.CLASS_NAMES
     protocols: ClassVar = {
@@ -49,4 +50,4 @@ class CremaD(ClipDataModule):
 
     def group(self, clip: str) -> str:
         """Return the actor, the first word of the id, where actors stay together."""
-        return clip.split("_")[0] if self.division == "actors" else clip
+        return clip.split("_")[0] if self.keeps("actors") else clip

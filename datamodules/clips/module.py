@@ -17,6 +17,7 @@ from datamodules.clips.sound import audio_input
 from datamodules.clips.spectrograms import Keeping, Spectrograms, keep
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
 from datamodules.division import cut_groups, listed, warn_of_small_classes
+from datamodules.folds import NO_FOLDS, Folds
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stream
 from datamodules.store.remote import RemoteClipStore, is_url
@@ -50,12 +51,15 @@ class ClipDataModule(MultimodalDataModule):
         spectrograms: `keep` computes those of all clips once and keeps them in the store, 193 kB a
             clip as IEMF has them; `compute` does so whenever a clip is read; `auto` keeps them
             where they take at most a tenth of the free disk. The values are the same.
+        folds: cross-validation instead of `split`.
+        fold: which of the folds tests, from 0 on.
     """
 
     modalities = ("audio", "visual")
     data_set: ClassVar[str]
     protocols: ClassVar[Mapping[ProtocolName, Protocol]]
     splits: ClassVar[tuple[str, ...]]
+    fold_group = "clip"
     reads_urls = True
     """`root` may be a URL."""
 
@@ -73,8 +77,10 @@ class ClipDataModule(MultimodalDataModule):
         seed: int = 0,
         loader: LoaderOptions = DEFAULT_LOADER,
         spectrograms: Keeping = "auto",
+        folds: Folds = NO_FOLDS,
+        fold: int = 0,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, seed, loader, folds, fold)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
         check_choice("protocol", protocol, tuple(self.protocols))
@@ -86,6 +92,7 @@ class ClipDataModule(MultimodalDataModule):
         self.division, self.select = split, select
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
         self.snr_db, self.noise_in, self.keeping = snr_db, noise_in, spectrograms
+        self.may_share: tuple[SplitName, ...] = ("val", "test") if select == "test" else ()
 
     def facts(self) -> dict[str, Any]:
         """K, and whether the protocol shows one frame or several."""
@@ -118,6 +125,10 @@ class ClipDataModule(MultimodalDataModule):
     def spectrograms(self) -> Spectrograms:
         """Of all clips, in the order of the store."""
         return Spectrograms(self.store, self.protocol, self.keeping)
+
+    def keeps(self, division: str) -> bool:
+        """Whether a way to choose test clips that keeps groups together is asked for, or folds."""
+        return self.division == division or (self.folds.k > 0 and self.folds.by == "group")
 
     def group(self, clip: str) -> str:
         """Return what must stay on one side of a split: the clip by itself, unless overridden."""
@@ -162,6 +173,12 @@ class ClipDataModule(MultimodalDataModule):
         return parts
 
     def _divide(self) -> dict[SplitName, Rows]:
+        groups = [self.group(clip) for clip in self.store.ids]
+        if parts := self.fold_rows(self.store.labels, groups, self.val_fraction):
+            if self.select == "val":
+                return parts
+            others = np.sort(np.concatenate([parts["train"], parts["val"]]))
+            return {"train": others, "val": parts["test"], "test": parts["test"]}
         if self.division == "listed":
             others, test = listed(self.store.parts, self.data_set)
         else:

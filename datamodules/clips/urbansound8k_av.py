@@ -25,6 +25,7 @@ class UrbanSound8KAV(ClipDataModule):
             recording on both sides; `groups`, where slices of one recording stay together.
     """
 
+    fold_group = "recording"
     data_set = "urbansound8k_av"
     class_names = urbansound8k_av.CLASS_NAMES
     protocols: ClassVar = {
@@ -46,4 +47,4 @@ class UrbanSound8KAV(ClipDataModule):
 
     def group(self, clip: str) -> str:
         """Return the recording, the id up to the first dash, where its slices stay together."""
-        return clip.split("-")[0] if self.division == "groups" else clip
+        return clip.split("-")[0] if self.keeps("groups") else clip

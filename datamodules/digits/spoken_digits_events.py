@@ -62,6 +62,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
     """
 
     modalities = ("audio", "events")
+    fold_group = "speaker"
     class_names = tuple("0123456789")
     inputs: ClassVar[Inputs] = {
         "audio": {"in_channels": 1, "bands": LOG_MEL.n_mels, "frames": LOG_MEL.frames},
@@ -158,7 +159,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
     def _pair(self, speech: Prepared, events: Prepared, name: SplitName) -> dict[str, Rows]:
         """Return the rows of both modalities for each sample of a split."""
         spoken = self._speech_parts(speech)[name]
-        seen = self._parts("events", events["test"], events["labels"])[name]
+        # Folds are those of the speakers: of the events no group is known.
+        folds = self.fold_rows(events["labels"], None, self.val_fraction)
+        seen = (folds or self._parts("events", events["test"], events["labels"]))[name]
         for modality, part in (("audio", spoken), ("events", seen)):
             if not len(part):
                 raise UserError(f"The '{name}' split is empty: no {modality} recording is in it.")
@@ -170,6 +173,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
 
     def _speech_parts(self, speech: Prepared) -> dict[SplitName, Rows]:
         """Return the rows of the spoken digits in each split."""
+        speakers = speech["speakers"].tolist()
+        if parts := self.fold_rows(speech["labels"], speakers, self.val_fraction):
+            return parts
         if self.test_split == "standard":
             return self._parts("audio", speech["takes"] < fsdd.TEST_TAKES, speech["labels"])
         test = speech["speakers"] == self.held_out_speaker

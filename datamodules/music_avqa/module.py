@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.base import SPLITS, MultimodalDataModule, SplitName
 from datamodules.checks import check_split
 from datamodules.made_up import Shapes, made_split
 from datamodules.music_avqa.features import FeatureFolder
@@ -123,6 +123,8 @@ class MusicAVQA(MultimodalDataModule):
         self.release, self.videos, self.features = release, videos, features
         self.negatives, self.answer_order = negatives, answer_order
         self.grounding, self.grounding_seconds = grounding, grounding_seconds
+        # The official lists ask about one video in several parts.
+        self.may_share: tuple[SplitName, ...] = SPLITS if grounding else ()
         self.expected_words, self.expected_answers = expected_words, expected_answers
 
     def facts(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from snn_mm.analysis.bands import draw_band
 from snn_mm.analysis.differences import difference_text
 from snn_mm.analysis.report.config_facts import CALLBACKS, select
 from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.groups import Group, drawn
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.naming import encoders
 from snn_mm.analysis.report.run_files import Run, read_runs
@@ -42,12 +42,12 @@ def read_branch(name: str, paths: Sequence[Path]) -> Group:
     by_seed: dict[str, Run] = {}
     for run in runs:
         check_branch(name, run)
-        if run.seed in by_seed:
+        if drawn(run) in by_seed:
             raise UserError(
-                f"gain: two runs of the branch {name} have seed {run.seed}\n"
-                f"{by_seed[run.seed].path}\n{run.path}"
+                f"gain: two runs of the branch {name} have seed {drawn(run)}\n"
+                f"{by_seed[drawn(run)].path}\n{run.path}"
             )
-        by_seed[run.seed] = run
+        by_seed[drawn(run)] = run
     counted = [by_seed[seed] for seed in sorted(by_seed, key=lambda s: (len(s), s))]
     return Group(name, str(runs[0].facts["data"]), counted, [])
 

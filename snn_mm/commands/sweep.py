@@ -21,11 +21,10 @@ from snn_mm.errors import UserError
 from snn_mm.run.directory import RUNNING
 from snn_mm.run.identity import check_folder_name, check_root
 from snn_mm.sweep.attempt import is_busy
-from snn_mm.sweep.cells import Sweep, SweepCell, unfinished
+from snn_mm.sweep.cells import Sweep, SweepCell, rows_of, unfinished
 from snn_mm.sweep.definition import config_files, describe, settle_definition
+from snn_mm.sweep.folds import folded
 from snn_mm.sweep.grid import (
-    CONFIG,
-    SEED,
     Axis,
     check_distinct,
     make_axes,
@@ -43,13 +42,14 @@ FIT = (sys.executable, "-P", "-m", "snn_mm")
 USAGE = "snnmm sweep FILE.yaml [--seeds N] [--grid KEY=VALUE,VALUE ...] [--KEY VALUE ...]"
 EPILOG = """\
 FILE is an experiment, or a sweep file: `experiments`, and with them any of `grid`, `seeds`,
-`seed_keys`, `flags`, `name`; what is given on the command line wins over it.
+`seed_keys`, `folds`, `flags`, `name`; what is given on the command line wins over it.
 
 Every other flag goes to `snnmm fit`. Run the same command again to go on after an interruption:
 finished runs are left alone, others go on from their last epoch, failed ones are tried again.
 
   snnmm sweep experiments/quickstart.yaml --seeds 5 --grid model.fusion=Concat,FiLM
   snnmm sweep experiments/quickstart.yaml --grid 'model.encoders.audio.channels=[[8,16],[16,32]]'
+  snnmm sweep experiments/table.yaml --data.table samples.csv --folds 5
   snnmm sweep experiments/quickstart.yaml --seeds 3 --grid update=with_iemf.yaml,without.yaml
   snnmm sweep experiments/sweeps/methods_digits.yaml --jobs 2"""
 WARM = "snn_mm.commands.warm"
@@ -90,15 +90,16 @@ def make_sweep(options: argparse.Namespace, flags: list[str]) -> Sweep:
     """
     request = read_request(Path(options.file)).overruled(options, flags)
     axes = tuple(make_axes(request.grid, request.seeds, request.seed_keys, request.rows))
-    if not axes and len(request.experiments) < 2:
+    if not axes and len(request.experiments) < 2 and request.folds is None:
         raise UserError("nothing to sweep: give --seeds 5, or --grid KEY=VALUE,VALUE, or both")
     check_distinct(map(str, request.experiments), "experiment", same=meaning)
-    check_flags(request.flags, axes)
     check_folder_name("--name", request.name)
     sweep = Sweep(request.name, Path(), request.experiments, axes, request.flags)
-    root = run_setting("root", config_files(sweep), list(request.flags)) or RunOptions.root
-    check_root("run.root", Path(root))
-    sweep = replace(sweep, root=Path(root))
+    sweep = folded(sweep, request.folds)
+    check_flags(request.flags, sweep.axes)
+    root = Path(run_setting("root", config_files(sweep), list(request.flags)) or RunOptions.root)
+    check_root("run.root", root)
+    sweep = replace(sweep, root=root)
     if any(split_flags(cell.start)[1] for cell in sweep.cells()):
         raise UserError(
             f"{options.file}: {FLAG} is not for a file to say; type it, or leave it out"
@@ -135,27 +136,16 @@ def execute(
         scheduler = Scheduler(left, launch(options, fit), options.jobs, progress)
         scheduler.run()
     if scheduler.signals:
-        print(
-            f"interrupted: {progress.done} of {len(cells)} runs finished; the same command goes on"
-        )
+        over = f"{progress.done} of {len(cells)} runs finished"
+        print(f"interrupted: {over}; the same command goes on")
         return 128 + signal.Signals(scheduler.signals[0])
     diverging = f"{progress.diverged} diverged, " if progress.diverged else ""
     print(f"{progress.done} of {len(cells)} runs finished, {diverging}{progress.failures} failed")
     if progress.done:
-        folder = str(sweep.folder)
-        metric = [] if options.metric is None else [f"--metric={options.metric}"]
-        metric += ["--output", str(sweep.folder / "report"), *rows_of(sweep)]
-        report.run(["report", folder, *metric])
+        more = [] if options.metric is None else [f"--metric={options.metric}"]
+        more += ["--output", str(sweep.folder / "report"), *rows_of(sweep)]
+        report.run(["report", str(sweep.folder), *more])
     return 1 if scheduler.failures else 0
-
-
-def rows_of(sweep: Sweep) -> list[str]:
-    """Rows of the report by key where trainer or data differ: names of methods tell neither."""
-    varied = [axis for axis in sweep.labelled_axes if axis.label != SEED]
-    keys = [axis.keys[0] for axis in varied]
-    if CONFIG in keys or all(key.startswith("model") for key in keys):
-        return []
-    return [f"--by={','.join(keys)}"]
 
 
 def launch(options: argparse.Namespace, fit: Sequence[str]) -> Launch:
@@ -229,6 +219,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=A,B",
         help="vary a key of the config; of config files, any name: add one of them to the "
         "experiment. May be repeated",
+    )
+    add(
+        "--folds", nargs="?", const="", metavar="K", help="a run a fold: K, or data.folds.k of them"
     )
     add("--experiments", metavar="A,B", help="other experiments than those of a sweep file")
     add("--jobs", type=positive, default=1, metavar="N", help="how many run at a time (1)")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snn_mm.run.directory import FINISHED, OVER, RUNNING, RunDirectory, read_json
 from snn_mm.run.lock import RunLock
-from snn_mm.sweep.grid import CONFIG, EXPERIMENT, Axis
+from snn_mm.sweep.grid import CONFIG, EXPERIMENT, FOLD, SEED, Axis
 
 MAX_ID = 120
 UNSAFE = re.compile(r"[^A-Za-z0-9_.=-]+")
@@ -148,3 +148,12 @@ def make_id(label: str, values: tuple[str, ...], is_taken: bool) -> str:
 def unfinished(cells: Iterable[SweepCell]) -> list[SweepCell]:
     """The cells that are left to do."""
     return [cell for cell in cells if not cell.is_over]
+
+
+def rows_of(sweep: Sweep) -> list[str]:
+    """Rows of the report by key where trainer or data differ: names of methods tell neither."""
+    varied = [axis for axis in sweep.labelled_axes if axis.label not in (SEED, FOLD)]
+    keys = [axis.keys[0] for axis in varied]
+    if CONFIG in keys or all(key.startswith("model") for key in keys):
+        return []
+    return [f"--by={','.join(keys)}"]

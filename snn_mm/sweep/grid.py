@@ -22,8 +22,8 @@ CONFIG = "config"
 EXPERIMENT = "experiment"
 """Label of the axis that several experiments make."""
 
-SEED = "seed"
-"""Label of the axis that `--seeds` makes."""
+SEED, FOLD = "seed", "fold"
+"""Labels of the axes that `--seeds` and `--folds` make: runs that differ in them are averaged."""
 
 SECTIONS = ("model", "data")
 """Keys whose value may be a file of its own, so that files do not make them an axis of configs."""
@@ -74,7 +74,7 @@ class Axis:
     @property
     def name(self) -> str:
         """What a message calls it."""
-        if self.label in (EXPERIMENT, SEED):
+        if self.label in (EXPERIMENT, SEED, FOLD):
             return f"--{self.label}s"
         return f"--grid {self.key}"
 

@@ -28,7 +28,7 @@ EXPERIMENTS = "experiments"
 BASE = "base"
 """The key that names a sweep file to begin with."""
 
-KEYS = ("name", BASE, EXPERIMENTS, "grid", "seeds", "seed_keys", "flags")
+KEYS = ("name", BASE, EXPERIMENTS, "grid", "seeds", "seed_keys", "folds", "flags")
 
 
 GONE = "null"
@@ -46,6 +46,7 @@ class SweepRequest:
         rows: what the rows of an axis are, if the grid names some.
         seeds: a count, or seeds with commas.
         seed_keys: the keys that get the seed, with commas.
+        folds: how many; empty is what the config says, None is no run for each.
         flags: what every run gets beside.
         from_experiment: whether the file was an experiment, and no sweep file.
     """
@@ -56,6 +57,7 @@ class SweepRequest:
     rows: Rows = field(default_factory=dict)
     seeds: str | None = None
     seed_keys: str = "seed_everything"
+    folds: str | None = None
     flags: tuple[str, ...] = ()
     from_experiment: bool = False
 
@@ -81,6 +83,7 @@ class SweepRequest:
             grid={**self.grid, **parse_grid(options.grid)},
             seeds=options.seeds or self.seeds,
             seed_keys=options.seed_keys or self.seed_keys,
+            folds=self.folds if options.folds is None else options.folds,
             flags=(*self.flags, *flags),
         )
 
@@ -125,7 +128,9 @@ def on_top(own: SweepRequest, base: SweepRequest, keys: Collection[str]) -> Swee
     grid = {**own.grid, **{axis: v for axis, v in base.grid.items() if axis not in own.grid}}
     for axis in own.rows.keys() & base.rows.keys():
         grid[axis] = tuple(row for row in rows[axis] if GONE not in rows[axis][row])
-    kept = {key: getattr(base, key) for key in (EXPERIMENTS, "seeds", "seed_keys", "flags")}
+    kept = {
+        key: getattr(base, key) for key in (EXPERIMENTS, "seeds", "seed_keys", "folds", "flags")
+    }
     given = {key: getattr(own, key) for key in kept if key in keys}
     return replace(own, grid=grid, rows=rows, **{**kept, **given})
 
@@ -170,6 +175,7 @@ class SweepFile:
             },
             seeds=",".join(self._words("seeds")) or None,
             seed_keys=",".join(self._words("seed_keys")) or SweepRequest.seed_keys,
+            folds=self._text("folds"),
             flags=tuple(
                 flag for key, value in self._items("flags") for flag in self._flags(key, value)
             ),

@@ -43,6 +43,8 @@ def write_questions(root: Path, counts: tuple[int, int, int] = (42, 9, 9)) -> No
     for part, count in zip(("train", "val", "test"), counts, strict=True):
         videos = VIDEOS if part == "train" else VIDEOS[-3:]
         entries = [entry(number, video=videos[number % len(videos)]) for number in range(count)]
+        for question in entries if part == "val" else ():
+            question["question_id"] += 1000  # numbers are those of one question
         text = json.dumps(entries, indent=2)  # the official files escape the full-width sign, too
         (root / "json" / f"avqa-{part}.json").write_text(text)
 

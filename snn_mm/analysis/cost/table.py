@@ -16,7 +16,7 @@ from snn_mm.analysis.cost.metric import (
     training_cost,
 )
 from snn_mm.analysis.report.document import Table
-from snn_mm.analysis.report.groups import Group
+from snn_mm.analysis.report.groups import Group, drawn
 from snn_mm.analysis.report.run_files import Run
 from snn_mm.analysis.report.statistics import paired_test, summarise
 from snn_mm.analysis.report.wording import NOTHING, mean_text, signed
@@ -104,7 +104,7 @@ def compare_costs(
 
 def error_curves(group: Group, metric: str) -> dict[str, Errors]:
     """Error by epoch, counted from 1, of each seed of a group."""
-    return {run.seed: error_curve(run, metric) for run in group.counted}
+    return {drawn(run): error_curve(run, metric) for run in group.counted}
 
 
 def error_curve(run: Run, metric: str) -> Errors:

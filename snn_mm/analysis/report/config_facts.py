@@ -16,7 +16,7 @@ CALLBACKS = "trainer.callbacks."
 IRRELEVANT = re.compile(
     r"(.*\.)?seed(_everything)?"  # the groups of a table differ in their seeds
     r"|run(\.(?!profile).*)?|ckpt_path|weights_only|config"
-    r"|data\.(root|\w+_dir|loader)|data\.loader\."
+    r"|data\.(root|\w+_dir|loader|fold)|data\.loader\."
     r"(num_workers|pin_memory|persistent_workers|prefetch_factor)"
     r"|trainer|trainer\.(logger|plugins|profiler)(\..*)?"
     r"|trainer\.(accelerator|callbacks|default_root_dir|devices|enable_\w+|log_every_n_steps"

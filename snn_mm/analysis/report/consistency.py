@@ -42,6 +42,7 @@ def drawn_as_told(runs: Sequence[Run], many: Sequence[dict[str, str]]) -> bool:
 
 
 def data_of_method(run: Run) -> tuple[str, ...]:
-    """What a config says of the data beyond the data set: the seed, what a task trains on."""
-    told = {"data.seed": run.facts.get("data.seed"), **select(run.facts, "method", ())}
+    """What a config says of the data beyond the data set: seed, fold, what a task trains on."""
+    drawn = {key: run.facts.get(key) for key in ("data.seed", "data.fold")}
+    told = {**drawn, **select(run.facts, "method", ())}
     return tuple(f"{key}={as_text(told[key])}" for key in sorted(told) if key.startswith("data."))

@@ -24,10 +24,10 @@ from snn_mm.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs of one method on one data set, which differ in their seeds.
+    """Runs of one method on one data set, which differ in their seeds or folds.
 
     Attributes:
-        counted: the runs that enter the means, one per seed, by seed.
+        counted: the runs that enter the means, one per seed and fold, in their order.
         repeated: seeds that several runs share; the newest run of each counts.
     """
 
@@ -47,8 +47,8 @@ class Group:
         return {name for run in self.counted for name in run.metrics}
 
     def values(self, metric: str) -> dict[str, float]:
-        """A final number by seed, of the runs that have it."""
-        return {run.seed: run.metrics[metric] for run in self.counted if metric in run.metrics}
+        """A final number by seed and fold, of the runs that have it."""
+        return {drawn(run): run.metrics[metric] for run in self.counted if metric in run.metrics}
 
     def summary(self, metric: str) -> MeanDeviation | None:
         """Mean, standard deviation and number of a final number."""
@@ -179,11 +179,17 @@ def _label_methods(runs: list[Run], datasets: list[str], library: Library) -> li
 
 def _one_per_seed(method: str, dataset: str, runs: list[Run]) -> Group:
     """Keep the newest run of each seed: repeats of a seed are no independent samples."""
-    newest = {run.seed: run for run in sorted(runs, key=lambda r: (r.started, r.name))}
-    counts = Counter(run.seed for run in runs)
+    newest = {drawn(run): run for run in sorted(runs, key=lambda r: (r.started, r.name))}
+    counts = Counter(drawn(run) for run in runs)
     seeds = sorted(newest, key=lambda seed: (len(seed), seed))
     repeated = [seed for seed in seeds if counts[seed] > 1]
     return Group(method, dataset, [newest[seed] for seed in seeds], repeated)
+
+
+def drawn(run: Run) -> str:
+    """What tells apart the runs that are averaged: the seed, and the fold if there are some."""
+    fold = f", fold {run.facts.get('data.fold')}" if run.facts.get("data.folds.k") else ""
+    return f"{run.seed}{fold}"
 
 
 def check_keys(by: Sequence[str], runs: Sequence[Run]) -> None:

@@ -18,6 +18,7 @@ from datamodules.base import SPLITS, SplitName
 from datamodules.batches import collate, stacked
 from datamodules.clips.module import ClipDataModule
 from datamodules.clips.split import ClipSNR
+from datamodules.folds import Folds
 from datamodules.split import Draw
 from datamodules.store.clip import Clip
 from datamodules.store.datasets import crema_d, kinetics_sounds
@@ -371,3 +372,15 @@ def test_real_clips_go_through_each_protocol(real_clips: Path, tmp_path: Path) -
         (batch,) = dm.test_dataloader()
         assert all(x.std() > 0.1 for x in batch["inputs"]["audio"])
         assert all(np.ptp(x.numpy()) > 1 for x in batch["inputs"]["visual"])
+
+
+@pytest.mark.parametrize("select", ["val", "test"])
+def test_folds_leave_actors_out_whatever_the_split_is(prepared_root: str, select: str) -> None:
+    tested = []
+    for fold in range(3):
+        dm = CremaD(prepared_root, split="random", select=select, folds=Folds(k=3), fold=fold)
+        train, val, test = ({name[:4] for name in dm.split(split).ids} for split in SPLITS)
+        assert not train & (val | test)
+        assert val == test if select == "test" else not val & test
+        tested += sorted(test)
+    assert sorted(tested) == ["1001", "1002", "1003"]

@@ -115,7 +115,7 @@ def test_grounding_batches_have_one_step_and_two_classes(avqa_dir: Path) -> None
 
 
 def test_repeated_questions_get_names_of_their_own(avqa_dir: Path) -> None:
-    question = module(avqa_dir).questions("val")[0]
+    question = module(avqa_dir).questions("test")[0]
     assert sample_ids([question, question]) == ["va00000271:0", "va00000271:0:2"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snn_mm.analysis.report.consistency import differences
 from snn_mm.analysis.report.document import Block, Section, Table, TableCell, Text
-from snn_mm.analysis.report.groups import Comparison, Group
+from snn_mm.analysis.report.groups import Comparison, Group, drawn
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.run_files import Run
 from snn_mm.analysis.report.wording import NOTHING, joined
@@ -84,7 +84,7 @@ def run_row(
         run.status,
         place,
         shown,
-        run.seed,
+        drawn(run),
         run.commit,
         str(run.environment.get("data") or NOTHING),
         str(profile),

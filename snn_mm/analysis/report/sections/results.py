@@ -52,9 +52,10 @@ def results_section(results: Results) -> Section:
 
 
 TEST_NOTE = (
-    "p is of the two-sided exact sign-flip permutation test over seeds that both methods ran; n "
-    "pairs cannot give less than the value in brackets (0.25 for three, 0.0625 for five), so a "
-    "large p of few seeds is no evidence of equality. p is not corrected for several comparisons."
+    "p is of the two-sided exact sign-flip permutation test over seeds and folds that both methods "
+    "ran; n pairs cannot give less than the value in brackets (0.25 for three, 0.0625 for five), "
+    "so a large p of few pairs is no evidence of equality. p is not corrected for several "
+    "comparisons."
 )
 
 
@@ -71,8 +72,8 @@ def main_table(results: Results) -> Table:
         rows.append(row)
     caption = (
         f"{metric.name}{metric.unit}{', less is better' if metric.lower_is_better else ''}: "
-        "mean ± standard deviation over seeds (number of seeds); the best of a column in bold, "
-        "below it what a paper prints. "
+        "mean ± standard deviation over seeds, and folds if there are any (number of runs); the "
+        "best of a column in bold, below it what a paper prints. "
         "† marks runs that differ in more than their seeds (see Differences)."
     )
     return Table("results", caption, ["Method", *comparison.datasets], rows)
@@ -109,8 +110,8 @@ def comparison_table(results: Results) -> Table:
     ]
     unit = " in percentage points" if metric.is_share else ""
     caption = (
-        f"Paired by seed against {comparison.key(baseline)}. {baseline}: mean difference of "
-        f"{metric.name}{unit}."
+        f"Paired by seed and fold against {comparison.key(baseline)}. {baseline}: mean difference "
+        f"of {metric.name}{unit}."
     )
     columns = ["Method", "Data set", "Pairs", "Difference", "p (smallest possible)"]
     return Table("paired", caption, columns, rows)

@@ -127,3 +127,12 @@ def test_a_curve_counts_the_runs_that_reached_an_epoch(make_run: MakeRun) -> Non
     assert points[0] == pytest.approx((1, 2.0, 2.0 - 2**0.5, 2.0 + 2**0.5))
     assert points[1] == Point(2, 3.0, 3.0, 3.0)
     assert group.curve("val/y") == []
+
+
+def test_folds_of_one_method_make_one_row_paired_by_fold(make_run: MakeRun) -> None:
+    folds = [{"data.folds": {"by": "group", "k": 3}, "data.fold": fold} for fold in range(3)]
+    paths = [make_run(f"a/{i}", accuracy=0.5 + 0.1 * i, **fold) for i, fold in enumerate(folds)]
+    group, *others = gather(paths).groups
+    assert not others
+    expected = {f"0, fold {fold}": 0.5 + 0.1 * fold for fold in range(3)}
+    assert group.values(METRIC) == pytest.approx(expected)

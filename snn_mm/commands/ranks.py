@@ -67,7 +67,12 @@ def first_loss(error: BaseException, watch: RankWatch, cli: TrainCLI) -> Loss | 
     """What another rank failed of before; None if this one is the first, of which it tells."""
     is_broken = any(map(is_broken_collective, error_chain(error)))
     earlier = watch.lost(NOTICE_SECONDS if is_broken else 0.0)
-    if isinstance(error, SystemExit | KeyboardInterrupt):
+    is_asked = isinstance(error, SystemExit | KeyboardInterrupt)
+    if is_broken and not is_asked:
+        earlier = earlier or watch.silent() or watch.lost()
+        if earlier is not None:
+            return earlier  # the others find it, too: told of what broke here, they would not
+    if is_asked:
         # A launcher interrupts the ranks that are left; a user, all of them.
         return earlier if earlier is not None and earlier.code in (MISTAKE, BUG) else None
     said = user_message(error, cli.command)

@@ -23,6 +23,8 @@ ATTEMPT_VARIABLE = "SNN_MM_ATTEMPT"
 """Tells the ranks that Lightning launches which attempt at the run they belong to."""
 
 POLL_SECONDS = 1.0
+SIGN_SECONDS = 10.0
+"""How long a rank on another machine may give no sign, of those of each second, and still live."""
 GRACE_SECONDS = 15.0
 """After a loss: what a rank may take to notice by itself, in a broken collective, and to leave."""
 
@@ -51,7 +53,8 @@ class RankWatch:
 
     Of each rank there is a file `.ranks/RANK.json` in the run directory while it trains: which
     process it is, and later what it failed of. A collective that breaks says no more than that some
-    peer is gone, and under NCCL it waits; who looks here knows the reason.
+    peer is gone, and under NCCL it waits; who looks here knows the reason. The file's date is a
+    sign of life, for ranks on other machines.
 
     Args:
         run: the run directory.
@@ -110,6 +113,20 @@ class RankWatch:
                 return min(losses, key=lambda loss: loss.time, default=None)
             time.sleep(min(POLL_SECONDS, 0.2))
 
+    def silent(self) -> Loss | None:
+        """The first rank on another machine that gives no sign of life; each is waited for."""
+        seen = {rank: self._sign(rank) for rank, mark in self._others() if not self._is_here(mark)}
+        until = time.monotonic() + SIGN_SECONDS
+        while seen and time.monotonic() < until:
+            time.sleep(min(POLL_SECONDS, 0.2))
+            seen = {rank: sign for rank, sign in seen.items() if self._sign(rank) == sign}
+        for rank, mark in self._others():
+            if rank in seen:
+                pid, host = mark["process"]["pid"], mark["process"]["host"]
+                message = f"rank {rank} (process {pid} on {host}) gives no sign of life"
+                return Loss(message, BUG, float("inf"))
+        return None
+
     @property
     def _path(self) -> Path:
         return self.folder / f"{self.rank}.json"
@@ -120,12 +137,21 @@ class RankWatch:
             if path != self._path and mark.get("attempt") == self.attempt:
                 yield int(path.stem), mark
 
-    def _gone(self, rank: int, mark: dict[str, Any]) -> Loss | None:
-        """Of a rank on this machine; whether one elsewhere lives only its launcher knows."""
+    def _sign(self, rank: int) -> int:
+        """The last sign of a rank; opened, the file of a network drive is no stale one."""
+        with contextlib.suppress(OSError), (self.folder / f"{rank}.json").open() as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+        return 0
+
+    def _is_here(self, mark: dict[str, Any]) -> bool:
+        """Whether a process can be looked for from this one."""
         here, there = self._mark["process"], mark["process"]
-        if any(here[key] != there[key] for key in ("host", "boot", "namespace")):
-            return None
-        if is_running(there):
+        return all(here[key] == there[key] for key in ("host", "boot", "namespace"))
+
+    def _gone(self, rank: int, mark: dict[str, Any]) -> Loss | None:
+        """Of a rank on this machine; see `silent` for the others."""
+        there = mark["process"]
+        if not self._is_here(mark) or is_running(there):
             return None
         now = read_json(self.folder / f"{rank}.json")  # it may have left in between
         if now.get("attempt") != self.attempt:
@@ -136,6 +162,8 @@ class RankWatch:
 
     def _watch(self) -> None:
         while not self._left.wait(POLL_SECONDS):
+            with contextlib.suppress(OSError):
+                os.utime(self._path)
             for pid in {mark["process"]["pid"] for _, mark in self._others()} - self._seen:
                 self._seen.add(pid)
                 self.arrive(pid)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from toy_ranks import Outcome, Ranks
 
+from snn_mm.commands.ranks import first_loss
 from snn_mm.run import RunDirectory
+from snn_mm.run.ranks import MISTAKE, RankWatch
 
 RANKS = Path(__file__).parents[1] / "toy" / "ranks.yaml"
 
@@ -62,6 +65,21 @@ def test_a_rank_that_is_killed_ends_the_other_which_says_so(tmp_path: Path) -> N
     assert "is gone without a word" in results(tmp_path)["error"]
     assert results(tmp_path)["error"] in first.err
     assert "Traceback" not in first.err
+
+
+def test_a_rank_that_noticed_a_loss_does_not_tell_the_others_of_its_broken_collective(
+    tmp_path: Path,
+) -> None:
+    broken = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    watches = [RankWatch(RunDirectory(tmp_path), rank, "now", print) for rank in range(3)]
+    cli: Any = SimpleNamespace(command=None)
+    with watches[0], watches[1], watches[2]:
+        watches[1].fail("a clip is corrupt", MISTAKE)
+        for rank in (0, 2):
+            loss = first_loss(broken, watches[rank], cli)
+            assert loss is not None
+            assert loss.message == "rank 1: a clip is corrupt"
+            assert watches[1].lost() is None
 
 
 @pytest.mark.parametrize(

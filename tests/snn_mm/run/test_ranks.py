@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ def test_a_rank_that_is_gone_without_a_word_is_named(tmp_path: Path) -> None:
         there["process"]["host"] = "another machine"  # nothing is known of its processes
         write_json(mark, there)
         assert own.lost() is None
+
+
+def test_a_rank_of_another_machine_is_named_once_it_gives_no_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "POLL_SECONDS", 0.01)
+    far = watch(tmp_path, 1)
+    far._mark["process"]["host"] = "node7"
+    with watch(tmp_path, 0) as own:
+        assert own.silent() is None
+        with far:
+            assert own.silent() is None  # it waits for a sign, which comes
+            far._left.set()  # a dead one does not leave, but gives no further sign
+            monkeypatch.setattr(ranks, "SIGN_SECONDS", 0.3)
+            loss = wait_for(own.silent)
+        assert loss.message == f"rank 1 (process {os.getpid()} on node7) gives no sign of life"
+
+
+def wait_for(silent: Callable[[], Loss | None]) -> Loss:
+    """The loss that comes once a last sign is over."""
+    return next(filter(None, iter(silent, ...)))
 
 
 def test_who_does_not_leave_by_itself_is_ended(

@@ -89,8 +89,11 @@ def filled(rows: Sequence[NDArray[Any] | Tensor | None]) -> Tensor:
 
 
 def padded(rows: Sequence[NDArray[Any]]) -> Tensor:
-    """Copy sequences `[L, D]` into a batch `[N, longest L, D]` in float32, zeros behind them."""
-    batch = room(len(rows), max(len(row) for row in rows), *rows[0].shape[1:])
+    """Copy sequences `[L, D]` into a batch `[N, longest L, D]` in float32, zeros behind them.
+
+    One of sequences without steps has a step of zeros.
+    """
+    batch = room(len(rows), max(1, *map(len, rows)), *rows[0].shape[1:])
     for place, row in zip(batch.numpy(), rows):
         place[: len(row)] = row
         place[len(row) :] = 0

@@ -1,9 +1,9 @@
-"""Data sets of feature sequences with scores: sentiment, and whatever else comes as sequences."""
+"""Data sets of feature sequences with scores or classes: sentiment, and whatever else comes so."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,12 +16,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from datamodules.batches import Together, check_finite, padded
 from datamodules.cache import SentAsPlaces
-from datamodules.checks import check_parts
 from datamodules.made_up import made_ids, made_values
+from datamodules.sequence_checks import check_sequence_split
 from datamodules.split import Draw, Source
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
-from snn_mm.errors import UserError
 
 Array = NDArray[Any]
 
@@ -30,14 +29,15 @@ class SequenceSample(NamedTuple):
     """One sample; its lengths are those of its inputs.
 
     Attributes:
-        inputs: `[L, D]` in float32 by modality, without padding; every modality has its own L.
-        target: the score.
-        unimodal_target: the score by modality, for those that have one of their own.
+        inputs: `[L, D]` in float32 by modality, without padding; every modality has its own L. One
+            that is absent is left out, or has no step.
+        target: the score, or a whole number: the class.
+        unimodal_target: the score by modality, for those that have one of their own and are there.
         id: the name that error messages use.
     """
 
     inputs: dict[str, Tensor]
-    target: float
+    target: float | int
     unimodal_target: dict[str, float]
     id: str
 
@@ -49,9 +49,11 @@ class SequenceSplit(SentAsPlaces, Source):
     Attributes:
         arrays: `[n, L, D]` by modality, padded at the end; may be memory-mapped.
         lengths: how many steps are no padding, `[n]` by modality.
-        targets: the score of each sample, `[n]`.
+        targets: the score of each sample, or in whole numbers its class, `[n]`.
         unimodal_targets: scores `[n]` by modality, for those that have their own.
         content: a digest of `arrays` where it is known, so that large files are not read for it.
+        present: which samples have a modality, `[n]` in bool by modality; one that is not named all
+            have. What stands elsewhere for samples without it is never read.
     """
 
     arrays: Mapping[str, Array]
@@ -60,6 +62,7 @@ class SequenceSplit(SentAsPlaces, Source):
     ids: Sequence[str]
     unimodal_targets: Mapping[str, Array] = field(default_factory=dict)
     content: str | None = None
+    present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -71,15 +74,29 @@ class SequenceSplit(SentAsPlaces, Source):
         """Read the samples of a batch into one padded tensor a modality."""
         self.check_files()
         rows = [Draw.of(index).row for index in indices]
-        found = {name: [self.sequence(name, row) for row in rows] for name in self.arrays}
+        found = {name: [self.steps(name, row) for row in rows] for name in self.arrays}
         inputs = {name: padded(sequences) for name, sequences in found.items()}
         samples = []
         for place, row in enumerate(rows):
-            own = {name: float(scores[row]) for name, scores in self.unimodal_targets.items()}
+            own = {
+                name: float(scores[row])
+                for name, scores in self.unimodal_targets.items()
+                if self.has(name, row)
+            }
             values = {name: inputs[name][place, : len(x[place])] for name, x in found.items()}
-            target, name = float(self.targets[row]), str(self.ids[row])
+            target, name = self.targets[row].item(), str(self.ids[row])
             samples.append(SequenceSample(values, target, own, name))
         return Together(samples, inputs)
+
+    def has(self, modality: str, row: int) -> bool:
+        """Return whether a sample has a modality."""
+        return modality not in self.present or bool(self.present[modality][row])
+
+    def steps(self, modality: str, row: int) -> Array:
+        """Return the steps `[L, D]` of one sample; without the modality it has none, `[0, D]`."""
+        if self.has(modality, row):
+            return self.sequence(modality, row)
+        return np.empty((0, self.width(modality)), dtype=np.float32)
 
     def sequence(self, modality: str, row: int) -> Array:
         """Return the steps `[L, D]` of one sample that are no padding."""
@@ -99,6 +116,7 @@ class SequenceSplit(SentAsPlaces, Source):
         own = {f"labels of {name}": len(x) for name, x in self.unimodal_targets.items()}
         lengths = {f"lengths of {name}": len(x) for name, x in self.lengths.items()}
         arrays = {name: len(x) for name, x in self.arrays.items()}
+        lengths |= {f"presences of {name}": len(x) for name, x in self.present.items()}
         ids = {"labels": len(self.targets), "unique ids": len(set(self.ids))}
         return {**arrays, **lengths, **own, **ids}
 
@@ -107,7 +125,8 @@ class SequenceSplit(SentAsPlaces, Source):
         sha = hashlib.sha256("\n".join(self.ids).encode())
         arrays = {} if self.content is not None else self.arrays
         sha.update((self.content or "").encode())
-        for part in (arrays, self.lengths, {"": self.targets}, self.unimodal_targets):
+        targets, own = {"": self.targets}, self.unimodal_targets
+        for part in (arrays, self.lengths, targets, own, self.present):
             for name, array in sorted(part.items()):
                 sha.update(f"{name} {array.dtype} {array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).data)
@@ -116,24 +135,46 @@ class SequenceSplit(SentAsPlaces, Source):
 
 def collate(samples: list[SequenceSample]) -> Batch:
     """Pad sequences with zeros to the longest of the batch, refusing those that are not finite."""
-    owners = samples[0].unimodal_target
-    sequences = {name: [s.inputs[name] for s in samples] for name in samples[0].inputs}
+    names = dict.fromkeys(name for sample in samples for name in sample.inputs)
+    sequences = {name: _of_all(samples, name) for name in names}
     whole = samples.whole() if isinstance(samples, Together) else None
+    lengths = {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()}
     batch: Batch = {
         "inputs": whole
         or {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
-        "lengths": {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()},
-        "target": torch.tensor([sample.target for sample in samples], dtype=torch.float32),
+        "lengths": lengths,
+        "target": _targets([sample.target for sample in samples]),
         "id": [sample.id for sample in samples],
     }
     for name, values in batch["inputs"].items():
         check_finite(name, values, batch["id"])
-    if owners:
-        own = {name: [sample.unimodal_target[name] for sample in samples] for name in owners}
+    if absent := [name for name, steps in lengths.items() if not steps.all()]:
+        batch["present"] = {name: lengths[name] > 0 for name in absent}
+    if owners := dict.fromkeys(name for sample in samples for name in sample.unimodal_target):
         batch["unimodal_target"] = {
-            name: torch.tensor(scores, dtype=torch.float32) for name, scores in own.items()
+            name: torch.tensor([_own(sample, name) for sample in samples], dtype=torch.float32)
+            for name in owners
         }
     return batch
+
+
+def _of_all(samples: Sequence[SequenceSample], modality: str) -> list[Tensor]:
+    """Return the sequences `[L, D]` of a modality, `[0, D]` of samples without it."""
+    found = [sample.inputs.get(modality) for sample in samples]
+    one = next(x for x in found if x is not None)
+    return [one[:0] if x is None else x for x in found]
+
+
+def _own(sample: SequenceSample, modality: str) -> float:
+    """Return the score of a modality; where it is absent, a number that is never read will do."""
+    absent = not len(sample.inputs.get(modality, ()))
+    return sample.unimodal_target.get(modality, 0.0) if absent else sample.unimodal_target[modality]
+
+
+def _targets(targets: list[float | int]) -> Tensor:
+    """Return scores `[N]` in float32, or classes `[N]` in int64."""
+    classes = all(isinstance(target, int) for target in targets)
+    return torch.tensor(targets, dtype=torch.int64 if classes else torch.float32)
 
 
 class SequenceDataModule(SplitDataModule[SequenceSplit]):
@@ -141,26 +182,30 @@ class SequenceDataModule(SplitDataModule[SequenceSplit]):
 
     Attributes:
         labelled_modalities: those with a score of their own.
+        num_classes: K where samples have classes; None where they have scores.
     """
 
     labelled_modalities: tuple[str, ...] = ()
+    num_classes: int | None = None
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Longest L, and D, by modality, as far as they are known before any data are read."""
         return {}
 
     def facts(self) -> dict[str, Any]:
-        """What is known of lengths and widths."""
+        """What is known of lengths, widths and classes."""
+        classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
         lengths = {name: length for name, (length, _) in self.shapes().items()}
         dims = {name: dim for name, (_, dim) in self.shapes().items()}
-        return {"feature_dims": dims, "max_lengths": lengths} if dims else {}
+        return classes | ({"feature_dims": dims, "max_lengths": lengths} if dims else {})
 
     def made_up(self, samples: int) -> SequenceSplit:
         """A split of made-up sequences, each as long as the longest of the data may be."""
         shapes, rng = self.shapes(), np.random.default_rng(0)
         if not shapes:
             return super().made_up(samples)
-        targets = rng.uniform(-1, 1, samples).astype(np.float32)
+        scores = rng.uniform(-1, 1, samples).astype(np.float32)
+        targets = scores if self.num_classes is None else np.arange(samples) % self.num_classes
         windows = {  # each begins a step after the one before it, so that they share memory
             name: sliding_window_view(made_values((samples + steps - 1, dim), rng), steps, axis=0)
             for name, (steps, dim) in shapes.items()
@@ -170,7 +215,7 @@ class SequenceDataModule(SplitDataModule[SequenceSplit]):
             lengths={name: np.full(samples, steps) for name, (steps, _) in shapes.items()},
             targets=targets,
             ids=made_ids(samples),
-            unimodal_targets=dict.fromkeys(self.labelled_modalities, targets),
+            unimodal_targets=dict.fromkeys(self.labelled_modalities, scores),
         )
 
     @property
@@ -186,66 +231,9 @@ class SequenceDataModule(SplitDataModule[SequenceSplit]):
         return {name: max(split.longest(name) for split in splits) for name in self.modalities}
 
     def check_split(self, name: SplitName, split: SequenceSplit) -> None:
-        """Refuse a split that is empty, inconsistent, or has labels that are no numbers."""
-        check_sequence_split(name, split, self.modalities, self.labelled_modalities)
+        """Refuse a split that is empty, inconsistent, or has labels that are no such targets."""
+        check_sequence_split(
+            name, split, self.modalities, self.labelled_modalities, self.num_classes
+        )
 
     collate = staticmethod(collate)
-
-
-def check_sequence_split(
-    name: str,
-    split: SequenceSplit,
-    modalities: Sequence[str],
-    labelled_modalities: Sequence[str] = (),
-) -> None:
-    """Refuse a split that is empty or inconsistent.
-
-    Args:
-        name: of the split.
-        split: what to check.
-        modalities: those that the data module declares.
-        labelled_modalities: those it declares to have a score of their own.
-
-    Raises:
-        UserError: names the split, the part or the sample, and what is accepted.
-    """
-    check_parts(
-        name,
-        split,
-        {
-            "sequences": (split.arrays, modalities),
-            "lengths": (split.lengths, modalities),
-            "labels": (split.unimodal_targets, labelled_modalities),
-        },
-    )
-    _check_lengths(name, split)
-    _check_targets(name, split)
-
-
-def _check_lengths(name: str, split: SequenceSplit) -> None:
-    """Refuse lengths outside of what the array holds, naming the first such sample."""
-    for modality, lengths in split.lengths.items():
-        longest = split.longest(modality)
-        if len(outside := np.flatnonzero((lengths < 1) | (lengths > longest))):
-            first = outside[0]
-            raise UserError(
-                f"The length of '{modality}' is {lengths[first]} in sample '{split.ids[first]}' "
-                f"of the '{name}' split; accepted are 1 to {longest}."
-            )
-
-
-def _check_targets(name: str, split: SequenceSplit) -> None:
-    """Refuse labels that are NaN or infinite, naming the first such sample."""
-    for key, scores in _labels(split):
-        if len(wrong := np.flatnonzero(~np.isfinite(scores))):
-            raise UserError(
-                f"{key} of sample '{split.ids[wrong[0]]}' in the '{name}' split is "
-                f"{scores[wrong[0]]}; accepted are finite numbers."
-            )
-
-
-def _labels(split: SequenceSplit) -> Iterator[tuple[str, Array]]:
-    """Yield what an error calls the labels, and the labels `[n]`."""
-    yield "The label", split.targets
-    for modality, scores in split.unimodal_targets.items():
-        yield f"The label of '{modality}'", scores

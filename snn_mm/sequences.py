@@ -1,7 +1,8 @@
 """Sequences of different lengths in one batch: masks, means, and a common number of steps.
 
 A sequence is `[N, L, D]` with lengths `[N]`, and inside a spiking network a `Sequence`, time first;
-what lies beyond a length is padding, whatever values it holds, and never reaches a result.
+what lies beyond a length is padding, whatever values it holds, and never reaches a result. A length
+of 0 is that of a sample without the modality.
 """
 
 from __future__ import annotations
@@ -75,24 +76,25 @@ def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def masked_mean(x: Tensor, lengths: Tensor) -> Tensor:
-    """Mean over the valid steps of `[N, L, D]`, `[N, D]`.
+    """Mean over the valid steps of `[N, L, D]`, `[N, D]`; of none it is zero.
 
     Example:
         >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))
         tensor([[2.]])
     """
-    return zero_padding(x, lengths).sum(dim=1) / lengths.unsqueeze(1).to(x.dtype)  # [N, D]
+    counts = lengths.clamp_min(1).unsqueeze(1)  # [N, 1]
+    return zero_padding(x, lengths).sum(dim=1) / counts.to(x.dtype)  # [N, D]
 
 
 def last_valid(x: Tensor, lengths: Tensor) -> Tensor:
-    """The last valid step of `[N, L, D]`, `[N, D]`.
+    """The last valid step of `[N, L, D]`, `[N, D]`; of none, the first of all.
 
     Example:
         >>> last_valid(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))
         tensor([[3.]])
     """
     rows = torch.arange(len(x), device=x.device)
-    return x[rows, lengths.to(x.device) - 1]
+    return x[rows, (lengths.to(x.device) - 1).clamp_min(0)]
 
 
 def pool_masked(x: Tensor, lengths: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -167,7 +169,7 @@ def align_steps(
             not depend on the others of its batch.
         steps: T.
         padding: `masked` averages valid steps alone; `averaged` is MMSA's rule, in which the zeros
-            of the padding count and every one of T steps is valid.
+            of the padding count and every one of T steps is valid, unless the length is 0.
 
     Returns:
         Sequences `[N, T', D]` with one T' <= T, and lengths `[N]`, by modality.
@@ -191,7 +193,7 @@ def align_steps(
             name: pool_averaged(zero_padding(x, lengths[name]), max_lengths[name], steps)
             for name, x in inputs.items()
         }
-        return full, {name: torch.full_like(lengths[name], steps) for name in inputs}
+        return full, {name: steps * (lengths[name] > 0).to(lengths[name]) for name in inputs}
     pooled = {
         name: pool_masked(x, lengths[name], -(-max_lengths[name] // steps))
         for name, x in inputs.items()

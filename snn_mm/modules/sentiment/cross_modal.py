@@ -72,18 +72,22 @@ class CrossModalTransformer(nn.Module):
         )
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, source: Tensor | None, mask: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, source: Tensor | None, mask: Tensor, keyed: Tensor | None = None
+    ) -> Tensor:
         """What `x` becomes, `[N, L, D]`.
 
         Args:
             x: `[N, L, D]`; finite in its padding too.
             source: `[N, S, D]`; `x` itself if None.
             mask: what each position may see, `[N, 1, L, S]` in bool.
+            keyed: which samples have a source, `[N]` in bool; the others attend to nothing, and the
+                attention adds nothing to them. None where all have one.
         """
         x = self._embedded(x)
         source = None if source is None else self._embedded(source)
         for layer in self.layers:
-            x = layer(x, source, mask)
+            x = layer(x, source, mask, keyed)
         normed: Tensor = self.norm(x)
         return normed
 
@@ -112,11 +116,13 @@ class CrossModalLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropouts.residual)
 
-    def forward(self, x: Tensor, source: Tensor | None, mask: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, source: Tensor | None, mask: Tensor, keyed: Tensor | None = None
+    ) -> Tensor:
         """What `x [N, L, D]` becomes; see `CrossModalTransformer.forward`."""
         normed = self.attention_norm(x)
         attended = normed if source is None else self.attention_norm(source)
-        x = x + self.dropout(self.attention(normed, attended, mask))
+        x = x + self.dropout(self.attention(normed, attended, mask, keyed))
         added: Tensor = self.dropout(self.feed_forward(self.feed_norm(x)))
         return x + added
 
@@ -137,20 +143,25 @@ class CrossAttention(nn.Module):
         self.source = xavier_linear(dim, 2 * dim)
         self.out = xavier_linear(dim, dim)
 
-    def forward(self, x: Tensor, source: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, source: Tensor, mask: Tensor, keyed: Tensor | None = None
+    ) -> Tensor:
         """Attended values, `[N, L, D]`.
 
         Args:
             x: `[N, L, D]`.
             source: `[N, S, D]`.
             mask: what each position may see, `[N, 1, L, S]` in bool.
+            keyed: which samples have a source, `[N]` in bool; None where all have one.
         """
+        if keyed is not None:  # a softmax over nothing would be NaN: they see, and it is dropped
+            mask = mask | ~keyed[:, None, None, None]
         query = self._by_head(self.query(x))
         key, value = map(self._by_head, torch.chunk(self.source(source), 2, dim=-1))
         dropout = self.dropout if self.training else 0.0
         heads = scaled_dot_product_attention(query, key, value, mask, dropout)
         attended: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # [N, H, L, D/H] -> [N, L, D]
-        return attended
+        return attended if keyed is None else attended * keyed[:, None, None].to(attended.dtype)
 
     def _by_head(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(

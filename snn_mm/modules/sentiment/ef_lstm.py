@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED
+from snn_mm.contracts import FUSED, Presence
+from snn_mm.modules.sentiment.absence import settled
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sentiment.subnets import check_normalisable, last_state
 from snn_mm.sequences import align_steps, valid_mask
@@ -51,7 +52,12 @@ class EFLSTM(SentimentNetwork):
             nn.Flatten(0),  # [N, 1] -> [N]
         )
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
         """Fused scores `[N]` of sequences `[N, L, D]` and lengths `[N]` by modality."""
         aligned, valid = align_steps(inputs, lengths, self.max_lengths, self.steps)
         normed = [norm(aligned[name], valid[name]) for name, norm in self.encoders.items()]
@@ -75,6 +81,10 @@ class SequenceNorm(nn.Module):
         """Normalised sequences `[N, L, D]` with zeros beyond their lengths `[N]`."""
         mask = valid_mask(lengths, x.shape[1])
         steps = x[mask]  # [N, L, D] -> [valid steps, D]
-        check_normalisable(self, len(steps))
-        normed: Tensor = self.norm(steps)
+        if not len(steps):  # no sample has the modality
+            return torch.zeros_like(x)
+        # Of several samples with a step each, all but one lack it: that one has no batch.
+        with settled(self.norm, 1 if len(x) > len(steps) == 1 else 2):
+            check_normalisable(self.norm, len(steps))
+            normed: Tensor = self.norm(steps)
         return normed.new_zeros(x.shape).masked_scatter(mask.unsqueeze(-1), normed)

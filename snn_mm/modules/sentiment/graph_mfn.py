@@ -8,7 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, delayed, hold_last
+from snn_mm.contracts import Presence
+from snn_mm.modules.sentiment.memory import (
+    Hidden,
+    MemoryNetwork,
+    delayed,
+    hold_last,
+    states_of_present,
+)
+from snn_mm.presence import present_rows
 
 HIDDEN = {"text": 64, "audio": 16, "visual": 64}
 PROPOSAL = Hidden(32, 0.7)
@@ -57,14 +65,20 @@ class GraphMFN(MemoryNetwork):
         self.build_memory(vertex)
 
     def attend(
-        self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None,
     ) -> tuple[Tensor, Tensor]:
         """Last states `[N, D]`, and the graph's output `[N, T, D']`, of `[N, T, D]` by modality."""
         states, vertices = {}, {}
         for name, lstm in self.encoders.items():
-            states[name], vertices[name] = lstm(inputs[name], lengths[name])
+            rows = present_rows(present, name)
+            states[name], vertices[name] = states_of_present(
+                lstm, rows, inputs[name], lengths[name], self.units[name]
+            )
         last = torch.cat([hidden[:, -1] for hidden in states.values()], dim=-1)  # [N, D]
-        return last, self.graph(vertices)[0]
+        return last, self.graph(vertices, present)[0]
 
 
 class VertexLSTM(nn.Module):
@@ -97,7 +111,8 @@ class DynamicFusionGraph(nn.Module):
 
     Every vertex of two and more modalities is made of all its proper subsets, and the output of all
     vertices; each of these connections is scaled by an efficacy, which a network makes of the
-    modalities. Three modalities have 7 vertices and 19 efficacies, two have 3 and 5.
+    modalities. Three modalities have 7 vertices and 19 efficacies, two have 3 and 5. A vertex all
+    of whose modalities a sample lacks is zero; of others the missing sources are.
 
     Source: Zadeh et al., ACL 2018, https://aclanthology.org/P18-1208.
 
@@ -132,14 +147,24 @@ class DynamicFusionGraph(nn.Module):
         """Number of connections."""
         return sum(map(len, self.sources.values()))
 
-    def forward(self, modalities: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The output `[..., D']` and efficacies `[..., E]` of vertices `[..., D]` by modality."""
+    def forward(
+        self, modalities: dict[str, Tensor], present: Presence | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The output `[N, T, D']` and efficacies `[N, T, E]` of vertices `[N, T, D]` by modality.
+
+        Args:
+            modalities: vertices, zero where a sample lacks the modality.
+            present: which samples have a modality, bool `[N]`; None where all have all.
+        """
         states: dict[Vertex, Tensor] = {(name,): x for name, x in modalities.items()}
         efficacies = self.efficacies(torch.cat(list(modalities.values()), dim=-1))
         shares = iter(efficacies.split(1, dim=-1))
         for target, sources in self.sources.items():
             scaled = [states[source] * next(shares) for source in sources]
             states[target] = self.networks[key(target)](torch.cat(scaled, dim=-1))
+            if present is not None and target and all(name in present for name in target):
+                there = torch.stack([present[name] for name in target]).any(dim=0)  # [N]
+                states[target] = states[target] * there[:, None, None].to(states[target].dtype)
         return states[()], efficacies
 
 

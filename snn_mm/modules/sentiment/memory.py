@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED
+from snn_mm.contracts import FUSED, Presence
+from snn_mm.modules.sentiment.absence import on_samples
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sentiment.subnets import size_of
 from snn_mm.sequences import Padding, align_steps, last_valid
@@ -47,6 +48,30 @@ def hold_last(states: Tensor, lengths: Tensor) -> Tensor:
 def delayed(states: Tensor) -> Tensor:
     """States `[N, T, D]` one step later, zeros first."""
     return torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
+
+
+def states_of_present(
+    lstm: nn.Module, rows: Tensor | None, x: Tensor, lengths: Tensor, units: int
+) -> tuple[Tensor, Tensor]:
+    """Both `[N, T, D]` that a modality's LSTM gives, zero for samples without the modality.
+
+    Args:
+        lstm: of sequences and lengths; its biases would make states of what is absent.
+        rows: which samples are there, `[n]`; None is all.
+        x: `[N, T, D']`.
+        lengths: `[N]`.
+        units: D.
+    """
+    if rows is None:
+        first, second = lstm(x, lengths)
+        return first, second
+    both = on_samples(
+        lambda *operands: torch.cat(lstm(*operands), dim=-1),
+        *(rows, x, lengths),
+        shape=(x.shape[1], 2 * units),
+    )
+    first, second = both.chunk(2, dim=-1)
+    return first, second
 
 
 class GatedMemory(nn.Module):
@@ -146,23 +171,32 @@ class MemoryNetwork(SentimentNetwork):
 
     @abstractmethod
     def attend(
-        self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None,
     ) -> tuple[Tensor, Tensor]:
         """States and what of them is attended to.
 
         Args:
             inputs: `[N, T, D]` by modality, zero beyond their lengths.
             lengths: `[N]` by modality.
+            present: which samples have a modality, `[N]`; None where all have all.
 
         Returns:
             States of all modalities side by side after the last step, `[N, D]`, and what the
             memory gets to see, `[N, T, D']`.
         """
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
         """Scores `[N]` of the fused head, of `[N, L, D]` and lengths `[N]` by modality."""
         aligned, valid = align_steps(inputs, lengths, self.max_lengths, self.steps, self.padding)
-        states, attended = self.attend(aligned, valid)
+        states, attended = self.attend(aligned, valid, present)
         memory = self.memory(attended, torch.tanh(self.proposal(attended)))
         longest = torch.stack(list(valid.values())).amax(dim=0)  # [M, N] -> [N]
         remembered = last_valid(memory, longest)  # [N, T, D'] -> [N, D']

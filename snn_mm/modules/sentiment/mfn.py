@@ -7,7 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_mm.modules.sentiment.memory import Hidden, MemoryNetwork, delayed, hold_last, two_layers
+from snn_mm.contracts import Presence
+from snn_mm.modules.sentiment.memory import (
+    Hidden,
+    MemoryNetwork,
+    delayed,
+    hold_last,
+    states_of_present,
+    two_layers,
+)
+from snn_mm.presence import present_rows
 
 HIDDEN = {"text": 128, "audio": 16, "visual": 128}
 ATTENTION, PROPOSAL = Hidden(32, 0.2), Hidden(128, 0.5)
@@ -52,12 +61,30 @@ class MFN(MemoryNetwork):
         self.build_memory(2 * units)
 
     def attend(
-        self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None,
     ) -> tuple[Tensor, Tensor]:
         """Last states `[N, D]`, and attended cells `[N, T, 2 D]`, of `[N, T, D]` by modality."""
-        states = [lstm(inputs[name], lengths[name]) for name, lstm in self.encoders.items()]
+        states = [
+            states_of_present(
+                *(lstm, present_rows(present, name), inputs[name], lengths[name], self.units[name])
+            )
+            for name, lstm in self.encoders.items()
+        ]
         last = torch.cat([hidden[:, -1] for hidden, _ in states], dim=-1)  # M x [N, T, D] -> [N, D]
-        return last, self.attention(torch.cat([cell for _, cell in states], dim=-1))
+        cells = torch.cat([cell for _, cell in states], dim=-1)
+        return last, self.attention(cells, self._absent(present, len(last)))
+
+    def _absent(self, present: Presence | None, samples: int) -> Tensor | None:
+        """Which features of all cells are of absent modalities, `[N, D]`; None if none is."""
+        if present is None:
+            return None
+        like = next(iter(present.values()))
+        masks = [~present.get(name, torch.ones_like(like)) for name in self.units]
+        widths = zip(masks, self.units.values(), strict=True)
+        return torch.cat([mask.unsqueeze(1).expand(samples, n) for mask, n in widths], dim=1)
 
 
 class CellLSTM(nn.Module):
@@ -89,7 +116,8 @@ class CellLSTM(nn.Module):
 class DeltaMemoryAttention(nn.Module):
     """Attention over the cells of two steps, a[t] ⊙ c with c = (c[t-1], c[t]).
 
-    The softmax a[t] runs over the features of all modalities at both steps.
+    The softmax a[t] runs over the features of all modalities at both steps; of those that a sample
+    lacks there is none to attend to.
 
     Source: Zadeh et al., AAAI 2018, arXiv 1802.00927.
 
@@ -102,8 +130,15 @@ class DeltaMemoryAttention(nn.Module):
         super().__init__()
         self.scorer = two_layers(2 * units, hidden, 2 * units)
 
-    def forward(self, cells: Tensor) -> Tensor:
-        """Attended cells `[N, T, 2 D]` of cells `[N, T, D]`; zeros before the first step."""
+    def forward(self, cells: Tensor, absent: Tensor | None = None) -> Tensor:
+        """Attended cells `[N, T, 2 D]` of cells `[N, T, D]`; zeros before the first step.
+
+        Args:
+            cells: `[N, T, D]`.
+            absent: which features are of modalities that a sample lacks, `[N, D]` in bool.
+        """
         both = torch.cat([delayed(cells), cells], dim=-1)  # [N, T, 2 D]
-        attention: Tensor = self.scorer(both).softmax(dim=-1)
-        return attention * both
+        scores: Tensor = self.scorer(both)
+        if absent is not None:
+            scores = scores.masked_fill(absent.repeat(1, 2).unsqueeze(1), -torch.inf)
+        return scores.softmax(dim=-1) * both

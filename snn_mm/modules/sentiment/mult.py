@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import permutations
 
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED
+from snn_mm.contracts import FUSED, Presence
 from snn_mm.errors import UserError
+from snn_mm.modules.sentiment.absence import on_samples
 from snn_mm.modules.sentiment.cross_modal import CrossModalTransformer, Dropouts, attention_mask
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sentiment.subnets import TEXT, size_of
+from snn_mm.presence import present_rows
 from snn_mm.sequences import align_steps, last_valid, zero_padding
 
 KERNELS = {"text": 5, "audio": 3, "visual": 1}
@@ -33,6 +36,8 @@ class MulT(SentimentNetwork):
     positions, which the authors' code adds, and skips the convolution of a modality that has `dim`
     features by chance. Its trainer adds up the gradients of eight batches undivided, clips them by
     value at every batch, loses the last batches of an epoch and ignores its weight decay.
+
+    A modality that asks one that a sample lacks is told nothing: it goes on as it is.
 
     Source: Tsai et al., ACL 2019, arXiv 1906.00295.
 
@@ -62,7 +67,7 @@ class MulT(SentimentNetwork):
     ) -> None:
         super().__init__(feature_dims, max_lengths)
         check_settings(self.modalities, dim, heads)
-        self.causal, self.steps = causal, steps
+        self.dim, self.causal, self.steps = dim, causal, steps
         for name, features in self.feature_dims.items():
             dropout = dropouts.text if name == TEXT else 0.0
             kernel = check_kernel(size_of(kernels, name, "kernels"), name)
@@ -80,17 +85,50 @@ class MulT(SentimentNetwork):
             )
         self.fused_head = ResidualHead(len(self.modalities) * joint, dropouts.output)
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
         """Scores `[N]` of the fused head, of `[N, L, D]` and lengths `[N]` by modality."""
         if self.steps is not None:
             inputs, lengths = align_steps(inputs, lengths, self.max_lengths, self.steps)
-        x = {name: conv(inputs[name], lengths[name]) for name, conv in self.encoders.items()}
-        last = [
-            last_valid(self._summary(name, x, lengths), lengths[name]) for name in self.modalities
-        ]
-        return {FUSED: self.fused_head(torch.cat(last, dim=-1))}
+        rows = {name: present_rows(present, name) for name in self.modalities}
+        x = {
+            name: on_samples(
+                *(conv, rows[name], inputs[name], lengths[name]),
+                shape=(inputs[name].shape[1], self.dim),
+            )
+            for name, conv in self.encoders.items()
+        }
+        return {FUSED: self.fused_head(torch.cat(self._last(x, lengths, rows), dim=-1))}
 
-    def _summary(self, name: str, x: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
+    def _last(
+        self, x: dict[str, Tensor], lengths: dict[str, Tensor], rows: dict[str, Tensor | None]
+    ) -> list[Tensor]:
+        """The last valid step of what each modality learns, `[N, (M - 1) D]` each.
+
+        Args:
+            x: `[N, L, D]` by modality.
+            lengths: `[N]` by modality.
+            rows: which samples have a modality, `[n]`; None is all.
+        """
+        names, count = self.modalities, len(self.modalities)
+        lacking = {name for name, own in rows.items() if own is not None}
+
+        def last(name: str, *parts: Tensor) -> Tensor:
+            own = dict(zip(names, parts[:count], strict=True))
+            steps = dict(zip(names, parts[count:], strict=True))
+            return last_valid(self._summary(name, own, steps, lacking), steps[name])
+
+        operands = [values[name] for values in (x, lengths) for name in names]
+        shape = ((count - 1) * self.dim,)
+        return [on_samples(partial(last, n), rows[n], *operands, shape=shape) for n in names]
+
+    def _summary(
+        self, name: str, x: dict[str, Tensor], lengths: dict[str, Tensor], lacking: set[str]
+    ) -> Tensor:
         """What a modality learns of all others, `[N, L, (M - 1) D]`, of `[N, L, D]` by modality."""
 
         def mask(source: str) -> Tensor:
@@ -98,7 +136,10 @@ class MulT(SentimentNetwork):
             return attention_mask(lengths[name], lengths[source], *sizes, self.causal)
 
         answers = [
-            self.crossings[f"{name}<{source}"](x[name], x[source], mask(source))
+            self.crossings[f"{name}<{source}"](
+                *(x[name], x[source], mask(source)),
+                lengths[source] > 0 if source in lacking else None,
+            )
             for source in self.modalities
             if source != name
         ]

@@ -8,14 +8,16 @@ from itertools import chain
 
 from torch import Tensor, nn
 
-from snn_mm.contracts import FUSED, Scope
+from snn_mm.contracts import FUSED, Presence, Scope
 from snn_mm.neurons import StartsAtRest
 
 
 class SentimentNetwork(StartsAtRest, ABC):
     """Sequences of features by modality in, one score per sample and head out.
 
-    Padding never changes a result: a clip alone scores as it does in a batch with longer ones.
+    Padding never changes a result: a clip alone scores as it does in a batch with longer ones. Nor
+    does a modality that a sample lacks: it has no step, its encoder and its head never see the
+    sample, its own score is 0, and where modalities meet its features are zero.
 
     Args:
         feature_dims: D by modality, in the order of fusion.
@@ -48,8 +50,20 @@ class SentimentNetwork(StartsAtRest, ABC):
         return (*self.unimodal_heads, FUSED)
 
     @abstractmethod
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
+        """Scores `[N]` by head.
+
+        Args:
+            inputs: sequences `[N, L, D]` by modality.
+            lengths: `[N]` by modality.
+            present: which samples have a modality, bool `[N]`; then lengths of the others are 0 and
+                their sequences zero. None where all have all: then no length is 0.
+        """
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own head."""

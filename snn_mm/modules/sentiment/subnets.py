@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from snn_mm.contracts import FUSED
+from snn_mm.contracts import FUSED, Presence
 from snn_mm.errors import UserError
+from snn_mm.modules.sentiment.absence import on_samples
 from snn_mm.modules.sentiment.network import SentimentNetwork
+from snn_mm.presence import present_rows
 from snn_mm.sequences import masked_mean
 
 TEXT = "text"
@@ -42,7 +44,7 @@ class PooledSubnet(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Vectors `[N, D']` of sequences `[N, L, D]` with lengths `[N]`."""
         mean = masked_mean(x, lengths)  # [N, L, D] -> [N, D]
-        check_normalisable(self, len(mean))
+        check_normalisable(self.norm, len(mean))
         features: Tensor = self.layers(self.norm(mean))
         return features
 
@@ -114,12 +116,24 @@ class LateFusion(SentimentNetwork):
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused scores `[N]` of vectors `[N, D]` by modality."""
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
+        rows = {name: present_rows(present, name) for name in self.modalities}
         features = {
-            name: subnet(inputs[name], lengths[name]) for name, subnet in self.encoders.items()
+            name: on_samples(
+                subnet, rows[name], inputs[name], lengths[name], shape=(self.widths[name],)
+            )
+            for name, subnet in self.encoders.items()
         }
-        scores = {name: head(features[name]) for name, head in self.unimodal_heads.items()}
+        scores = {
+            name: on_samples(head, rows[name], features[name], shape=())
+            for name, head in self.unimodal_heads.items()
+        }
         return {**scores, FUSED: self.fuse(features)}
 
 

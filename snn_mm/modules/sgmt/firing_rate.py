@@ -16,7 +16,7 @@ class FiringRate(nn.Module):
     """Rate of a spike train: of the batch in training, the running one in evaluation.
 
     The running rate is the plain mean over training batches until their number makes it slower than
-    `momentum`; a moving average that begins with the first batch would remember the untrained
+    `momentum`; a batch without any place does not count. A moving average that begins with the first batch would remember the untrained
     network for thousands of steps. Before any training, a clip is judged by its own rate.
 
     Args:
@@ -46,10 +46,11 @@ class FiringRate(nn.Module):
         fired, places = _spikes_and_places(spikes.detach(), valid)  # [N], [N]
         if not self.training:
             return fired / places.clamp_min(1.0)
-        rate = _mean_over_ranks(fired.sum(), places.sum())
+        rate, there = _mean_over_ranks(fired.sum(), places.sum())
         kept = (self.batches / (self.batches + 1)).clamp_max(self.momentum)
-        self.running.copy_(kept * self.running + (1.0 - kept) * rate)
-        self.batches += 1
+        running = kept * self.running + (1.0 - kept) * rate
+        self.running.copy_(torch.where(there, running, self.running))
+        self.batches += there
         return rate
 
 
@@ -65,9 +66,12 @@ def _spikes_and_places(spikes: Tensor, valid: Tensor | None) -> tuple[Tensor, Te
     return fired.masked_fill(~valid, 0.0).sum(dim=0), places
 
 
-def _mean_over_ranks(fired: Tensor, places: Tensor) -> Tensor:
-    """Rate of the batches of all ranks together: a scale of its own would set each rank apart."""
+def _mean_over_ranks(fired: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Rate of the batches of all ranks together: a scale of its own would set each rank apart.
+
+    And whether there was anything to fire; not so if no sample of any has the modality.
+    """
     counts = torch.stack([fired, places])
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(counts)
-    return counts[0] / counts[1].clamp_min(1.0)
+    return counts[0] / counts[1].clamp_min(1.0), counts[1] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -57,6 +58,30 @@ class Connection:
     normalised: bool = False
 
 
+class Slots(NamedTuple):
+    """Which features of a merged sequence are of modalities that its sample has.
+
+    Attributes:
+        there: `[N, D]` in bool.
+        renormalised: whether a layer norm takes its statistics of these features alone, not of the
+            zeros in place of the others too.
+    """
+
+    there: Tensor
+    renormalised: bool
+
+    def norm(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """What a layer norm makes of `[T, N, D]`, zero where nothing is there."""
+        there = self.there.to(x.dtype)
+        if not self.renormalised:
+            normed: Tensor = norm(x) * there
+            return normed
+        counts = there.sum(dim=-1, keepdim=True)  # [N, 1]
+        centred = (x - (x * there).sum(dim=-1, keepdim=True) / counts) * there
+        variance = centred.square().sum(dim=-1, keepdim=True) / counts  # [T, N, 1]
+        return (centred * (variance + norm.eps).rsqrt() * norm.weight + norm.bias) * there
+
+
 class NormalisedNeurons(nn.Module):
     """scale_1 · LN(x), and the spikes of it (Eq. 3).
 
@@ -72,9 +97,16 @@ class NormalisedNeurons(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.neurons = make_neurons(width, options.neuron, connection)
 
-    def forward(self, sequence: Sequence) -> tuple[Tensor, Tensor]:
-        """Normalised current and spikes `[T, N, D]` of `[T, N, D]`, zero in the padding."""
-        current, valid = sequence.with_values(self.norm(sequence.x), self.scale_1)
+    def forward(self, sequence: Sequence, slots: Slots | None = None) -> tuple[Tensor, Tensor]:
+        """Normalised current and spikes `[T, N, D]` of `[T, N, D]`, zero in the padding.
+
+        Args:
+            sequence: what the neurons read.
+            slots: where features are of absent modalities, whose neurons get no current.
+        """
+        x = sequence.x
+        normed = self.norm(x) if slots is None else slots.norm(x, self.norm)
+        current, valid = sequence.with_values(normed, self.scale_1)
         if isinstance(self.neurons, LIF):
             self.neurons.valid = valid  # monitors count what could have fired
         return current, fire(self.neurons, current, valid)
@@ -141,19 +173,31 @@ class SpikingLayer(nn.Module):
         self.linear = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, sequence: Sequence, context: Sequence | None = None) -> Sequence:
+    def forward(
+        self,
+        sequence: Sequence,
+        context: Sequence | None = None,
+        slots: Slots | None = None,
+        lacking: bool = False,
+    ) -> Sequence:
         """Output R `[T, N, D]` of `[T, N, D]`, zero in the padding.
 
         Args:
             sequence: X.
             context: another sequence, in the cross form.
+            slots: where features of X are of absent modalities.
+            lacking: whether the context of some sample has no valid step. Then there is nothing to
+                attend to, and R is X_norm alone.
         """
-        x_norm, spikes = self.source(sequence)
+        x_norm, spikes = self.source(sequence, slots)
+        answered = sequence
         if self.context is not None and context is not None:
             _, context_spikes = self.context(context)
             y = self.attention(spikes, sequence.valid, context_spikes, context.valid)
+            if lacking:
+                answered = sequence._replace(valid=sequence.valid & context.valid.any(dim=0))
         else:
             y = self.attention(spikes, sequence.valid)
-        y_norm, y_spikes = self.attended(sequence._replace(x=y))
-        r_norm = sequence.with_values(self.norm(self.linear(y_spikes)), self.attended.scale_1).x
+        y_norm, y_spikes = self.attended(answered._replace(x=y))
+        r_norm = answered.with_values(self.norm(self.linear(y_spikes)), self.attended.scale_1).x
         return sequence._replace(x=r_norm + x_norm + y_norm)

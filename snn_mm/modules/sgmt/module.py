@@ -12,7 +12,7 @@ from typing import Any
 
 from snn_mm.contracts import FUSED, FUSION_ONLY
 from snn_mm.modules.sentiment.module import SentimentModule
-from snn_mm.modules.sgmt.fusion import Merge
+from snn_mm.modules.sgmt.fusion import Absent, Merge
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions
 from snn_mm.modules.sgmt.network import SGMT, Pooling
 from snn_mm.neurons import SGMTLIF, NeuronFactory
@@ -47,6 +47,8 @@ class SGMTModule(SentimentModule):
         connection_seed: of ω, which is drawn once and never trained.
         connection_normalised: whether ω is divided by the root of its width, as in the paper's
             source for it, Nicola & Clopath; SGMT prints no such factor.
+        absent: what stands for a modality that a sample lacks where modalities meet: `zeros`, or
+            `renormalised`, where those that are there make up for it (`fusion.Absent`).
         options: those of `SentimentModule`.
     """
 
@@ -70,6 +72,7 @@ class SGMTModule(SentimentModule):
         merge: Merge = "features",
         connection_seed: int = 0,
         connection_normalised: bool = False,
+        absent: Absent = "zeros",
         **options: Any,
     ) -> None:
         network = partial(
@@ -84,6 +87,7 @@ class SGMTModule(SentimentModule):
             merge=merge,
             options=LayerOptions(heads=heads, scale_1=scale_1, neuron=neuron),
             connection=Connection(strength, connection_seed, connection_normalised),
+            absent=absent,
         )
         super().__init__(
             network,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
-from snn_mm.contracts import FUSED, FUSION_ONLY
+from snn_mm.contracts import FUSED, FUSION_ONLY, Presence
 from snn_mm.errors import UserError, check_choice
+from snn_mm.modules.sentiment.absence import on_samples
 from snn_mm.modules.sentiment.network import SentimentNetwork
-from snn_mm.modules.sgmt.fusion import FusionNetwork, Merge
+from snn_mm.modules.sgmt.fusion import Absent, FusionNetwork, Merge, make_up
 from snn_mm.modules.sgmt.layer import Connection, LayerOptions, SpikingLayer
+from snn_mm.presence import present_rows, scattered, taken
 from snn_mm.sequences import Padding, Sequence, align_steps
 
 Pooling = Literal["mean", "last"]
@@ -55,7 +57,7 @@ class SGMT(SentimentNetwork):
     """The spike-generated multimodal transformer.
 
     Every modality is brought to the same steps and encoded alone; the fusion network works on all
-    of them. Heads on the pooled outputs give O_t, O_a and O_v (by modality), O_tav (`fusion_only`)
+    of them; of a modality that a sample lacks they get zeros. Heads on the pooled outputs give O_t, O_a and O_v (by modality), O_tav (`fusion_only`)
     and O_m (`fused`, of both networks' outputs side by side).
 
     Args:
@@ -71,6 +73,7 @@ class SGMT(SentimentNetwork):
         merge: how modalities come together in the fusion network.
         options: of all layers.
         connection: of the neurons of the fusion network.
+        absent: what stands for a modality that a sample lacks; see `fusion.Absent`.
     """
 
     def __init__(
@@ -87,17 +90,19 @@ class SGMT(SentimentNetwork):
         merge: Merge = "features",
         options: LayerOptions | None = None,
         connection: Connection | None = None,
+        absent: Absent = "zeros",
     ) -> None:
         super().__init__(feature_dims, max_lengths)
         options, connection = options or LayerOptions(), connection or Connection()
         check_options(width, options.heads, steps, pooling, padding, merge)
+        check_choice("model.absent", absent, get_args(Absent))
         self.steps, self.padding, self.pooling = steps, padding, pooling
         for name, dim in feature_dims.items():
             kernel = kernel_size if isinstance(kernel_size, int) else kernel_size.get(name, 1)
             self.encoders[name] = SingleModalNetwork(dim, width, layers, kernel, options)
             self.unimodal_heads[name] = nn.Linear(width, 1)
         self.fusion = FusionNetwork(
-            self.modalities, width, fusion_layers, merge, options, connection
+            self.modalities, width, fusion_layers, merge, options, connection, absent
         )
         self.fusion_head = nn.Linear(self.fusion.out_width, 1)
         self.fused_head = nn.Linear(width * len(feature_dims) + self.fusion.out_width, 1)
@@ -107,19 +112,56 @@ class SGMT(SentimentNetwork):
         """Names of the scores that `forward` gives; the fused one is the last."""
         return (*self.unimodal_heads, FUSION_ONLY, FUSED)
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
         """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
         aligned, lengths = align_steps(inputs, lengths, self.max_lengths, self.steps, self.padding)
-        encoded: dict[str, Sequence] = {
-            name: encoder(aligned[name], lengths[name]) for name, encoder in self.encoders.items()
+        rows = {name: present_rows(present, name) for name in self.modalities}
+        encoded = {
+            name: self._encoded(name, aligned[name], lengths[name], rows[name]) for name in rows
         }
         last = self.pooling == "last"
         pooled = {name: sequence.pooled(last) for name, sequence in encoded.items()}  # [N, d_m]
-        merged = torch.cat([sequence.pooled(last) for sequence in self.fusion(encoded)], dim=-1)
-        scores = {name: head(pooled[name]) for name, head in self.unimodal_heads.items()}
+        fused = self.fusion(encoded, present)
+        merged = torch.cat([sequence.pooled(last) for sequence in fused], dim=-1)
+        scores = {
+            name: on_samples(head, rows[name], pooled[name], shape=(head.out_features,))
+            for name, head in self.unimodal_heads.items()
+        }
+        joint = torch.cat([*pooled.values(), merged], dim=-1)
+        if present is not None and self.fusion.absent == "renormalised":
+            joint = self._renormalised(pooled, merged, lengths)
         scores[FUSION_ONLY] = self.fusion_head(merged)
-        scores[FUSED] = self.fused_head(torch.cat([*pooled.values(), merged], dim=-1))
+        scores[FUSED] = self.fused_head(joint)
         return {name: score.squeeze(-1) for name, score in scores.items()}  # [N, 1] -> [N]
+
+    def _encoded(self, name: str, x: Tensor, lengths: Tensor, rows: Tensor | None) -> Sequence:
+        """What a modality's network makes of `[N, T, D]` where it is there, `rows`: `[T, N, d_m]`."""
+        encoder = self.encoders[name]
+        if rows is None:
+            return encoder(x, lengths)
+        if len(rows):
+            made = encoder(taken(x, rows), taken(lengths, rows)).x
+            return Sequence.of(scattered(made, rows, len(x)), lengths)
+        if self.training and distributed.is_available() and distributed.is_initialized():
+            with torch.no_grad():  # firing rates are those of all ranks: each must say that it has none
+                encoder(x, lengths)
+        width = self.unimodal_heads[name].in_features
+        return Sequence.of(x.new_zeros(x.shape[1], len(x), width), lengths)
+
+    def _renormalised(
+        self, pooled: dict[str, Tensor], merged: Tensor, lengths: dict[str, Tensor]
+    ) -> Tensor:
+        """What the fused head reads, `[N, D]`, with the vectors that are there times M / n."""
+        factor = make_up(torch.stack([n > 0 for n in lengths.values()], dim=1), merged.dtype)
+        pairs = self.fusion.merge == "pairwise"  # those of a modality that is absent are zero
+        parts = [*pooled.values(), merged] if pairs else [*pooled.values()]
+        made_up = torch.cat(parts, dim=-1) * factor
+        return made_up if pairs else torch.cat([made_up, merged], dim=-1)
 
 
 def check_options(

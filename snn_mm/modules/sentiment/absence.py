@@ -1,0 +1,101 @@
+"""Samples that lack a modality, in networks of sequences: their length is 0, and no layer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from snn_mm.contracts import Presence
+from snn_mm.errors import UserError
+from snn_mm.presence import scattered, taken
+from snn_mm.sequences import zero_padding
+
+Tensors = dict[str, Tensor]
+
+
+def without_absent(
+    inputs: Tensors, lengths: Tensors, present: Presence, widths: Mapping[str, int]
+) -> tuple[Tensors, Tensors]:
+    """The batch as it would be if what is absent had never been loaded.
+
+    Args:
+        inputs: sequences `[N, L, D]` by modality; of one that no sample has, nothing need be there.
+        lengths: `[N]` by modality, likewise.
+        present: which samples have a modality.
+        widths: D by modality.
+
+    Returns:
+        Sequences, zero beyond their lengths and as long as the longest of them, at least one step,
+        and lengths, 0 where a modality is absent.
+
+    Example:
+        >>> x, there = torch.full((2, 3, 1), math.nan), torch.tensor([False, True])
+        >>> x[1, 0] = 2.0
+        >>> found = without_absent({"a": x}, {"a": torch.tensor([3, 1])}, {"a": there}, {"a": 1})
+        >>> [part["a"].flatten().tolist() for part in found]
+        [[0.0, 2.0], [0, 1]]
+    """
+    like = next(iter(inputs.values()), None)
+    if like is None:
+        raise UserError("the inputs are empty: no sample has a modality")
+    found, kept = {}, {}
+    for name, width in widths.items():
+        there = present.get(name)
+        if name in inputs and name in lengths:
+            x, steps = inputs[name], lengths[name]
+            steps = steps if there is None else steps.masked_fill(~there, 0)
+        else:  # all are absent, as `check_inputs` has seen
+            x = like.new_zeros(len(like), 1, width)
+            steps = torch.zeros(len(like), dtype=torch.int64, device=like.device)
+        longest = max(1, int(steps.max()))
+        found[name], kept[name] = zero_padding(x[:, :longest], steps), steps
+    return found, kept
+
+
+def on_samples(
+    layer: Callable[..., Tensor], rows: Tensor | None, *operands: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """What a layer makes of the samples that are there, zero for all others, `[N, *shape]`.
+
+    As `snn_mm.presence.on_present` with the samples first; where none is there the layer is not
+    called, so that its parameters have no gradient.
+
+    Args:
+        layer: of operands `[n, ...]`, gives `[n, *shape]`.
+        rows: which samples are there, `[n]`; None is all of them.
+        operands: `[N, ...]` each, sequences or vectors first.
+        shape: of what it makes of one.
+    """
+    if rows is None:
+        return layer(*operands)
+    samples = len(operands[0])
+    if not len(rows):
+        return operands[0].new_zeros(samples, *shape)
+    with settled(layer, len(rows)):
+        made = layer(*(taken(x, rows) for x in operands))
+    return scattered(made.unsqueeze(0), rows, samples).squeeze(0)  # [n, ...] -> [N, ...]
+
+
+@contextmanager
+def settled(layer: Any, samples: int) -> Iterator[None]:
+    """Let batch norms use their running statistics meanwhile if one sample alone is there.
+
+    Args:
+        layer: what runs; anything else than a module is let be.
+        samples: how many it sees.
+    """
+    lone = samples == 1 and isinstance(layer, nn.Module)
+    parts = layer.modules() if lone else ()
+    norms = [part for part in parts if isinstance(part, _BatchNorm) and part.training]
+    for norm in norms:
+        norm.training = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True

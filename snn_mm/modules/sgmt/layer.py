@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
@@ -72,14 +73,14 @@ class Slots(NamedTuple):
 
     def norm(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
         """What a layer norm makes of `[T, N, D]`, zero where nothing is there."""
-        there = self.there.to(x.dtype)
+        there, whole = self.there.to(x.dtype), norm(x)
         if not self.renormalised:
-            normed: Tensor = norm(x) * there
-            return normed
+            return whole * there  # type: ignore[no-any-return]
         counts = there.sum(dim=-1, keepdim=True)  # [N, 1]
         centred = (x - (x * there).sum(dim=-1, keepdim=True) / counts) * there
         variance = centred.square().sum(dim=-1, keepdim=True) / counts  # [T, N, 1]
-        return (centred * (variance + norm.eps).rsqrt() * norm.weight + norm.bias) * there
+        part = (centred * (variance + norm.eps).rsqrt() * norm.weight + norm.bias) * there
+        return torch.where(self.there.all(dim=-1, keepdim=True), whole, part)
 
 
 class NormalisedNeurons(nn.Module):

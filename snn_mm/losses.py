@@ -183,7 +183,10 @@ def attention_guided_loss(
 
 
 def weighted_absolute_errors(
-    scores: dict[str, Tensor], targets: dict[str, Tensor], weights: dict[str, float]
+    scores: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    weights: dict[str, float],
+    present: Presence | None = None,
 ) -> LossTerms:
     """Summands λ_i L_i of the multi-task loss of SGMT (section 3.3): mean absolute errors.
 
@@ -191,9 +194,10 @@ def weighted_absolute_errors(
         scores: predictions `[N]` by head.
         targets: labels `[N]` by head.
         weights: λ by head; heads of weight 0 are left out.
+        present: which samples have a modality, bool `[N]`; without it all.
 
     Returns:
-        Weighted mean absolute error by head, scalars.
+        Weighted mean absolute error by head, scalars, over the samples that have its modality.
 
     Example:
         >>> score, target = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0])
@@ -201,7 +205,31 @@ def weighted_absolute_errors(
         {'fused': tensor(3.)}
     """
 
-    def error(head: str) -> Tensor:
-        return (scores[head] - targets[head].to(scores[head].dtype)).abs().mean()
+    def error(score: Tensor, target: Tensor) -> Tensor:
+        return (score - target.to(score.dtype)).abs().mean()
 
-    return weighted_terms({head: weights[head] for head in scores}, error)
+    return weighted_means(error, scores, targets, weights, present)
+
+
+def weighted_means(
+    loss: Callable[..., Tensor],
+    predicted: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    weights: dict[str, float],
+    present: Presence | None = None,
+) -> LossTerms:
+    """Weighted means of a loss by head, each over the samples that have its modality.
+
+    Args:
+        loss: mean over samples of predictions `[n, ...]` and targets `[n]`.
+        predicted: `[N, ...]` by head.
+        targets: `[N]` by head.
+        weights: by head; heads of weight 0 are left out.
+        present: which samples have a modality, bool `[N]`; without it all.
+    """
+    return weighted_terms(
+        {head: weights[head] for head in predicted},
+        lambda head: over_present(
+            loss, present_rows(present, head), predicted[head], targets[head]
+        ),
+    )

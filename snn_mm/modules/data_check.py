@@ -50,15 +50,20 @@ def lacks_modalities(trainer: Trainer | None) -> bool:
 
 
 def check_sequences(
-    feature_dims: dict[str, int], max_lengths: dict[str, int], own_labels: list[str], data: object
+    feature_dims: dict[str, int],
+    max_lengths: dict[str, int],
+    own_labels: list[str],
+    data: object,
+    num_classes: int | None = None,
 ) -> None:
-    """Refuse data whose sequences are of other widths or longer, or that lack a modality's labels.
+    """Refuse data whose sequences are of other widths or longer, or that lack the labels.
 
     Args:
         feature_dims: D by modality, of the model.
         max_lengths: longest sequence by modality, of the model.
         own_labels: modalities that are trained on labels of their own.
         data: a data module; what it does not say is not checked.
+        num_classes: K of the model; None of scores.
 
     Raises:
         UserError: names the key of the model, and what the data have.
@@ -71,6 +76,15 @@ def check_sequences(
     for key, (wanted, offered) in found.items():
         if any(wanted[modality] != offered.get(modality) for modality in wanted):
             raise UserError(f"model.{key} is {wanted}, but {name} has {dict(offered)}")
+    classes = getattr(data, "num_classes", num_classes)
+    if classes != num_classes:
+        found_ones, wanted = (
+            "scores" if n is None else f"{n} classes" for n in (classes, num_classes)
+        )
+        raise UserError(
+            f"model.num_classes is {num_classes or 'null'}, so the model learns {wanted}, "
+            f"but {name} has {found_ones}"
+        )
     labelled = getattr(data, "labelled_modalities", own_labels)
     if missing := [modality for modality in own_labels if modality not in labelled]:
         raise UserError(

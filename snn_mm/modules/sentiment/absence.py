@@ -1,8 +1,8 @@
-"""Samples that lack a modality, in networks of sequences: their length is 0, and no layer sees them."""
+"""Samples that lack a modality, in networks of sequences: their length is 0, no layer sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,32 @@ from snn_mm.sequences import zero_padding
 Tensors = dict[str, Tensor]
 
 
+def masks(
+    present: Presence | None, lengths: Tensors, modalities: Iterable[str]
+) -> dict[str, Tensor] | None:
+    """Which samples have each modality that some lack, bool `[N]` by modality; None if none does.
+
+    Args:
+        present: what a batch says of it.
+        lengths: `[N]` by modality. Where a batch says nothing a length of 0 does, but on the CPU
+            alone: elsewhere to look would be to wait.
+        modalities: those of the network.
+    """
+    if present is None:
+        present = {name: steps > 0 for name, steps in lengths.items() if not _full(steps)}
+    found = {name: present[name] for name in modalities if name in present}
+    if not found:
+        return None
+    there = torch.stack(list(found.values())).all(dim=1).tolist()  # one look at all
+    return {name: mask for (name, mask), all_of in zip(found.items(), there) if not all_of} or None
+
+
+def _full(lengths: Tensor) -> bool:
+    """Whether no length `[N]` is known to be 0."""
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+    return traced or lengths.device.type != "cpu" or bool(lengths.all())
+
+
 def without_absent(
     inputs: Tensors, lengths: Tensors, present: Presence, widths: Mapping[str, int]
 ) -> tuple[Tensors, Tensors]:
@@ -26,12 +52,12 @@ def without_absent(
     Args:
         inputs: sequences `[N, L, D]` by modality; of one that no sample has, nothing need be there.
         lengths: `[N]` by modality, likewise.
-        present: which samples have a modality.
+        present: which samples have a modality, bool `[N]`.
         widths: D by modality.
 
     Returns:
         Sequences, zero beyond their lengths and as long as the longest of them, at least one step,
-        and lengths, 0 where a modality is absent.
+        and lengths, 0 where a modality is absent. What is neither there nor absent is left out.
 
     Example:
         >>> x, there = torch.full((2, 3, 1), math.nan), torch.tensor([False, True])
@@ -49,7 +75,9 @@ def without_absent(
         if name in inputs and name in lengths:
             x, steps = inputs[name], lengths[name]
             steps = steps if there is None else steps.masked_fill(~there, 0)
-        else:  # all are absent, as `check_inputs` has seen
+        elif there is None or there.any():
+            continue
+        else:
             x = like.new_zeros(len(like), 1, width)
             steps = torch.zeros(len(like), dtype=torch.int64, device=like.device)
         longest = max(1, int(steps.max()))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Presence
 from snn_mm.modules.sentiment.absence import settled
+from snn_mm.modules.sentiment.heads import HeadOutput
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sentiment.subnets import check_normalisable, last_state
 from snn_mm.sequences import align_steps, valid_mask
@@ -49,7 +50,7 @@ class EFLSTM(SentimentNetwork):
             *(nn.Linear(hidden, hidden), nn.ReLU()),
             nn.Dropout(dropout),
             nn.Linear(hidden, 1),
-            nn.Flatten(0),  # [N, 1] -> [N]
+            HeadOutput(),
         )
 
     def forward(

@@ -69,11 +69,18 @@ class LowRankHead(nn.Module):
         for parameter in (*self.factors.values(), self.weights):
             nn.init.xavier_normal_(parameter)
 
+    def widen(self, outputs: int) -> None:
+        """Draw weights and biases of K outputs in place of one."""
+        self.weights = nn.Parameter(self.weights.new_empty(outputs, self.weights.shape[1]))
+        self.bias = nn.Parameter(self.bias.new_zeros(outputs))
+        nn.init.xavier_normal_(self.weights)
+
     def forward(self, features: dict[str, Tensor]) -> Tensor:
-        """Scores `[N]` of vectors `[N, D]` by modality."""
+        """Scores `[N]` of vectors `[N, D]` by modality, or of K outputs `[N, K]`."""
         names = list(self.factors)
         factors = [self.factors[name] for name in names]
-        return low_rank_fusion([features[n] for n in names], factors, self.weights[0], self.bias)
+        weights = self.weights.T if len(self.weights) > 1 else self.weights[0]
+        return low_rank_fusion([features[n] for n in names], factors, weights, self.bias)
 
 
 def low_rank_fusion(
@@ -89,11 +96,11 @@ def low_rank_fusion(
     Args:
         vectors: z_m, `[N, D_m]` each.
         factors: F_m, `[R, D_m + 1]` each.
-        weights: w, `[R]`.
-        bias: b, a scalar.
+        weights: w, `[R]`; of K outputs `[R, K]`.
+        bias: b, a scalar; of K outputs `[K]`.
 
     Returns:
-        Scores `[N]`.
+        Scores `[N]`; of K outputs `[N, K]`.
     """
     projected = [linear(with_one(z), factor) for z, factor in zip(vectors, factors, strict=True)]
     return reduce(mul, projected) @ weights + bias  # M x [N, R] -> [N]

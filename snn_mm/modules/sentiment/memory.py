@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Presence
 from snn_mm.modules.sentiment.absence import on_samples
+from snn_mm.modules.sentiment.heads import HeadOutput
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.modules.sentiment.subnets import size_of
 from snn_mm.sequences import Padding, align_steps, last_valid
@@ -167,7 +168,7 @@ class MemoryNetwork(SentimentNetwork):
         self.proposal = two_layers(attended_dim, proposal, self.memory_dim)
         self.memory = GatedMemory(attended_dim, self.memory_dim, retain, update)
         head = two_layers(sum(self.units.values()) + self.memory_dim, output, 1)
-        self.fused_head = head.append(nn.Flatten(0))  # [N, 1] -> [N]
+        self.fused_head = head.append(HeadOutput())
 
     @abstractmethod
     def attend(

@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypedDict, get_args
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.optim import Adam, Optimizer
 
-from snn_mm.contracts import Batch, LossTerms, Scope
+from snn_mm.contracts import Batch, LossTerms, Presence, Scope
 from snn_mm.encoders.inputs import broken, check_inputs
-from snn_mm.errors import UserError, check_choice
-from snn_mm.losses import weighted_absolute_errors
+from snn_mm.errors import check_choice, check_range
+from snn_mm.losses import weighted_absolute_errors, weighted_means
+from snn_mm.metrics.classes import ClassScores
 from snn_mm.metrics.quick_log import quick_log
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
+from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
+from snn_mm.modules.sentiment.absence import masks, without_absent
+from snn_mm.modules.sentiment.heads import head_weights
 from snn_mm.modules.sentiment.network import NetworkFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
+from snn_mm.presence import check_presence, present_rows, taken
 
 Labels = Literal["own", "multimodal"]
 
 
 class Scored(TypedDict):
-    """What `predict` yields for a batch: ids, and scores `[N]` by head."""
+    """What `predict` yields for a batch: ids, and scores `[N]` by head, NaN of what is absent."""
 
     id: list[str]
     score: dict[str, Tensor]
@@ -37,6 +44,9 @@ def adam(parameters: Iterable[Any]) -> Optimizer:
 class SentimentModule(TaskModule):
     """A network that scores sequences, trained on weighted absolute errors of its heads.
 
+    With `num_classes` its heads say classes, trained on weighted cross-entropies. What belongs to a
+    modality that a sample lacks says 0 of it, and counts in no mean.
+
     Args:
         network: makes the network from feature widths and longest lengths by modality.
         feature_dims: D by modality: what the feature file has.
@@ -47,6 +57,7 @@ class SentimentModule(TaskModule):
         labels: what the head of a modality learns: its `own` label, as CH-SIMS has them, or the
             `multimodal` one; SGMT does not say what MOSEI's heads learn.
         protocol: how scores are rated: as on `sims` (scores in [-1, 1]) or `mosei` ([-3, 3]).
+        num_classes: K where targets are classes; null where they are scores.
         options: those of `TaskModule`.
     """
 
@@ -60,25 +71,32 @@ class SentimentModule(TaskModule):
         labels: Labels = "own",
         protocol: Protocol = "sims",
         optimizer: OptimizerFactory = adam,
-        lr_scheduler_monitor: str = "val/mae/fused",
+        lr_scheduler_monitor: str | None = None,
+        num_classes: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(optimizer=optimizer, lr_scheduler_monitor=lr_scheduler_monitor, **options)
+        monitor = lr_scheduler_monitor or ("val/loss" if num_classes else "val/mae/fused")
+        super().__init__(optimizer=optimizer, lr_scheduler_monitor=monitor, **options)
         check_choice("model.labels", labels, get_args(Labels))
         check_choice("model.protocol", protocol, get_args(Protocol))
         known = [name for name in feature_dims if name in max_lengths]
         wanted = feature_dims if modalities is None else modalities
         place = "model.feature_dims and model.max_lengths"
         names = choose_modalities(wanted, known, place, self.parameter_groups)
-        self.labels, self.protocol = labels, protocol
+        self.labels, self.num_classes = labels, num_classes
+        if num_classes is None:  # of classes it is no attribute: analyses of scores look for it
+            self.protocol = protocol
         self.network = network(
             {name: feature_dims[name] for name in names},
             {name: max_lengths[name] for name in names},
         )
+        if num_classes is not None:
+            check_range("model.num_classes", num_classes, 2)
+            self.network.classify(num_classes)
         self.loss_weights = head_weights(loss_weights, self.network.heads)
         for stage in STAGES:
-            scores = {name: SCORES[protocol](stage != "train") for name in self.network.heads}
-            self.add_module(f"{stage}_metrics", nn.ModuleDict(scores))
+            rated = {name: self.rating(stage) for name in self.network.heads}
+            self.add_module(f"{stage}_metrics", nn.ModuleDict(rated))
         self.check_parameter_groups()
 
     @property
@@ -96,71 +114,134 @@ class SentimentModule(TaskModule):
         """The fusion network, if it stands apart; monitors of spikes look here."""
         return getattr(self.network, "fusion", None)
 
+    def rating(self, stage: Stage) -> SentimentScores | ClassScores:
+        """Make what rates a head in a stage."""
+        if self.num_classes is not None:
+            return ClassScores(self.num_classes)
+        return SCORES[self.protocol](stage != "train")
+
     def metric_names(self) -> list[str]:
         """Every name that validation logs: what a checkpoint or schedule may monitor."""
-        kinds = SCORES[self.protocol].names
+        kinds = self.rating("val").names
         rated = [f"val/{kind}/{head}" for head in self.network.heads for kind in kinds]
         return ["val/loss", *rated]
 
-    def metrics(self, stage: Stage) -> dict[str, SentimentScores]:
+    def metrics(self, stage: Stage) -> dict[str, SentimentScores | ClassScores]:
         """What rates each head in a stage."""
         return dict(getattr(self, f"{stage}_metrics").items())
 
-    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Scores `[N]` by head, of sequences `[N, L, D]` and lengths `[N]` by modality."""
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        lengths: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> dict[str, Tensor]:
+        """Scores `[N]` by head; of classes, logits `[N, K]`.
+
+        Args:
+            inputs: sequences `[N, L, D]` by modality.
+            lengths: `[N]` by modality.
+            present: which samples have a modality, bool `[N]`; one that is not named all have. On
+                the CPU a length of 0 says it too.
+        """
         names = self.modalities
+        lacking = masks(present, lengths, names)
+        given: tuple[Presence, ...] = ()
+        if lacking is not None:
+            given = (lacking,)
+            check_presence(lacking, names, len(next(iter(lacking.values()))))
+            inputs, lengths = without_absent(inputs, lengths, lacking, self.network.feature_dims)
         check_inputs(inputs, names, lengths)
         scores: dict[str, Tensor] = self.network(
-            {name: inputs[name] for name in names}, {name: lengths[name] for name in names}
+            {name: inputs[name] for name in names}, {name: lengths[name] for name in names}, *given
         )
-        marks = {name: broken(inputs[name], lengths[name]) for name in names}
+        return self._marked(scores, {name: broken(inputs[name], lengths[name]) for name in names})
+
+    def _marked(
+        self, scores: dict[str, Tensor], marks: dict[str, Tensor | None]
+    ) -> dict[str, Tensor]:
+        """Scores by head, NaN of samples whose input is not finite: there marks `[N]` are NaN."""
         for head in scores:
-            for name in names if head not in names else (head,):
-                mark = marks[name]
-                scores[head] = scores[head] if mark is None else scores[head] + mark
+            for name in marks if head not in marks else (head,):
+                if (mark := marks[name]) is not None:
+                    shape = (-1, *(1 for _ in self.network.output_shape))
+                    scores[head] = scores[head] + mark.view(shape)
         return scores
+
+    def presence(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Which samples have a modality, bool `[N]`; None where all have all.
+
+        Raises:
+            UserError: a sample has none; names it.
+        """
+        present = masks(batch.get("present"), batch["lengths"], self.modalities)
+        if present is not None:
+            check_presence(present, self.modalities, len(batch["id"]), batch["id"])
+        return present
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:
         """What each head is to say, `[N]`."""
-        own = batch.get("unimodal_target", {}) if self.labels == "own" else {}
+        own = batch.get("unimodal_target", {}) if self._learns_own() else {}
         return {head: own.get(head, batch["target"]) for head in self.network.heads}
 
-    def loss_terms(self, scores: dict[str, Tensor], targets: dict[str, Tensor]) -> LossTerms:
-        """Weighted mean absolute error by head; heads of weight 0 are left out."""
-        return weighted_absolute_errors(scores, targets, self.loss_weights)
+    def _learns_own(self) -> bool:
+        """Whether the head of a modality learns its own label; classes are those of the sample."""
+        return self.labels == "own" and self.num_classes is None
+
+    def loss_terms(
+        self,
+        scores: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        present: Presence | None = None,
+    ) -> LossTerms:
+        """Weighted mean absolute error or cross-entropy by head; heads of weight 0 are left out."""
+        if self.num_classes is not None:
+            return weighted_means(cross_entropy, scores, targets, self.loss_weights, present)
+        return weighted_absolute_errors(scores, targets, self.loss_weights, present)
 
     def skips_parameters(self) -> bool:
-        """Whether a head is out of the loss, for its weight is 0."""
-        return not all(self.loss_weights.values())
+        """Whether a head is out of the loss, for its weight is 0, or a modality may be absent."""
+        return not all(self.loss_weights.values()) or super().skips_parameters()
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; gathers what the metrics need."""
-        scores = self(batch["inputs"], batch["lengths"])
+        present = self.presence(batch)
+        scores = self(batch["inputs"], batch["lengths"], present)
         targets = self.targets(batch)
-        terms = self.loss_terms(scores, targets)
+        terms = self.loss_terms(scores, targets, present)
         size = len(batch["target"])
+        counts = None if present is None else self.sample_counts(present, size)
         if stage == "train":
-            self.log_terms(terms, size)
+            self.log_terms(terms, size, counts)
         for head, metric in self.metrics(stage).items():
-            metric.update(scores[head].detach().float(), targets[head])
+            rows = present_rows(present, head)
+            metric.update(taken(scores[head].detach().float(), rows), taken(targets[head], rows))
             parts: Any = metric.parts
             for kind, part in parts.items():
                 quick_log(self, f"{stage}/{kind}/{head}", part, on_step=False, on_epoch=True)
-        return self.total_loss(terms, size, stage)
+        return self.total_loss(terms, size, stage, counts)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Scored:
-        """Scores of one batch."""
-        return {"id": batch["id"], "score": self(batch["inputs"], batch["lengths"])}
+    def predict_step(self, batch: Batch, batch_idx: int) -> Scored | Prediction:
+        """Scores of one batch, or probabilities of classes."""
+        present = self.presence(batch)
+        scores = self(batch["inputs"], batch["lengths"], present)
+        if self.num_classes is not None:
+            probability = {head: logits.softmax(dim=-1) for head, logits in scores.items()}
+            return {"id": batch["id"], "probability": probability}
+        for head in scores.keys() & (present or {}).keys():
+            scores[head] = scores[head].masked_fill(~present[head], torch.nan)
+        return {"id": batch["id"], "score": scores}
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
         super().setup(stage)
-        own = set(self.modalities) & set(self.network.heads) if self.labels == "own" else set()
+        own = set(self.modalities) & set(self.network.heads) if self._learns_own() else set()
         check_sequences(
             self.network.feature_dims,
             self.network.max_lengths,
             sorted(own),
             getattr(self.trainer, "datamodule", None),
+            self.num_classes,
         )
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
@@ -170,20 +251,3 @@ class SentimentModule(TaskModule):
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused head, or all that belong to no single modality."""
         return self.network.fusion_parameters(scope)
-
-
-def head_weights(weights: dict[str, float] | None, heads: tuple[str, ...]) -> dict[str, float]:
-    """A weight for every head; weights of heads that are not there are left out.
-
-    Raises:
-        UserError: a head has no weight, or a weight is negative.
-    """
-    if weights is None:
-        return dict.fromkeys(heads, 1.0)
-    if missing := [head for head in heads if head not in weights]:
-        raise UserError(f"model.loss_weights: none for {', '.join(missing)}")
-    if negative := [head for head in heads if weights[head] < 0]:
-        raise UserError(f"model.loss_weights: negative for {', '.join(negative)}")
-    if not any(weights[head] for head in heads):
-        raise UserError(f"model.loss_weights: 0 for every head: {', '.join(heads)}")
-    return {head: weights[head] for head in heads}

@@ -9,6 +9,7 @@ from itertools import chain
 from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Presence, Scope
+from snn_mm.modules.sentiment.heads import widen
 from snn_mm.neurons import StartsAtRest
 
 
@@ -27,11 +28,13 @@ class SentimentNetwork(StartsAtRest, ABC):
         encoders: what belongs to one modality alone, by modality; empty where nothing does.
         unimodal_heads: by modality, what makes its own score; empty without such heads.
         fused_head: makes the fused score.
+        num_classes: K where heads say classes in place of a score; see `classify`.
     """
 
     encoders: nn.ModuleDict
     unimodal_heads: nn.ModuleDict
     fused_head: nn.Module
+    num_classes: int | None = None
 
     def __init__(self, feature_dims: dict[str, int], max_lengths: dict[str, int]) -> None:
         super().__init__()
@@ -47,7 +50,26 @@ class SentimentNetwork(StartsAtRest, ABC):
     @property
     def heads(self) -> tuple[str, ...]:
         """Names of the scores that `forward` gives; the fused one is the last."""
-        return (*self.unimodal_heads, FUSED)
+        return tuple(self.head_modules)
+
+    @property
+    def head_modules(self) -> dict[str, nn.Module]:
+        """What makes each score, in the order of `heads`."""
+        return {**dict(self.unimodal_heads.items()), FUSED: self.fused_head}
+
+    def classify(self, num_classes: int) -> None:
+        """Give every head a logit for each class, `[N, K]`, in place of its score `[N]`.
+
+        The last linear layer of a head is drawn anew with K outputs.
+        """
+        self.num_classes = num_classes
+        for name, head in self.head_modules.items():
+            widen(head, num_classes, name)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """What a head says of one sample: a score, `()`, or a logit a class, `(K,)`."""
+        return () if self.num_classes is None else (self.num_classes,)
 
     @abstractmethod
     def forward(
@@ -56,7 +78,7 @@ class SentimentNetwork(StartsAtRest, ABC):
         lengths: dict[str, Tensor],
         present: Presence | None = None,
     ) -> dict[str, Tensor]:
-        """Scores `[N]` by head.
+        """Scores `[N]` by head; of classes, logits `[N, K]`.
 
         Args:
             inputs: sequences `[N, L, D]` by modality.

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from snn_mm.contracts import FUSED, Presence
 from snn_mm.errors import UserError
 from snn_mm.modules.sentiment.absence import on_samples
+from snn_mm.modules.sentiment.heads import HeadOutput
 from snn_mm.modules.sentiment.network import SentimentNetwork
 from snn_mm.presence import present_rows
 from snn_mm.sequences import masked_mean
@@ -131,7 +132,7 @@ class LateFusion(SentimentNetwork):
             for name, subnet in self.encoders.items()
         }
         scores = {
-            name: on_samples(head, rows[name], features[name], shape=())
+            name: on_samples(head, rows[name], features[name], shape=self.output_shape)
             for name, head in self.unimodal_heads.items()
         }
         return {**scores, FUSED: self.fuse(features)}
@@ -150,7 +151,7 @@ def score_head(in_features: int, hidden: int, dropout: float) -> nn.Sequential:
         *(nn.Linear(in_features, hidden), nn.ReLU()),
         *(nn.Linear(hidden, hidden), nn.ReLU()),
         nn.Linear(hidden, 1),
-        nn.Flatten(0),  # [N, 1] -> [N]
+        HeadOutput(),
     )
 
 

@@ -45,6 +45,16 @@ class TFN(LateFusion):
         products = prod(width + 1 for width in self.widths.values())
         self.fused_head = score_head(products, fused_hidden, fused_dropout)
 
+    def classify(self, num_classes: int) -> None:
+        """Give every head a logit for each class.
+
+        Raises:
+            UserError: scores are to lie in a range.
+        """
+        if self.output_range is not None:
+            raise UserError("model.network.output_range is of scores; accepted of classes: null")
+        super().classify(num_classes)
+
     def fuse(self, features: dict[str, Tensor]) -> Tensor:
         """Fused scores `[N]` of vectors `[N, D]` by modality."""
         products = tensor_fusion([features[name] for name in self.modalities])

@@ -108,9 +108,10 @@ class SGMT(SentimentNetwork):
         self.fused_head = nn.Linear(width * len(feature_dims) + self.fusion.out_width, 1)
 
     @property
-    def heads(self) -> tuple[str, ...]:
-        """Names of the scores that `forward` gives; the fused one is the last."""
-        return (*self.unimodal_heads, FUSION_ONLY, FUSED)
+    def head_modules(self) -> dict[str, nn.Module]:
+        """What makes each score, in the order of `heads`."""
+        own = dict(self.unimodal_heads.items())
+        return {**own, FUSION_ONLY: self.fusion_head, FUSED: self.fused_head}
 
     def forward(
         self,
@@ -148,7 +149,9 @@ class SGMT(SentimentNetwork):
             made = encoder(taken(x, rows), taken(lengths, rows)).x
             return Sequence.of(scattered(made, rows, len(x)), lengths)
         if self.training and distributed.is_available() and distributed.is_initialized():
-            with torch.no_grad():  # firing rates are those of all ranks: each must say that it has none
+            with (
+                torch.no_grad()
+            ):  # firing rates are those of all ranks: each must say that it has none
                 encoder(x, lengths)
         width = self.unimodal_heads[name].in_features
         return Sequence.of(x.new_zeros(x.shape[1], len(x), width), lengths)

@@ -105,7 +105,7 @@ def stacked(samples: Sequence[Any]) -> dict[str, Tensor]:
     if isinstance(samples, Together) and (whole := samples.whole()):
         return whole
     batch = {}
-    for name in _modalities(samples):
+    for name in modalities_of(samples):
         rows = [sample.inputs.get(name) for sample in samples]
         if (like := next((x for x in rows if x is not None), None)) is not None:
             absent = torch.zeros_like(like)
@@ -115,14 +115,14 @@ def stacked(samples: Sequence[Any]) -> dict[str, Tensor]:
 
 def presence(samples: Sequence[Any]) -> dict[str, Tensor]:
     """Which samples have a modality, bool `[N]`, of those modalities that some lack."""
-    names = _modalities(samples)
+    names = modalities_of(samples)
     if all(len(sample.inputs) == len(names) for sample in samples):
         return {}
     masks = {name: [name in sample.inputs for sample in samples] for name in names}
     return {name: torch.tensor(mask) for name, mask in masks.items() if not all(mask)}
 
 
-def _modalities(samples: Sequence[Any]) -> tuple[str, ...]:
+def modalities_of(samples: Sequence[Any]) -> tuple[str, ...]:
     """Names of all inputs that samples have, in their order."""
     if isinstance(samples, Together):
         return samples.modalities

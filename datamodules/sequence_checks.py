@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.checks import check_parts
+from datamodules.checks import check_masks, check_parts
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,24 +45,11 @@ def check_sequence_split(
             "labels": (split.unimodal_targets, labelled_modalities),
         },
     )
-    _check_presence(name, split)
+    check_masks(name, split.present, tuple(split.arrays), split.ids)
     _check_lengths(name, split)
     _check_targets(name, split)
     if num_classes is not None:
         _check_classes(name, split, num_classes)
-
-
-def _check_presence(name: str, split: SequenceSplit) -> None:
-    """Refuse presences of other modalities, and samples without any, naming the first of them."""
-    if unknown := [modality for modality in split.present if modality not in split.arrays]:
-        raise UserError(f"The '{name}' split says who has '{unknown[0]}', which is no modality.")
-    absent = ~np.any([_present(split, modality) for modality in split.arrays], axis=0)  # [n]
-    if absent.any():
-        first = split.ids[int(np.flatnonzero(absent)[0])]
-        raise UserError(
-            f"Sample '{first}' of the '{name}' split has none of {', '.join(split.arrays)}; "
-            "accepted are samples with one at least."
-        )
 
 
 def _present(split: SequenceSplit, modality: str) -> NDArray[np.bool_]:

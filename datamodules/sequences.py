@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from datamodules.batches import Together, check_finite, padded
+from datamodules.batches import Together, check_finite, modalities_of, padded
 from datamodules.cache import SentAsPlaces
 from datamodules.made_up import made_ids, made_values
 from datamodules.sequence_checks import check_sequence_split
-from datamodules.split import Draw, Source
+from datamodules.split import Draw, Masks, Source
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.contracts import Batch
 
@@ -62,7 +62,7 @@ class SequenceSplit(SentAsPlaces, Source):
     ids: Sequence[str]
     unimodal_targets: Mapping[str, Array] = field(default_factory=dict)
     content: str | None = None
-    present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    present: Masks = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -116,7 +116,7 @@ class SequenceSplit(SentAsPlaces, Source):
         own = {f"labels of {name}": len(x) for name, x in self.unimodal_targets.items()}
         lengths = {f"lengths of {name}": len(x) for name, x in self.lengths.items()}
         arrays = {name: len(x) for name, x in self.arrays.items()}
-        lengths |= {f"presences of {name}": len(x) for name, x in self.present.items()}
+        lengths |= {f"present of {name}": len(x) for name, x in self.present.items()}
         ids = {"labels": len(self.targets), "unique ids": len(set(self.ids))}
         return {**arrays, **lengths, **own, **ids}
 
@@ -135,13 +135,11 @@ class SequenceSplit(SentAsPlaces, Source):
 
 def collate(samples: list[SequenceSample]) -> Batch:
     """Pad sequences with zeros to the longest of the batch, refusing those that are not finite."""
-    names = dict.fromkeys(name for sample in samples for name in sample.inputs)
-    sequences = {name: _of_all(samples, name) for name in names}
+    sequences = {name: _of_all(samples, name) for name in modalities_of(samples)}
     whole = samples.whole() if isinstance(samples, Together) else None
     lengths = {name: torch.tensor([len(x) for x in rows]) for name, rows in sequences.items()}
     batch: Batch = {
-        "inputs": whole
-        or {name: pad_sequence(x, batch_first=True) for name, x in sequences.items()},
+        "inputs": whole or _padded(sequences),
         "lengths": lengths,
         "target": _targets([sample.target for sample in samples]),
         "id": [sample.id for sample in samples],
@@ -150,19 +148,29 @@ def collate(samples: list[SequenceSample]) -> Batch:
         check_finite(name, values, batch["id"])
     if absent := [name for name, steps in lengths.items() if not steps.all()]:
         batch["present"] = {name: lengths[name] > 0 for name in absent}
-    if owners := dict.fromkeys(name for sample in samples for name in sample.unimodal_target):
+    owners = dict.fromkeys(name for sample in samples for name in sample.unimodal_target)
+    own = {name: [_own(sample, name) for sample in samples] for name in owners}
+    if own:
         batch["unimodal_target"] = {
-            name: torch.tensor([_own(sample, name) for sample in samples], dtype=torch.float32)
-            for name in owners
+            name: torch.tensor(scores, dtype=torch.float32) for name, scores in own.items()
         }
     return batch
 
 
 def _of_all(samples: Sequence[SequenceSample], modality: str) -> list[Tensor]:
-    """Return the sequences `[L, D]` of a modality, `[0, D]` of samples without it."""
+    """Return the sequences `[L, D]` of a modality, `[0, D]` of samples without it.
+
+    Where no sample says what D is, `[0]`.
+    """
     found = [sample.inputs.get(modality) for sample in samples]
-    one = next(x for x in found if x is not None)
+    one = next((x for x in found if x is not None), torch.empty(0))
     return [one[:0] if x is None else x for x in found]
+
+
+def _padded(sequences: dict[str, list[Tensor]]) -> dict[str, Tensor]:
+    """Return batches `[N, L, D]` of sequences `[L, D]` by modality, none of `[0]`."""
+    known = {name: rows for name, rows in sequences.items() if rows[0].dim() > 1}
+    return {name: pad_sequence(rows, batch_first=True) for name, rows in known.items()}
 
 
 def _own(sample: SequenceSample, modality: str) -> float:

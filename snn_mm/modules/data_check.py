@@ -78,12 +78,10 @@ def check_sequences(
             raise UserError(f"model.{key} is {wanted}, but {name} has {dict(offered)}")
     classes = getattr(data, "num_classes", num_classes)
     if classes != num_classes:
-        found_ones, wanted = (
-            "scores" if n is None else f"{n} classes" for n in (classes, num_classes)
-        )
+        learns, has = ("scores" if n is None else f"{n} classes" for n in (num_classes, classes))
         raise UserError(
-            f"model.num_classes is {num_classes or 'null'}, so the model learns {wanted}, "
-            f"but {name} has {found_ones}"
+            f"model.num_classes is {num_classes or 'null'}: the model learns {learns}, "
+            f"but {name} has {has}"
         )
     labelled = getattr(data, "labelled_modalities", own_labels)
     if missing := [modality for modality in own_labels if modality not in labelled]:

@@ -109,8 +109,8 @@ def test_an_absent_modality_needs_no_score_of_its_own() -> None:
     ("present", "message"),
     [
         (PRESENT | {"text": np.array([True, False, True])}, "'b' .* none of text, audio"),
-        ({"smell": np.ones(3, dtype=bool)}, "'smell', which is no modality"),
-        ({"audio": np.ones(2, dtype=bool)}, "2 presences of audio"),
+        ({"smell": np.ones(3, dtype=bool)}, "present in 'smell'"),
+        ({"audio": np.ones(2, dtype=bool)}, "2 present of audio"),
     ],
 )
 def test_presence_that_can_not_be_is_refused(present: dict[str, Any], message: str) -> None:

@@ -31,12 +31,25 @@ def widen(head: nn.Module, outputs: int, name: str) -> None:
         return
     layers = [part for part in head.modules() if isinstance(part, nn.Linear)]
     if not layers or layers[-1].out_features != 1:
-        raise UserError(
-            f"model.num_classes: the head {name!r} ends with no linear layer of one score"
-        )
+        raise UserError(f"model.num_classes: head {name!r} ends with no linear layer of one score")
     last, drawn = layers[-1], nn.Linear(layers[-1].in_features, outputs)
     last.out_features, last.weight = outputs, drawn.weight
     last.bias = last.bias if last.bias is None else drawn.bias
+
+
+def marked(scores: dict[str, Tensor], marks: dict[str, Tensor | None]) -> dict[str, Tensor]:
+    """Scores that are NaN where an input they are made of is not finite.
+
+    Args:
+        scores: `[N]` or `[N, K]` by head; one without modality is made of all.
+        marks: NaN of such samples, else 0, `[N]` by modality; None where nobody looked.
+    """
+    for head in scores:
+        for name in marks if head not in marks else (head,):
+            if (mark := marks[name]) is not None:
+                shape = (-1, *(1 for _ in scores[head].shape[1:]))
+                scores[head] = scores[head] + mark.view(shape)
+    return scores
 
 
 def head_weights(weights: dict[str, float] | None, heads: tuple[str, ...]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
 from snn_mm.modules.sentiment.absence import masks, without_absent
-from snn_mm.modules.sentiment.heads import head_weights
+from snn_mm.modules.sentiment.heads import head_weights, marked
 from snn_mm.modules.sentiment.network import NetworkFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
 from snn_mm.presence import check_presence, present_rows, taken
@@ -84,7 +84,7 @@ class SentimentModule(TaskModule):
         place = "model.feature_dims and model.max_lengths"
         names = choose_modalities(wanted, known, place, self.parameter_groups)
         self.labels, self.num_classes = labels, num_classes
-        if num_classes is None:  # of classes it is no attribute: analyses of scores look for it
+        if num_classes is None:  # analyses of scores look for the attribute
             self.protocol = protocol
         self.network = network(
             {name: feature_dims[name] for name in names},
@@ -146,27 +146,15 @@ class SentimentModule(TaskModule):
         """
         names = self.modalities
         lacking = masks(present, lengths, names)
-        given: tuple[Presence, ...] = ()
+        given = () if lacking is None else (lacking,)
         if lacking is not None:
-            given = (lacking,)
             check_presence(lacking, names, len(next(iter(lacking.values()))))
             inputs, lengths = without_absent(inputs, lengths, lacking, self.network.feature_dims)
         check_inputs(inputs, names, lengths)
         scores: dict[str, Tensor] = self.network(
             {name: inputs[name] for name in names}, {name: lengths[name] for name in names}, *given
         )
-        return self._marked(scores, {name: broken(inputs[name], lengths[name]) for name in names})
-
-    def _marked(
-        self, scores: dict[str, Tensor], marks: dict[str, Tensor | None]
-    ) -> dict[str, Tensor]:
-        """Scores by head, NaN of samples whose input is not finite: there marks `[N]` are NaN."""
-        for head in scores:
-            for name in marks if head not in marks else (head,):
-                if (mark := marks[name]) is not None:
-                    shape = (-1, *(1 for _ in self.network.output_shape))
-                    scores[head] = scores[head] + mark.view(shape)
-        return scores
+        return marked(scores, {name: broken(inputs[name], lengths[name]) for name in names})
 
     def presence(self, batch: Batch) -> dict[str, Tensor] | None:
         """Which samples have a modality, bool `[N]`; None where all have all.
@@ -228,8 +216,9 @@ class SentimentModule(TaskModule):
         if self.num_classes is not None:
             probability = {head: logits.softmax(dim=-1) for head, logits in scores.items()}
             return {"id": batch["id"], "probability": probability}
-        for head in scores.keys() & (present or {}).keys():
-            scores[head] = scores[head].masked_fill(~present[head], torch.nan)
+        for name, there in (present or {}).items():
+            if name in scores:
+                scores[name] = scores[name].masked_fill(~there, torch.nan)
         return {"id": batch["id"], "score": scores}
 
     def setup(self, stage: str) -> None:

@@ -16,8 +16,9 @@ class FiringRate(nn.Module):
     """Rate of a spike train: of the batch in training, the running one in evaluation.
 
     The running rate is the plain mean over training batches until their number makes it slower than
-    `momentum`; a batch without any place does not count. A moving average that begins with the first batch would remember the untrained
-    network for thousands of steps. Before any training, a clip is judged by its own rate.
+    `momentum`; a moving average that begins with the first batch would remember the untrained
+    network for thousands of steps. A batch in which nothing could fire does not count. Before any
+    training, a clip is judged by its own rate.
 
     Args:
         momentum: share of the running rate that a batch leaves as it is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, distributed, nn
@@ -57,8 +57,9 @@ class SGMT(SentimentNetwork):
     """The spike-generated multimodal transformer.
 
     Every modality is brought to the same steps and encoded alone; the fusion network works on all
-    of them; of a modality that a sample lacks they get zeros. Heads on the pooled outputs give O_t, O_a and O_v (by modality), O_tav (`fusion_only`)
-    and O_m (`fused`, of both networks' outputs side by side).
+    of them. Heads on the pooled outputs give O_t, O_a and O_v (by modality), O_tav (`fusion_only`)
+    and O_m (`fused`, of both networks' outputs side by side). Of a modality that a sample lacks
+    they read zeros.
 
     Args:
         feature_dims: D by modality.
@@ -96,7 +97,7 @@ class SGMT(SentimentNetwork):
         options, connection = options or LayerOptions(), connection or Connection()
         check_options(width, options.heads, steps, pooling, padding, merge)
         check_choice("model.absent", absent, get_args(Absent))
-        self.steps, self.padding, self.pooling = steps, padding, pooling
+        self.width, self.steps, self.padding, self.pooling = width, steps, padding, pooling
         for name, dim in feature_dims.items():
             kernel = kernel_size if isinstance(kernel_size, int) else kernel_size.get(name, 1)
             self.encoders[name] = SingleModalNetwork(dim, width, layers, kernel, options)
@@ -130,7 +131,7 @@ class SGMT(SentimentNetwork):
         fused = self.fusion(encoded, present)
         merged = torch.cat([sequence.pooled(last) for sequence in fused], dim=-1)
         scores = {
-            name: on_samples(head, rows[name], pooled[name], shape=(head.out_features,))
+            name: on_samples(head, rows[name], pooled[name], shape=(self.num_classes or 1,))
             for name, head in self.unimodal_heads.items()
         }
         joint = torch.cat([*pooled.values(), merged], dim=-1)
@@ -141,20 +142,17 @@ class SGMT(SentimentNetwork):
         return {name: score.squeeze(-1) for name, score in scores.items()}  # [N, 1] -> [N]
 
     def _encoded(self, name: str, x: Tensor, lengths: Tensor, rows: Tensor | None) -> Sequence:
-        """What a modality's network makes of `[N, T, D]` where it is there, `rows`: `[T, N, d_m]`."""
-        encoder = self.encoders[name]
+        """What a modality's network makes of `[N, T, D]`: `[T, N, d_m]`, zero but for `rows`."""
+        encoder = cast("SingleModalNetwork", self.encoders[name])
         if rows is None:
-            return encoder(x, lengths)
+            return cast("Sequence", encoder(x, lengths))
         if len(rows):
             made = encoder(taken(x, rows), taken(lengths, rows)).x
             return Sequence.of(scattered(made, rows, len(x)), lengths)
         if self.training and distributed.is_available() and distributed.is_initialized():
-            with (
-                torch.no_grad()
-            ):  # firing rates are those of all ranks: each must say that it has none
+            with torch.no_grad():  # firing rates are of all ranks together: each has to ask
                 encoder(x, lengths)
-        width = self.unimodal_heads[name].in_features
-        return Sequence.of(x.new_zeros(x.shape[1], len(x), width), lengths)
+        return Sequence.of(x.new_zeros(x.shape[1], len(x), self.width), lengths)
 
     def _renormalised(
         self, pooled: dict[str, Tensor], merged: Tensor, lengths: dict[str, Tensor]

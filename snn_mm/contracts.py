@@ -1,7 +1,4 @@
-"""What the parts of the library hand to each other.
-
-Modalities are named, never positional, and nothing assumes that there are two of them.
-"""
+"""What the parts of the library hand to each other, by named modalities, however many."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ FUSION_ONLY = "fusion_only"
 
 Scope = Literal["classifier", "module"]
 """Parameters of a fusion: of its `classifier` alone, or of the whole `module`; never of heads."""
-
 
 Presence = Mapping[str, Tensor]
 """Which samples have a modality, bool `[N]` by its name; one that is not named all have."""
@@ -225,11 +221,13 @@ class Classifies(Protocol):
     def modalities(self) -> tuple[str, ...]:
         """Names, in the order of fusion."""
 
-    def __call__(self, inputs: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
+    def __call__(
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Presence
+    ) -> FusionOutput:
         """Logits of inputs `[N, ...]` by modality."""
 
     def encode(
-        self, inputs: dict[str, Tensor], present: Presence | None = None
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Presence
     ) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality."""
 

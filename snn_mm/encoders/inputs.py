@@ -8,13 +8,13 @@ device in every step, and in a traced network it can't be done: there NaN comes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snn_mm.contracts import Presence
+from snn_mm.contracts import Batch, Presence
 from snn_mm.encoders.base import Encoder, feature_width
 from snn_mm.errors import UserError
 from snn_mm.presence import (
@@ -31,19 +31,36 @@ Inputs = Mapping[str, Tensor]
 
 
 def encode(
-    encoders: nn.ModuleDict, inputs: Inputs, present: Presence | None = None
+    encoders: nn.ModuleDict,
+    inputs: Inputs,
+    present: Presence | None = None,
+    lengths: Inputs | None = None,
 ) -> dict[str, Tensor]:
     """Features `[T, N, D]` by modality of inputs `[N, ...]`, each by its own encoder.
 
-    Encoders see the samples that have their modality; for the others features are zero.
+    Encoders see the samples that have their modality; for the others features are zero. Those of
+    sequences are told the lengths, and beyond them see zeros, whatever stands there.
+
+    Args:
+        encoders: by modality.
+        inputs: by modality.
+        present: which samples have a modality, bool `[N]`; without it all.
+        lengths: of sequences `[N, L, D]`, `[N]` by modality; one that is not named has no padding.
 
     Raises:
-        UserError: an input is missing or, on the CPU, not finite; a sample has no modality.
+        UserError: an input is missing or, on the CPU, not finite; a sample has no modality; lengths
+            of sequences are not given, or an encoder can't take them.
     """
+    own = own_lengths(encoders, lengths)
+    inputs = {**inputs, **{n: zero_padding(inputs[n], own[n]) for n in own if n in inputs}}
     present = restricted(present, encoders)
     if present is None:
         check_inputs(inputs, encoders)
-        return mark_broken({name: part(inputs[name]) for name, part in encoders.items()}, inputs)
+        features = {
+            name: part(inputs[name], own[name]) if name in own else part(inputs[name])
+            for name, part in encoders.items()
+        }
+        return mark_broken(features, inputs)
     samples = len(next(iter(present.values())))
     check_presence(present, list(encoders), samples)
     rows = {name: present_rows(present, name) for name in encoders}
@@ -52,8 +69,46 @@ def encode(
     found: dict[str, Tensor] = {}
     for name, x in held.items():
         with lone_values(encoders[name], len(x)):
-            found[name] = encoders[name](x)
+            given = (taken(own[name], rows[name]),) if name in own else ()
+            found[name] = encoders[name](x, *given)
     return placed(mark_broken(found, held), rows, samples, widths(encoders))
+
+
+def own_lengths(encoders: nn.ModuleDict, lengths: Inputs | None) -> Inputs:
+    """Lengths `[N]` of the modalities that have an encoder.
+
+    Raises:
+        UserError: none are given where sequences are read, or an encoder can't take them.
+    """
+    readers = [name for name, part in encoders.items() if getattr(part, "takes_lengths", False)]
+    if readers and lengths is None:
+        raise UserError(
+            f"{', '.join(readers)}: a network that reads sequences needs their lengths\n"
+            "accepted: module(inputs, lengths=batch['lengths']), or lengths={} without any padding"
+        )
+    own = {name: lengths[name] for name in encoders if name in lengths} if lengths else {}
+    if deaf := [name for name in own if name not in readers]:
+        part = type(encoders[deaf[0]]).__name__
+        raise UserError(
+            f"model.encoders.{deaf[0]}: {part} does not take the lengths of padded sequences\n"
+            "accepted: SequenceRNN, SequenceTCN, MLP with statistics, or an encoder with "
+            "takes_lengths = True and forward(x, lengths)"
+        )
+    return own
+
+
+def lengths_of(module: object, batch: Batch) -> dict[str, Any]:
+    """The argument `lengths` for a network that takes any, of a batch; else no argument.
+
+    So a module of one's own that knows of no sequences is called as ever.
+
+    Args:
+        module: with `encoders`.
+        batch: of any data.
+    """
+    encoders, lengths = getattr(module, "encoders", {}), batch.get("lengths", {})
+    reads = any(getattr(encoders[name], "takes_lengths", False) for name in encoders)
+    return {"lengths": lengths} if reads or any(name in lengths for name in encoders) else {}
 
 
 def inputs_of(rows: Mapping[str, Tensor | None], inputs: Inputs) -> dict[str, Tensor]:

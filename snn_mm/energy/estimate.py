@@ -59,7 +59,8 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
             if "lengths" in batch:
                 lengths = sample["lengths"] = _pick(batch["lengths"], i)
                 sample["inputs"] = {  # padding is no cost of the sample
-                    name: x[:, : int(lengths[name])] for name, x in inputs.items()
+                    name: x[:, : int(lengths[name])] if name in lengths else x
+                    for name, x in inputs.items()
                 }
             yield cast("Batch", sample)
 

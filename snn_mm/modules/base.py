@@ -22,7 +22,7 @@ from snn_mm.contracts import (
     StepOutput,
 )
 from snn_mm.encoders.base import Encoder, feature_width
-from snn_mm.encoders.inputs import encode
+from snn_mm.encoders.inputs import Inputs, encode, lengths_of
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.spiking import frozen_statistics
@@ -106,22 +106,23 @@ class MultimodalModule(TaskModule):
         accuracies = [f"val/accuracy/{name}" for name in (*self.modalities, FUSED)]
         return ["val/loss", *accuracies]
 
-    def forward(self, inputs: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
-        """Logits `[T, N, K]` of inputs by modality (shapes, and `present`: see `Batch`)."""
+    def forward(
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
+    ) -> FusionOutput:
+        """Logits `[T, N, K]` of inputs by modality; `present` and `lengths` as in a `Batch`."""
         given = () if present is None else (present,)
-        return self.fuse(self.encode(inputs, *given), *given)
+        return self.fuse(self.encode(inputs, *given, **lengths), *given)
 
     def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Logits `[T, N, K]` of features `[T, N, D]` by modality."""
         given = () if present is None else (present,)
-        output: FusionOutput = self.fusion(features, *given)
-        return output
+        return cast("FusionOutput", self.fusion(features, *given))
 
     def encode(
-        self, inputs: dict[str, Tensor], present: Presence | None = None
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
     ) -> dict[str, Tensor]:
-        """Features `[T, N, D]` by modality, zero for samples that lack it."""
-        return encode(self.encoders, inputs, present)
+        """Features `[T, N, D]` by modality, zero for samples that lack it; see `forward`."""
+        return encode(self.encoders, inputs, present, **lengths)
 
     @abstractmethod
     def loss_terms(
@@ -182,7 +183,7 @@ class MultimodalModule(TaskModule):
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target = batch["target"]
         given = presence_of(batch, self.modalities)
-        output = self.fuse(self.encode(batch["inputs"], *given), *given)
+        output = self.fuse(self.encode(batch["inputs"], *given, **lengths_of(self, batch)), *given)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         return self.finish_step(terms, StepOutput(output, logits, target), stage)
@@ -212,7 +213,7 @@ class MultimodalModule(TaskModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Class probabilities of one batch."""
         given = presence_of(batch, self.modalities)
-        logits = self.readout(self(batch["inputs"], *given))
+        logits = self.readout(self(batch["inputs"], *given, **lengths_of(self, batch)))
         probability = {name: value.softmax(dim=-1) for name, value in logits.items()}
         return {"id": batch["id"], "probability": probability}
 

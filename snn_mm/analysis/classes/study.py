@@ -13,6 +13,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch, Classifies
+from snn_mm.encoders.inputs import lengths_of
 from snn_mm.errors import UserError
 
 PERPLEXITY = 30.0
@@ -80,7 +81,7 @@ def classify(module: Classifies, batches: Iterable[Batch], names: Sequence[str])
     features: dict[str, list[Tensor]] = {name: [] for name in module.modalities}
     logits: dict[str, list[Tensor]] = {name: [] for name in (*module.modalities, FUSED)}
     for batch in batches:
-        output = module(batch["inputs"])
+        output = module(batch["inputs"], **lengths_of(module, batch))
         said = module.readout(output)
         ids += batch["id"]
         targets.append(batch["target"].cpu())

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.modulation.functional.lfm import hyper_gradient
 from snn_mm.contracts import FUSED, Batch, FusionOutput
+from snn_mm.encoders.inputs import Inputs, lengths_of
 from snn_mm.errors import UserError
 
 Gradients = tuple[Tensor, ...]
@@ -24,7 +25,7 @@ Gap = Callable[[Sequence[Tensor]], Tensor]
 class Predicts(Protocol):
     """A module that can be asked for predictions outside a step."""
 
-    def __call__(self, inputs: dict[str, Tensor]) -> FusionOutput:
+    def __call__(self, inputs: dict[str, Tensor], **lengths: Inputs) -> FusionOutput:
         """Logits `[T, N, K]` of inputs by modality."""
         ...
 
@@ -64,7 +65,10 @@ def held_out_batch(trainer: Trainer, samples: int, asked_by: str) -> Batch:
 def part_of(batch: Batch, part: slice) -> Batch:
     """Some samples of a batch."""
     inputs = {name: value[part] for name, value in batch["inputs"].items()}
-    return Batch(inputs=inputs, target=batch["target"][part], id=batch["id"][part])
+    own = Batch(inputs=inputs, target=batch["target"][part], id=batch["id"][part])
+    if "lengths" in batch:
+        own["lengths"] = {name: value[part] for name, value in batch["lengths"].items()}
+    return own
 
 
 def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> float:
@@ -90,7 +94,7 @@ def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> floa
 
 def terms_of(module: Predicts, batch: Batch, gap_of: Gap) -> tuple[Tensor, Tensor]:
     """Fused cross-entropy and divergence between the modalities of a batch, scalars in nats."""
-    logits = module.readout(module(batch["inputs"]))
+    logits = module.readout(module(batch["inputs"], **lengths_of(module, batch)))
     loss = cross_entropy(logits.pop(FUSED), batch["target"])
     return loss, gap_of(list(logits.values()))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Batch, LossTerms, Presence, StepOutput
 from snn_mm.encoders.base import Encoder
-from snn_mm.encoders.inputs import check_inputs, mark_broken
+from snn_mm.encoders.inputs import Inputs, check_inputs, mark_broken, own_lengths
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.metrics.avqa import ACCURACIES, OVERALL, AnswerAccuracy
@@ -81,9 +81,10 @@ class AVQAModule(IEMFModule):
             self.add_module(f"{stage}_answers", AnswerAccuracy())
 
     def encode(
-        self, inputs: dict[str, Tensor], present: Presence | None = None
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
     ) -> dict[str, Tensor]:
         """Features `[L, N, D]` by modality, and the question `[1, N, D]`."""
+        own_lengths(self.encoders, lengths.get("lengths"))
         check_inputs(inputs, (*self.modalities, QUESTION))
         features: dict[str, Tensor] = {}
         if AUDIO in self.encoders:

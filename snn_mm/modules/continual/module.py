@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from snn_mm.contracts import FUSED, Batch, FusionOutput, LossTerms, Presence
 from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.inputs import lengths_of
 from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.added import Added
 from snn_mm.modules.continual.checks import (
@@ -116,12 +117,13 @@ class ContinualModule(TaskSequenceModule):
     def task_step(self, batch: Batch) -> TaskStep:
         """What network and teacher make of a batch."""
         compares = self.method.needs_attention and self.teacher is not None
-        extracted = extract_features(self.encoders, self.trunk, batch["inputs"], compares)
+        inputs, lengths = batch["inputs"], lengths_of(self, batch)
+        extracted = extract_features(self.encoders, self.trunk, inputs, compares, **lengths)
         output = self.fusion(extracted.features)
         taught = taught_attention = None
         if self.teacher is not None:
             with torch.no_grad():
-                answer, taught_attention = self.teacher(batch["inputs"], compares)
+                answer, taught_attention = self.teacher(inputs, compares, **lengths)
                 taught = self.readout(answer)
         return TaskStep(
             output,

@@ -15,6 +15,7 @@ from torch.nn.functional import pad
 from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.recording.task_matrix import MatrixRecord
 from snn_mm.contracts import FUSED, Batch, Presence, StepOutput
+from snn_mm.encoders.inputs import Inputs, lengths_of
 from snn_mm.errors import UserError
 from snn_mm.metrics.continual import TaskAccuracies
 from snn_mm.metrics.continual_scores import continual_scores
@@ -109,10 +110,11 @@ class TaskSequenceModule(MultimodalModule):
             check_selection(self.trainer, SELECTION)
 
     def encode(
-        self, inputs: dict[str, Tensor], present: Presence | None = None
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
     ) -> dict[str, Tensor]:
         """Features `[T, N, D]` by modality, zero for samples that lack it."""
-        return extract_features(self.encoders, self.trunk, inputs, present=present).features
+        extracted = extract_features(self.encoders, self.trunk, inputs, False, present, **lengths)
+        return extracted.features
 
     def on_train_start(self) -> None:
         """Move a teacher that a checkpoint held to where the network is; keep initial weights."""
@@ -180,7 +182,7 @@ class TaskSequenceModule(MultimodalModule):
         with evaluating(self), isolate_rng(), self.trainer.precision_plugin.forward_context():
             for given in self.data.test_dataloader():
                 batch = on_device(given, self.trainer)
-                logits = self.readout(self(batch["inputs"]))
+                logits = self.readout(self(batch["inputs"], **lengths_of(self, batch)))
                 self.row.update(logits[FUSED].argmax(dim=-1), batch["target"])
 
     def on_test_epoch_start(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from snn_mm.contracts import FusionOutput, Presence
-from snn_mm.encoders.inputs import check_inputs, encode, mark_broken
+from snn_mm.encoders.inputs import Inputs, check_inputs, encode, mark_broken
 from snn_mm.errors import UserError
 from snn_mm.fusion import Fusion
 from snn_mm.modules.continual.distillation import AttentionMaps
@@ -47,6 +47,7 @@ class Teacher(nn.Module):
         inputs: dict[str, Tensor],
         keep_attention: bool = False,
         present: Presence | None = None,
+        **lengths: Inputs,
     ) -> tuple[FusionOutput, AttentionMaps | None]:
         """Logits `[T, N, K']` of inputs by modality (shapes: see `Batch`), and attention.
 
@@ -54,8 +55,11 @@ class Teacher(nn.Module):
             inputs: by modality.
             keep_attention: whether to return the trunk's attention.
             present: which samples have a modality, bool `[N]`; without it all.
+            lengths: `lengths` of sequences, as in a batch.
         """
-        extracted = extract_features(self.encoders, self.trunk, inputs, keep_attention, present)
+        extracted = extract_features(
+            self.encoders, self.trunk, inputs, keep_attention, present, **lengths
+        )
         given = () if present is None else (present,)
         return self.fusion(extracted.features, *given), extracted.attention
 
@@ -70,6 +74,7 @@ def extract_features(
     inputs: dict[str, Tensor],
     keep_attention: bool = False,
     present: Presence | None = None,
+    **lengths: Inputs,
 ) -> TrunkOutput:
     """Features `[T, N, D]` by modality, of a trunk or of one encoder per modality; attention.
 
@@ -80,12 +85,13 @@ def extract_features(
         keep_attention: whether to return the trunk's attention.
         present: which samples have a modality, bool `[N]`; a trunk, in which each modality guides
             the other, needs all.
+        lengths: `lengths` of sequences, as in a batch; a trunk takes none.
 
     Raises:
         UserError: a sample lacks a modality that the trunk needs.
     """
     if trunk is None:
-        return TrunkOutput(encode(encoders, inputs, present), None)
+        return TrunkOutput(encode(encoders, inputs, present, **lengths), None)
     if present is not None:
         raise UserError(
             f"model.trunk: {type(trunk).__name__} attends to one modality by the other; samples "

@@ -105,7 +105,7 @@ class AlignedEncoder(Encoder):
         kernel: Kernel = "shared",
     ) -> None:
         super().__init__()
-        self.backbone = encoder
+        self.backbone, self.takes_lengths = encoder, encoder.takes_lengths
         own_width = feature_width(encoder)
         self.feature_dim = width or own_width
         self.time_steps = time_steps or encoder.time_steps
@@ -116,7 +116,7 @@ class AlignedEncoder(Encoder):
         for part in (self.projection, self.alignment):
             functional.set_step_mode(part, "m")
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features `[T, N, D]` of an input of the backbone's kind."""
-        features: Tensor = self.alignment(self.projection(self.backbone(x)))
+    def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
+        """Features `[T, N, D]` of an input of the backbone's kind, of sequences with lengths."""
+        features: Tensor = self.alignment(self.projection(self.backbone(x, *lengths)))
         return features

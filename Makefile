@@ -51,7 +51,7 @@ test: lint typecheck ## check style and types, run the fast tests with coverage
 test-all: lint typecheck ## the same with the slow tests and those on recordings (SNN_MM_DATA)
 	$(TEST_ENV) $(PYTEST) -m "not faults"
 
-faults: $(TEST_READY) ## strike runs at a hundred moments, write what came of it into docs/reliability.md
+faults: $(TEST_READY) ## strike runs at 160 moments, write what came of it into docs/reliability.md
 	$(TEST_ENV) SNN_MM_FAULTS=docs/reliability.md $(BIN)/python -m pytest --numprocesses $(JOBS) -m faults tests/faults
 
 fuzz: $(TEST_READY) ## damage every kind of file 2,000 times and read it (a quarter of an hour)

@@ -53,7 +53,7 @@ def shapley_values(values: Values) -> dict[str, Tensor]:
         {'a': 0.4, 'v': 0.1}
     """
     exact = {coalition: value.double() for coalition, value in values.items()}
-    names = sorted(max(exact, key=len))
+    names = sorted(frozenset().union(*exact))
     found = {name: torch.zeros_like(exact[frozenset()]) for name in names}
     for name in names:
         for others in coalitions([other for other in names if other != name]):
@@ -81,7 +81,7 @@ def conditional_utilisation(values: Values) -> dict[str, Tensor]:
         >>> {name: round(float(value), 4) for name, value in found.items()}
         {'a': 0.4, 'v': 0.1}
     """
-    whole = max(values, key=len)
+    whole: Coalition = frozenset().union(*values)
     all_of_them = values[whole].double()
     return {
         name: (all_of_them - values[whole - {name}].double()) / all_of_them

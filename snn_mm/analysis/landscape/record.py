@@ -9,13 +9,8 @@ from snn_mm.analysis.landscape.basin import Basin, measure_basin
 from snn_mm.analysis.landscape.probe import open_probe
 from snn_mm.analysis.landscape.settings import LandscapeSettings, PartScope
 from snn_mm.analysis.landscape.sharpness import Sharpness, sharpness
-from snn_mm.analysis.landscape.surface import (
-    Progress,
-    RunPlace,
-    Surface,
-    compute_surface,
-    table_path,
-)
+from snn_mm.analysis.landscape.surface import Surface, compute_surface, table_path
+from snn_mm.analysis.workers import Progress, RunPlace
 from snn_mm.config.restore import open_run, restore
 from snn_mm.errors import UserError
 from snn_mm.run.directory import read_json, write_json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,30 +13,13 @@ from numpy.typing import NDArray
 from snn_mm.analysis.landscape.probe import Cut, Value, open_probe
 from snn_mm.analysis.landscape.settings import LandscapeSettings
 from snn_mm.analysis.landscape.table import PointTable, Values
-from snn_mm.analysis.landscape.workers import measure_points
+from snn_mm.analysis.workers import Progress, RunPlace, measure_all
 from snn_mm.config.restore import open_run, restore
 from snn_mm.run.directory import RunDirectory
 from snn_mm.run.links import check_links
 from snn_mm.run.lock import RunLock
 
 Floats = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-"""Told how many points are done, of how many."""
-
-
-@dataclass(frozen=True)
-class RunPlace:
-    """Where a run and its data are, and where its network computes.
-
-    Attributes:
-        run: directory of the run.
-        device: such as `cpu` or `cuda`.
-        data_root: instead of `data.root` of the run's config.
-    """
-
-    run: Path
-    device: str = "cpu"
-    data_root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +82,7 @@ def compute_surface(
         total = len(settings.points)
         missing = [point for point in settings.points if point not in table.values]
         make_cut = partial(open_cut, place, settings)
-        for point, value in measure_points(make_cut, missing, jobs):
+        for point, value in measure_all(make_cut, missing, jobs):
             table.add(point, value)
             if progress is not None:
                 progress(len(table.values), total)

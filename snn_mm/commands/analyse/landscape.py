@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snn_mm.analysis.landscape.settings import LandscapeSettings
 from snn_mm.commands.analyse.findings import Findings, print_rows
-from snn_mm.commands.analyse.runs import add_runs, choose_device, in_order, name_runs
+from snn_mm.commands.analyse.runs import (
+    add_runs,
+    choose_device,
+    choose_jobs,
+    in_order,
+    name_runs,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from snn_mm.analysis.landscape.record import Landscape
-    from snn_mm.analysis.landscape.surface import Progress
 
 DESCRIPTION = """\
 Loss and accuracy of trained networks along filter-normalised random directions (Li et al. 2018),
@@ -81,7 +84,7 @@ def measure(
 ) -> dict[str, Landscape]:
     """Landscapes by name of the run; what a run's folder holds already is not computed again."""
     from snn_mm.analysis.landscape.record import Search, measure_landscape
-    from snn_mm.analysis.landscape.surface import RunPlace
+    from snn_mm.analysis.workers import RunPlace
 
     search = Search(
         tuple(options.sharpness_radius),
@@ -91,7 +94,7 @@ def measure(
         settings.seed,
     )
     device = choose_device(options.device)
-    jobs = options.jobs or (1 if device.startswith("cuda") else os.cpu_count() or 1)
+    jobs = choose_jobs(options.jobs, device)
     landscapes = {}
     for name, path in runs.items():
         with progress_bar(name) as progress:
@@ -116,14 +119,3 @@ def summary_rows(landscapes: dict[str, Landscape]) -> list[list[str]]:
         width = f"{'> ' if landscape.basin.is_open else ''}{landscape.basin.width:.3f}"
         rows.append([name, f"{loss:.4f}", f"{accuracy:.4f}", *sharpness, width])
     return rows
-
-
-@contextmanager
-def progress_bar(name: str) -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

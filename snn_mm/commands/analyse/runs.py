@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
+    from snn_mm.analysis.workers import Progress
     from snn_mm.config.restore import Restored
 
 CURVE_METRIC = "val/accuracy/fused"
@@ -147,3 +150,19 @@ def choose_device(name: str) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {name}: torch sees no GPU here; see `snnmm doctor`")
     return name
+
+
+def choose_jobs(asked: int, device: str) -> int:
+    """How many processes measure: as asked; else one a CPU core, and one on a GPU."""
+    return asked or (1 if device.startswith("cuda") else os.cpu_count() or 1)
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Progress]:
+    """A bar on a terminal; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

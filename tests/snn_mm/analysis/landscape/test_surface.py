@@ -16,7 +16,8 @@ import pytest
 from snn_mm.analysis.landscape.probe import Cut
 from snn_mm.analysis.landscape.record import Search, measure_landscape
 from snn_mm.analysis.landscape.settings import LandscapeSettings, Point
-from snn_mm.analysis.landscape.surface import RunPlace, compute_surface, table_path
+from snn_mm.analysis.landscape.surface import compute_surface, table_path
+from snn_mm.analysis.workers import RunPlace
 from snn_mm.config.restore import open_run
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory, read_json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.statistics import paired_test
@@ -18,10 +20,23 @@ def difference_text(ours: Group, other: Group | None, metric: str) -> str:
     """
     if other is None or other is ours:
         return NOTHING
-    left, right = ours.values(metric), other.values(metric)
-    seeds = [seed for seed in left if seed in right]
-    test = paired_test([left[s] for s in seeds], [right[s] for s in seeds])
+    return paired_text(ours.values(metric), other.values(metric), Metric(metric).scale)
+
+
+def paired_text(
+    ours: Mapping[str, float], other: Mapping[str, float], scale: float = 1.0, digits: int = 2
+) -> str:
+    """The same for values by seed; a dash where no seed is in both.
+
+    Args:
+        ours: by seed.
+        other: by seed.
+        scale: what the difference is multiplied with.
+        digits: decimals.
+    """
+    seeds = [seed for seed in ours if seed in other]
+    test = paired_test([ours[s] for s in seeds], [other[s] for s in seeds])
     if test is None:
         return NOTHING
     p = f" (p = {test.p:.3g})" if test.pairs > 1 else ""
-    return signed(Metric(metric).scale * test.difference) + p
+    return signed(scale * test.difference, digits) + p

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -56,6 +56,8 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
                 "target": batch["target"][i : i + 1].cpu().clone(),
                 "id": batch["id"][i : i + 1],
             }
+            if "present" in batch:  # what does not run costs nothing
+                sample["present"] = _pick(batch["present"], i)
             if "lengths" in batch:
                 lengths = sample["lengths"] = _pick(batch["lengths"], i)
                 sample["inputs"] = {  # padding is no cost of the sample
@@ -65,7 +67,7 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
             yield cast("Batch", sample)
 
 
-def _pick(tensors: dict[str, Tensor], i: int) -> dict[str, Tensor]:
+def _pick(tensors: Mapping[str, Tensor], i: int) -> dict[str, Tensor]:
     """Sample `i` `[1, ...]` of tensors `[N, ...]`; clones, as inference tensors can't be used."""
     picked = {name: value[i : i + 1].cpu().clone() for name, value in tensors.items()}
     return {

@@ -45,6 +45,8 @@ from feature_makers.pretrained.output import FeatureOutput
 from feature_makers.weights import read_safetensors, read_state
 from snn_mm.analysis.landscape.table import read_values
 from snn_mm.analysis.report.published import read_published
+from snn_mm.analysis.robustness.conditions import Condition
+from snn_mm.analysis.robustness.record import ConditionTable, Measured, read_record
 from snn_mm.callbacks.recording.spike_record import SpikeRecord
 from snn_mm.callbacks.warm_start import load_state
 from snn_mm.commands import report
@@ -413,6 +415,13 @@ def landscapes(folder: Path) -> list[Path]:
     return [corpus.rows(folder / "t.csv", [["x", "y", "loss", "accuracy"], [0.0, 1.0, 0.5, 0.9]])]
 
 
+def conditions(folder: Path) -> list[Path]:
+    table, worth = ConditionTable(folder / "t.jsonl"), {"a": 0.5, "b": 0.25}
+    table.add(Condition(("x", "y")), Measured({"m": 0.5}, worth, {"a": 1.0}, worth, 0.5))
+    table.add(Condition(("x", "y"), "x", "noise", 3), Measured({"m": 0.25}))
+    return [table.path]
+
+
 def published(folder: Path) -> list[Path]:
     entry = {"row": "1", "dataset": "X", "network": "SNN", "metric": "accuracy", "value": 9.5}
     tables = [{"paper": "IEMF", "table": "1", "entries": [entry, {**entry, "row": "2"}]}]
@@ -437,6 +446,7 @@ READERS = [
     ),
     Reader("mark of a lock", marks, lock),
     Reader("table of a landscape", landscapes, lambda folder: read_values(folder / "t.csv")),
+    Reader("record of conditions", conditions, lambda folder: read_record(folder / "t.jsonl")),
     Reader("published numbers", published, read_published_numbers),
     Reader("configs", config_files, config_file),
     Reader("sweep files", sweep_files, sweep_file),

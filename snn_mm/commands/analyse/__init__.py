@@ -27,6 +27,7 @@ KINDS = {
     "theorem": "the variance of spiking attention, checked",
     "answers": "answers to questions, by kind, and samples",
     "landscape": "the loss around a trained network",
+    "robustness": "absent and corrupted modalities; who contributes what",
 }
 """Each kind's line in the help; its module has its name."""
 

@@ -132,8 +132,13 @@ def comparison_row(
     return [*head, signed(test.difference * metric.scale, metric.digits), p]
 
 
-def find_baseline(comparison: Comparison, wanted: str | None) -> str:
+def find_baseline(comparison: Comparison, wanted: str | None, flag: str = "--baseline") -> str:
     """The method that a user means: by letter, name or a part of the name that only one has.
+
+    Args:
+        comparison: the runs.
+        wanted: what was typed; the first method if None.
+        flag: what it was typed after.
 
     Raises:
         UserError: none or several fit.
@@ -146,5 +151,5 @@ def find_baseline(comparison: Comparison, wanted: str | None) -> str:
     if len(fitting) != 1:
         rows = "\n".join(f"{comparison.key(m)}. {m}" for m in (fitting or methods)[:3])
         problem = "fits several rows" if fitting else "fits no row"
-        raise UserError(f"--baseline {wanted!r} {problem}; give a letter or a name of\n{rows}")
+        raise UserError(f"{flag} {wanted!r} {problem}; give a letter or a name of\n{rows}")
     return fitting[0]

@@ -16,6 +16,7 @@ from snn_mm.callbacks.recording.coefficient_monitor import CoefficientMonitor
 from snn_mm.callbacks.recording.energy import EnergyEstimator
 from snn_mm.callbacks.recording.factor_tracker import FactorTracker
 from snn_mm.callbacks.recording.firing_rate import FiringRateMonitor
+from snn_mm.callbacks.recording.modality_shapley import ModalityShapley
 from snn_mm.callbacks.recording.spike_monitor import SpikeMonitor
 from snn_mm.callbacks.warm_start import WarmStart
 
@@ -35,6 +36,7 @@ __all__ = [
     "GradientModulation",
     "LossAdjustment",
     "LossModulation",
+    "ModalityShapley",
     "Modulation",
     "SemanticAlignment",
     "SpikeMonitor",

@@ -6,9 +6,10 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import read_json
 from snn_mm.reading.text import read_bytes
 
 Logged = dict[str, dict[int, float]]
@@ -81,6 +82,11 @@ def read_layers(run: Path, problems: list[str]) -> dict[tuple[str, str], tuple[f
 
     feed(run / "spikes.csv", ["modality", "layer", *SHARES], take, problems)
     return layers
+
+
+def read_contribution(run: Path) -> dict[str, Any]:
+    """What modalities contribute, by name, as `snnmm analyse robustness` left it in a run."""
+    return read_json(run / "robustness" / "contribution.json")
 
 
 def feed(

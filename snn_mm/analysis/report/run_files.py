@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from snn_mm.analysis.report.config_facts import Facts, flatten
-from snn_mm.analysis.report.curves import Logged, read_layers, read_logged
+from snn_mm.analysis.report.curves import Logged, read_contribution, read_layers, read_logged
 from snn_mm.errors import UserError
 from snn_mm.reading.json_files import json_value
 from snn_mm.reading.text import read_text
@@ -107,7 +107,7 @@ class Run:
         best = as_dict(as_dict(results.get("best")).get("validation"))
         energy = {f"{ENERGY}{key}": value for key, value in self.energy.items()}
         train, test = as_dict(results.get("train")), as_dict(results.get("test"))
-        merged = {**train, **best, **later, **test, **energy}
+        merged = {**train, **best, **later, **test, **energy, **read_contribution(self.path)}
         return {name: float(v) for name, v in merged.items() if is_number(v)}
 
     @property

@@ -10,6 +10,7 @@ from snn_mm.analysis.report.document import Document, Figure
 from snn_mm.analysis.report.html import to_html
 from snn_mm.analysis.report.latex import to_latex
 from snn_mm.analysis.report.markdown import FIGURES, to_markdown
+from snn_mm.analysis.report.sections.contribution import contribution_section
 from snn_mm.analysis.report.sections.cost import cost_section, energy_section
 from snn_mm.analysis.report.sections.provenance import (
     count_statuses,
@@ -47,6 +48,7 @@ def build_document(results: Results, output: Path, date: str) -> Document:
         difference_section(comparison),
         learning_section(comparison, metric),
         factor_section(comparison, metric),
+        contribution_section(comparison, metric),
         firing_section(comparison, metric),
         energy_section(comparison, metric),
         cost_section(comparison),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -10,6 +12,8 @@ import torch
 from torch import Tensor
 
 from snn_mm.modules.sentiment.network import SentimentNetwork
+
+sys.path.insert(0, str(Path(__file__).parent))  # makes every_network importable
 
 WIDTHS = {"text": 7, "audio": 5, "visual": 6}
 LONGEST = {"text": 6, "audio": 19, "visual": 11}

@@ -2,114 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
-
 import pytest
 import torch
+from every_network import (
+    EVERY,
+    NETWORKS,
+    OPTIONS,
+    PRESENT,
+    SAMPLES,
+    WIDTHS,
+    Made,
+    clips,
+    lacking,
+    leaves,
+    ready,
+)
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
 from snn_mm.errors import UserError
 from snn_mm.modules import sentiment
 from snn_mm.modules.sentiment.absence import on_samples, without_absent
+from snn_mm.modules.sentiment.graph_mfn import DynamicFusionGraph
 from snn_mm.modules.sentiment.memory import Hidden
+from snn_mm.modules.sentiment.mfn import DeltaMemoryAttention
 from snn_mm.modules.sentiment.network import SentimentNetwork
-from snn_mm.modules.sgmt import SGMT
-from snn_mm.modules.sgmt.layer import LayerOptions
-
-SMALL = Hidden(4, 0.2)
-WIDTHS = {"text": 5, "audio": 3, "visual": 4}
-LONGEST = {"text": 4, "audio": 9, "visual": 6}
-SIZES = dict.fromkeys(WIDTHS, 4)
-MEMORY = {
-    "hidden": SIZES,
-    "proposal": SMALL,
-    "retain": SMALL,
-    "update": SMALL,
-    "output": SMALL,
-    "memory": 5,
-    "steps": 4,
-}
-OPTIONS: dict[str, dict[str, Any]] = {
-    "LFDNN": {"hidden": SIZES, "text_out": 6, "fused_hidden": 4},
-    "MLFDNN": {"hidden": SIZES, "text_out": 6, "fused_hidden": 4, "head_hidden": SIZES},
-    "TFN": {"hidden": SIZES, "text_out": 6, "fused_hidden": 4},
-    "MTFN": {"hidden": SIZES, "text_out": 6, "fused_hidden": 4, "head_hidden": SIZES},
-    "LMF": {"hidden": SIZES},
-    "MLMF": {"hidden": SIZES, "head_hidden": SIZES},
-    "EFLSTM": {"hidden": 6, "layers": 1, "steps": 4},
-    "MFN": {**MEMORY, "attention": SMALL},
-    "GraphMFN": {**MEMORY, "vertex": 4},
-    "MulT": {"dim": 6, "heads": 2, "levels": 1},
-    "SGMT": {"width": 8, "layers": 1, "fusion_layers": 2, "steps": 4},
-}
-SGMT_FORMS: list[dict[str, Any]] = [
-    {"merge": merge, "absent": absent}
-    for merge in ("features", "projection", "pairwise", "time")
-    for absent in ("zeros", "renormalised")
-]
-LAST = [{"pooling": "last"}, {"padding": "averaged"}, {"kernel_size": 3}]
-ANN = [{"merge": merge, "options": LayerOptions(neuron=nn.ReLU)} for merge in ("features", "time")]
-
-
-def leaves(kind: type) -> Iterator[type]:
-    """Every class of the library below one that can be made."""
-    for below in kind.__subclasses__():
-        if below.__module__.startswith("snn_mm.") and not below.__abstractmethods__:
-            yield below
-        yield from leaves(below)
-
-
-def forms(name: str) -> list[dict[str, Any]]:
-    return [*SGMT_FORMS, *LAST, *ANN] if name == "SGMT" else [{}]
-
-
-NETWORKS = {
-    f"{kind.__name__}-{'-'.join(map(str, form.values()))[:30]}": partial(
-        kind, WIDTHS, LONGEST, **OPTIONS[kind.__name__], **form
-    )
-    for kind in sorted(set(leaves(SentimentNetwork)), key=lambda kind: kind.__name__)
-    for form in forms(kind.__name__)
-}
-EVERY = pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
-
-PRESENT = {
-    "text": torch.tensor([True, True, False, True, False, True, True]),
-    "audio": torch.tensor([True, False, True, False, False, True, True]),
-    "visual": torch.tensor([True, True, True, False, True, True, False]),
-}
-SAMPLES = 7
-
-Made = Callable[[], SentimentNetwork]
-
-
-def clips() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    generator = torch.Generator().manual_seed(1)
-    inputs = {
-        name: torch.randn(SAMPLES, LONGEST[name], dim, generator=generator, dtype=torch.float64)
-        for name, dim in WIDTHS.items()
-    }
-    lengths = {
-        name: torch.randint(1, steps + 1, (SAMPLES,), generator=generator)
-        for name, steps in LONGEST.items()
-    }
-    return inputs, lengths
-
-
-def lacking(**present: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Clips of which some are absent, as networks get them."""
-    inputs, lengths = clips()
-    return *without_absent(inputs, lengths, present, WIDTHS), present
-
-
-def ready(make: Made, training: bool = False) -> SentimentNetwork:
-    torch.manual_seed(0)
-    network = make().double()
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):  # a zero bias would hide what it does to what is absent
-            nn.init.normal_(parameter, std=0.5)
-    return network.train(training)
+from snn_mm.modules.sgmt import SGMT, SpikingLayer
+from snn_mm.modules.sgmt.firing_rate import FiringRate
+from snn_mm.modules.sgmt.fusion import make_up
+from snn_mm.modules.sgmt.layer import LayerOptions, Slots
+from snn_mm.sequences import Sequence
 
 
 def test_every_network_of_the_library_is_here() -> None:
@@ -207,6 +129,110 @@ def test_masks_that_are_all_true_change_no_bit(make: Made) -> None:
         torch.manual_seed(3)
         masked = ready(make, training)(inputs, lengths, everywhere)
         assert all(torch.equal(plain[head], masked[head]) for head in plain)
+
+
+def test_memory_attends_to_no_feature_of_what_is_absent() -> None:
+    """MFN's softmax over features of all modalities has no share for zeros that are none."""
+    attention = DeltaMemoryAttention(3, Hidden(4)).double()
+    cells = torch.ones(2, 4, 3, dtype=torch.float64)
+    absent = torch.tensor([[False, True, True], [False, False, False]])
+    cells[0, :, 1:] = 0
+    found = attention(cells, absent)
+    both = found[:, 1:].sum(dim=-1)  # the cells are one: what is left are the shares
+    torch.testing.assert_close(both, torch.ones_like(both))
+    assert (attention(cells)[0, 1:].sum(dim=-1) < 0.9).all()
+
+
+def test_a_vertex_without_any_of_its_modalities_is_zero() -> None:
+    graph = DynamicFusionGraph(dict.fromkeys(WIDTHS, 2), 3)
+    modalities = {name: torch.zeros(2, 1, 2) for name in WIDTHS}
+    modalities["text"] += 1.0
+    there = torch.tensor([False, True])
+    seen: dict[str, Tensor] = {}
+    graph.networks["output"].register_forward_pre_hook(
+        lambda _, given: seen.update(all=given[0].detach())
+    )
+    graph(modalities, {"audio": there, "visual": there})
+    joint = seen["all"][:, 0, 6:]  # after three single ones: ta, tv, av, tav
+    assert (joint[0, 6:9] == 0).all()
+    assert (joint[1, 6:9] != 0).any()
+    assert (joint[0, :3] != 0).any()
+
+
+@pytest.mark.parametrize("part", ["attention", "norm"])
+def test_who_asks_what_is_absent_is_told_nothing(part: str) -> None:
+    """MulT: nothing of the attention towards audio reaches the samples that have none."""
+    network, touched = ready(NETWORKS["MulT-"]), ready(NETWORKS["MulT-"])
+    batch = lacking(**PRESENT)
+    with torch.no_grad():
+        for name in ("text", "visual"):
+            for layer in touched.crossings[f"{name}<audio"].layers:
+                changed = layer.attention if part == "attention" else layer.attention_norm
+                for parameter in changed.parameters():
+                    parameter.add_(0.3)
+    before, after = network(*batch)["fused"], touched(*batch)["fused"]
+    assert torch.equal(before[~PRESENT["audio"]], after[~PRESENT["audio"]])
+    assert not torch.equal(before, after)
+
+
+def test_a_layer_without_context_passes_on_its_own_current() -> None:
+    """SGMT merged by pairs: no key, no value, no bias of what follows the attention."""
+    torch.manual_seed(0)
+    layer = SpikingLayer(8, LayerOptions(heads=2), cross=True).double().eval()
+    for name, parameter in layer.named_parameters():
+        if name.endswith("bias"):
+            nn.init.normal_(parameter)
+    own = Sequence.of(torch.randn(3, 2, 8, dtype=torch.float64), torch.tensor([3, 2]))
+    other = Sequence.of(torch.randn(3, 2, 8, dtype=torch.float64), torch.tensor([0, 3]))
+    out = layer(own, other._replace(x=other.x * other.valid.unsqueeze(-1)), lacking=True).x
+    norm, _ = layer.source(own)
+    assert torch.equal(out[:, 0], norm[:, 0])
+    assert not torch.allclose(out[:2, 1], norm[:2, 1])
+
+
+@pytest.mark.parametrize("absent", ["zeros", "renormalised"])
+def test_neurons_of_what_is_absent_get_no_current(absent: str) -> None:
+    """SGMT merged by features: a layer norm would give zeros a current of their own."""
+    network = ready(NETWORKS[f"SGMT-features-{absent}"])
+    seen: list[Tensor] = []
+    first = network.fusion.layers[0].source
+    first.neurons.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    network(*lacking(**PRESENT))
+    current = seen[0]  # [T, N, 3 · 8]
+    for i, there in enumerate(PRESENT.values()):
+        own = current[..., 8 * i : 8 * (i + 1)].abs().sum(dim=(0, 2))
+        assert torch.equal(own > 0, there)
+
+
+def test_renormalised_statistics_are_those_of_the_features_that_are_there() -> None:
+    norm = nn.LayerNorm(6).double()
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    x = torch.randn(2, 3, 6, dtype=torch.float64)
+    there = torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [False] * 3 + [True] * 3])
+    found = Slots(there, renormalised=True).norm(x * there, norm)
+    for i in range(3):
+        own = there[i]
+        count = int(own.sum())
+        expected = layer_norm(x[:, i, own], (count,), norm.weight[own], norm.bias[own])
+        torch.testing.assert_close(found[:, i, own], expected)
+        assert (found[:, i, ~own] == 0).all()
+    assert torch.equal(found[:, 0], norm(x)[:, 0])
+
+
+def test_a_head_makes_up_for_what_is_absent() -> None:
+    there = torch.tensor([[True, True, True], [True, False, False]])
+    assert make_up(there, torch.float64).flatten().tolist() == [1.0, 3.0]
+
+
+def test_a_rate_does_not_count_a_batch_in_which_nothing_could_fire() -> None:
+    rate = FiringRate().train()
+    spikes = torch.ones(2, 3, 4)
+    rate(spikes)
+    before = rate.running.clone(), rate.batches.clone()
+    rate(torch.zeros(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool))
+    assert torch.equal(rate.running, before[0])
+    assert torch.equal(rate.batches, before[1])
 
 
 def test_masked_and_never_loaded_are_the_same_batch() -> None:

@@ -8,18 +8,14 @@ from typing import Any, ClassVar
 
 from datamodules.batches import collate
 from datamodules.checks import check_split
+from datamodules.corruption.kinds import Corruption
 from datamodules.division import warn_of_lacking
 from datamodules.folds import NO_FOLDS, Folds, fold_parts
+from datamodules.loader_options import DEFAULT_LOADER, LoaderOptions
 from datamodules.made_up import Shapes, made_split
 from datamodules.pairing import Rows
 from datamodules.split import SampleSource
-from datamodules.split_module import (
-    DEFAULT_LOADER,
-    SPLITS,
-    LoaderOptions,
-    SplitDataModule,
-    SplitName,
-)
+from datamodules.split_module import SPLITS, SplitDataModule, SplitName
 from snn_mm.errors import UserError, check_range
 
 Inputs = Mapping[str, Mapping[str, object]]
@@ -45,6 +41,8 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         folds: cross-validation instead of the split of the data set; `snnmm sweep --folds` makes
             one run a fold.
         fold: which of the folds tests, from 0 on.
+        corruptions: what is done to the samples of each modality as they are read, such as
+            `{audio: [{kind: babble, severity: 3}]}`.
     """
 
     class_names: Sequence[str]
@@ -60,8 +58,9 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         loader: LoaderOptions = DEFAULT_LOADER,
         folds: Folds = NO_FOLDS,
         fold: int = 0,
+        corruptions: dict[str, list[Corruption]] | None = None,
     ) -> None:
-        super().__init__(root, seed, loader)
+        super().__init__(root, seed, loader, corruptions)
         if folds.k and self.fold_group is None:
             raise UserError(f"data.folds: {type(self).__name__} can't be cut in folds")
         check_range("data.fold", fold, 0, max(folds.k - 1, 0))

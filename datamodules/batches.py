@@ -21,7 +21,7 @@ from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from datamodules.split import Sample
+    from datamodules.split import Draw, Sample, Source
 
 SampleT = TypeVar("SampleT")
 
@@ -57,6 +57,15 @@ class Together(list[SampleT]):
 
     def _held(self) -> list[Tensor]:
         return [x for sample in self for x in sample.inputs.values()]  # type: ignore[attr-defined]
+
+
+def read(source: Source, indices: Sequence[int | Draw]) -> list[Any]:
+    """Read samples, at once where the split offers it (PyTorch's `__getitems__`)."""
+    together = getattr(source, "__getitems__", None)
+    if together is None:
+        return [source[index] for index in indices]
+    samples: list[Any] = together(indices)
+    return samples
 
 
 def room(*shape: int) -> Tensor:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Generic, Literal, Self, TypeVar, cast
 
 from lightning.pytorch import LightningDataModule
@@ -14,7 +14,10 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.batches import begin_worker
+from datamodules.corruption.corruptible import Corruptible
+from datamodules.corruption.kinds import Corruption
 from datamodules.folds import check_apart
+from datamodules.loader_options import DEFAULT_LOADER, LoaderOptions
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source, note_changes
 from datamodules.store.remote import check_root
@@ -28,40 +31,7 @@ SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _NEEDED: dict[str, tuple[SplitName, ...]] = {"fit": ("train", "val"), "validate": ("val",)}
 
 
-@dataclass(frozen=True)
-class LoaderOptions:
-    """The `DataLoader` knobs; none of them changes what the data are.
-
-    Attributes:
-        batch_size: samples a batch, on each rank.
-        num_workers: processes that prepare batches; 0 prepares them in the main process.
-        pin_memory: page-locked batches, from which a GPU copies while it computes; None has them
-            where a GPU trains.
-        persistent_workers: keep the workers from one epoch to the next: it saves starting them, but
-            a transform of one's own that draws is then no longer seeded anew in every epoch.
-        prefetch_factor: batches that each worker keeps ready; needs workers. None is PyTorch's 2:
-            one on its way, one being made; more only evens out batches that take longer.
-        drop_last: leave out the last, smaller training batch.
-    """
-
-    batch_size: int = 64
-    num_workers: int = 0
-    pin_memory: bool | None = None
-    persistent_workers: bool = False
-    prefetch_factor: int | None = None
-    drop_last: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("loader.batch_size", self.batch_size, 1)
-        check_range("loader.num_workers", self.num_workers, 0)
-        if self.num_workers == 0 and (self.persistent_workers or self.prefetch_factor):
-            raise UserError("loader: persistent_workers and prefetch_factor need num_workers >= 1")
-
-
-DEFAULT_LOADER = LoaderOptions()
-
-
-class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
+class SplitDataModule(Corruptible, LightningDataModule, ABC, Generic[SourceT]):
     """Base of every data module: load a split, say what a batch of it is.
 
     The training order depends on `(seed, epoch)` alone, so that a resumed run goes on with the
@@ -73,15 +43,20 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         root: directory of the data, unless given elsewhere, and of what is prepared from them.
         seed: decides the training order and whatever else is drawn: splits, pairs, noise.
         loader: how batches are loaded.
+        corruptions: what is done to the samples of each modality as they are read, such as
+            `{audio: [{kind: babble, severity: 3}]}`.
     """
 
-    modalities: tuple[str, ...]
     may_share: Collection[SplitName] = ()  # splits that may have the same samples as each other
 
     def __init__(
-        self, root: str = "data", seed: int = 0, loader: LoaderOptions = DEFAULT_LOADER
+        self,
+        root: str = "data",
+        seed: int = 0,
+        loader: LoaderOptions = DEFAULT_LOADER,
+        corruptions: dict[str, list[Corruption]] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(corruptions)
         check_range("seed", seed, 0)
         check_root(root, getattr(self, "reads_urls", False))
         if not isinstance(loader, LoaderOptions):  # of a class of one's own
@@ -143,18 +118,22 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
         )
 
     def make_up(self, samples: int) -> None:
-        """Have made-up samples in every split, so that no file need be there; see `made_up`."""
+        """Have made-up samples in every split, so that no file need be there; see `made_up`.
+
+        They are not corrupted.
+        """
+        self.corruptions = {}
         self._splits = dict.fromkeys(SPLITS, self.made_up(samples))
         self.prepare_data = lambda: None  # type: ignore[method-assign]
 
     def split(self, name: SplitName) -> SourceT:
-        """Return a split, loaded and checked when it is first asked for."""
+        """Return a split, loaded and checked when first asked for; corrupted if it is to be."""
         if name not in self._splits:
             split = self.load_split(name)
             self.check_split(name, split)
             check_apart(name, split, self._splits, self.may_share)
             self._splits[name] = split
-        return self._splits[name]
+        return cast("SourceT", self._as_read(name, self._splits[name]))
 
     def setup(self, stage: str) -> None:
         """Open the splits that the stage needs."""
@@ -163,7 +142,10 @@ class SplitDataModule(LightningDataModule, ABC, Generic[SourceT]):
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that change when any sample or its order changes."""
-        options = json.dumps({"seed": self.seed, **self.content_options()}, sort_keys=True)
+        options = json.dumps(
+            {"seed": self.seed, **self.content_options(), **self.corruption_options()},
+            sort_keys=True,
+        )
         sha = hashlib.sha256(options.encode())
         for name in SPLITS:
             sha.update(self.split(name).digest().encode())

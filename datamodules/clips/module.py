@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.clips.forms import clip_forms
 from datamodules.clips.protocols import NO_OVERRIDE, Protocol, ProtocolFields, ProtocolName
 from datamodules.clips.sound import audio_input
 from datamodules.clips.spectrograms import Keeping, Spectrograms, keep
 from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
+from datamodules.corruption.forms import Form
+from datamodules.corruption.kinds import Corruption
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.folds import NO_FOLDS, Folds
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stream
+from datamodules.split import Source
 from datamodules.store.remote import RemoteClipStore, is_url
 from datamodules.store.store import ClipStore
 from snn_mm.errors import check_choice
@@ -53,6 +57,8 @@ class ClipDataModule(MultimodalDataModule):
             where they take at most a tenth of the free disk. The values are the same.
         folds: cross-validation instead of `split`.
         fold: which of the folds tests, from 0 on.
+        corruptions: by modality what is done to the wave, whose spectrogram is then computed
+            whenever a clip is read, and to the pictures as the network gets them.
     """
 
     modalities = ("audio", "visual")
@@ -79,8 +85,9 @@ class ClipDataModule(MultimodalDataModule):
         spectrograms: Keeping = "auto",
         folds: Folds = NO_FOLDS,
         fold: int = 0,
+        corruptions: dict[str, list[Corruption]] | None = None,
     ) -> None:
-        super().__init__(root, seed, loader, folds, fold)
+        super().__init__(root, seed, loader, folds, fold, corruptions)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
         check_choice("protocol", protocol, tuple(self.protocols))
@@ -152,6 +159,10 @@ class ClipDataModule(MultimodalDataModule):
         return ClipSplit(
             self.store, rows, self.protocol, training, self.seed, snr_db, self.spectrograms
         )
+
+    def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
+        """Waves and pictures."""
+        return clip_forms(cast("ClipSplit", split))
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples; without noise none of noise."""

@@ -20,7 +20,12 @@ MARGIN_S = 0.1
 
 def audio_input(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
     """Turn a wave `[samples]` into the spectrogram `[1, F, L]` of a protocol."""
-    spectrum = spectrogram(window(wave, sample_rate, protocol), protocol).unsqueeze(0)
+    return window_input(window(wave, sample_rate, protocol), protocol)
+
+
+def window_input(wave: Tensor, protocol: Protocol) -> Tensor:
+    """Turn a protocol's stretch of a wave `[samples]` into its spectrogram `[1, F, L]`."""
+    spectrum = spectrogram(wave, protocol).unsqueeze(0)
     if protocol.standardise:
         deviation, mean = torch.std_mean(spectrum, correction=0)
         spectrum = (spectrum - mean) / (deviation + 1e-9)

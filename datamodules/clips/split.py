@@ -78,9 +78,9 @@ class ClipSplit(SampleSource):
         for (epoch, sample), place in zip(draws, visual):
             clip, row = self.ids[sample], int(self.rows[sample])
             with self._naming(clip):
-                audio.append(self._noisy("audio", self.spectrograms[row], epoch, clip))
+                audio.append(self.add_noise("audio", self.spectrograms[row], epoch, clip))
                 self._see(row, epoch, place)
-            place.copy_(self._noisy("visual", place, epoch, clip))
+            place.copy_(self.add_noise("visual", place, epoch, clip))
         alike = len({sound.shape for sound in audio}) == 1
         whole = {"audio": filled(audio), "visual": visual} if alike else {}
         samples = [
@@ -121,7 +121,7 @@ class ClipSplit(SampleSource):
         else:
             resize(frames, self.protocol, place)
 
-    def _noisy(self, modality: str, value: Tensor, epoch: int, clip: str) -> Tensor:
+    def add_noise(self, modality: str, value: Tensor, epoch: int, clip: str) -> Tensor:
         """Add noise to an input `[...]`, whose own mean square is the power of the signal."""
         snr_db: float | None = getattr(self.snr_db, modality)
         if snr_db is None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import SPLITS, Inputs, MultimodalDataModule, SplitName
 from datamodules.cache import prepared
+from datamodules.corruption.forms import Form
 from datamodules.digits import speech
+from datamodules.digits.forms import SampleNoise, SpokenWord, WrittenDigit, scale_of
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel, centre
-from datamodules.signal.noise import Levels, noise
-from datamodules.split import FeatureScale, Split
+from datamodules.signal.noise import Levels
+from datamodules.split import FeatureScale, Source, Split
 from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel()
+PROBES = 16
+"""Samples by which it is found out how stored values were scaled."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,31 @@ class DigitsAV(MultimodalDataModule):
         inputs = {modality: arrays[f"{name}_{modality}"] for modality in self.modalities}
         return Split.aligned(inputs, arrays[f"{name}_label"], arrays[f"{name}_id"].tolist())
 
+    def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
+        """Waves and pictures before noise is added to them."""
+        (images, _), bank, arrays = load_images(), self._bank(), cast("Split", split).arrays
+        named = [identity.split(":", 1) for identity in split.ids]
+        image_rows = np.array([int(image.removeprefix("image")) for image, _ in named])
+        places = {wave: row for row, wave in enumerate(bank.names.tolist())}
+        wave_rows = np.array([places[wave] for _, wave in named])
+        seen = self._noisy_images(images, image_rows[:PROBES], name)
+        heard = self._noisy_speech(bank, wave_rows[:PROBES], name)
+        return {
+            "audio": SpokenWord(
+                bank=bank,
+                rows=wave_rows,
+                log_mel=LOG_MEL,
+                scale=scale_of(arrays["audio"][:PROBES], heard),
+                noises=self._noises("audio", name),
+            ),
+            "visual": WrittenDigit(
+                images=images,
+                rows=image_rows,
+                scale=scale_of(arrays["visual"][:PROBES], seen),
+                noises=self._noises("visual", name),
+            ),
+        }
+
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""
         return {
@@ -107,9 +135,7 @@ class DigitsAV(MultimodalDataModule):
     def _build(self) -> dict[str, NDArray[Any]]:
         """Make the arrays of all splits."""
         images, labels = load_images()
-        versions = speech.versions()
-        stored = prepared(self.root, "spoken_digits", versions, speech.build_bank)
-        bank = speech.Bank(**{field.name: stored[field.name] for field in fields(speech.Bank)})
+        bank = self._bank()
         rows = stratified_cut(labels, self.fractions, stream(self.seed, "images"))
         voices = split_voices(bank.speakers, self.fractions, stream(self.seed, "voices"))
         arrays: dict[str, NDArray[Any]] = {}
@@ -131,24 +157,30 @@ class DigitsAV(MultimodalDataModule):
         self, images: NDArray[np.float32], rows: Rows, split: str
     ) -> NDArray[np.float32]:
         """Return `images[rows]` with noise on the pixels, `[n, 1, 8, 8]`."""
+        noises = self._noises("visual", split)
         noisy = [
-            image + noise(image.shape, float(np.mean(image**2)), self.snr_db.visual, rng)
-            for image, rng in zip(images[rows], self._sample_streams("visual", split))
+            image + noises(image.shape, float(np.mean(image**2)), sample)
+            for sample, image in enumerate(images[rows])
         ]
         return np.stack(noisy)[:, None]  # [n, 8, 8] -> [n, 1, 8, 8]
 
     def _noisy_speech(self, bank: speech.Bank, rows: Rows, split: str) -> NDArray[np.float32]:
         """Return log-mel spectrograms of the rows' noisy waves, `[n, 1, F, L]`."""
-        size = (LOG_MEL.samples,)
+        size, noises = (LOG_MEL.samples,), self._noises("audio", split)
         waves = [
-            centre(bank.wave(row), LOG_MEL.samples) + noise(size, 1.0, self.snr_db.audio, rng)
-            for row, rng in zip(rows, self._sample_streams("audio", split))
+            centre(bank.wave(row), LOG_MEL.samples) + noises(size, 1.0, sample)
+            for sample, row in enumerate(rows)
         ]
         return LOG_MEL(np.stack(waves))
 
-    def _sample_streams(self, modality: str, split: str) -> Iterator[np.random.Generator]:
-        """Yield each sample's own random stream."""
-        return (stream(self.seed, "noise", modality, split, i) for i in itertools.count())
+    def _noises(self, modality: str, split: str) -> SampleNoise:
+        """Return the noise of each sample."""
+        return SampleNoise(self.seed, modality, split, getattr(self.snr_db, modality))
+
+    def _bank(self) -> speech.Bank:
+        """Return the synthesised speech, synthesising it first if need be."""
+        stored = prepared(self.root, "spoken_digits", speech.versions(), speech.build_bank)
+        return speech.Bank(**{field.name: stored[field.name] for field in fields(speech.Bank)})
 
 
 def load_images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

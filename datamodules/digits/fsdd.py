@@ -73,10 +73,7 @@ def read_utterances(
         UserError: a recording can't be read; names it.
     """
     waves = [
-        _window(utterance.path, log_mel.samples)
-        + noise(
-            (log_mel.samples,), 1.0, snr_db, stream(seed, "noise", "audio", utterance.path.stem)
-        )
+        add_noise(read_wave(utterance, log_mel.samples), utterance, snr_db, seed)
         for utterance in utterances
     ]
     return {
@@ -88,7 +85,15 @@ def read_utterances(
     }
 
 
-def _window(path: Path, samples: int) -> audio.Wave:
+def read_wave(utterance: Utterance, samples: int) -> audio.Wave:
     """Read a recording without the silence around it, centred in `[samples]`."""
-    wave = audio.read_wav(path, SAMPLE_RATE)
+    wave = audio.read_wav(utterance.path, SAMPLE_RATE)
     return audio.centre(audio.normalise(audio.trim(wave)), samples)
+
+
+def add_noise(
+    wave: audio.Wave, utterance: Utterance, snr_db: float | None, seed: int
+) -> audio.Wave:
+    """Add the white noise that a recording `[samples]` always has; None adds none."""
+    rng = stream(seed, "noise", "audio", utterance.path.stem)
+    return wave + noise(wave.shape, 1.0, snr_db, rng)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import Inputs, MultimodalDataModule, SplitName
 from datamodules.cache import prepared
+from datamodules.corruption.forms import Form, StoredRecording
 from datamodules.digits import fsdd, nmnist
+from datamodules.digits.forms import UtteranceSound
 from datamodules.digits.nmnist import EventOptions
 from datamodules.division import warn_of_small_classes
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
 from datamodules.signal.audio import LogMel
 from datamodules.signal.noise import Levels
-from datamodules.split import FeatureScale, Split
+from datamodules.split import FeatureScale, Source, Split
 from snn_mm.errors import UserError, check_range
 
 LOG_MEL = LogMel(hop=128, frames=48)
@@ -115,6 +117,23 @@ class SpokenDigitsEvents(MultimodalDataModule):
             ids=[f"{spoken}:{seen}" for spoken, seen in names],
             transforms={"audio": standardise, "events": self.events.transform},
         )
+
+    def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
+        """The files' waves, and counts of events; noise of `snr_db` is added to waves after."""
+        pairs = cast("Split", split)
+        scale = cast("FeatureScale", pairs.transforms["audio"])
+        found, rows = fsdd.list_utterances(self.fsdd_dir), pairs.rows["audio"].tolist()
+        utterances = tuple(found[row] for row in rows)
+        return {
+            "audio": UtteranceSound(
+                utterances=utterances,
+                log_mel=LOG_MEL,
+                scale=scale,
+                snr_db=self.snr_db.audio,
+                seed=self.seed,
+            ),
+            "events": StoredRecording(split=pairs, modality="events"),
+        }
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.corruption.forms import Form
 from datamodules.incremental.module import IncrementalDataModule
 from datamodules.made_up import Shapes
-from datamodules.split import SampleSource
+from datamodules.split import SampleSource, Source
 
 
 class IncrementalScenario(IncrementalDataModule):
@@ -17,11 +19,16 @@ class IncrementalScenario(IncrementalDataModule):
     knows the samples of all tasks. Batches are made by `datamodules.batches.collate`.
 
     Args:
-        data: the data set; its root, seed and loader count here too.
+        data: the data set; its root, seed, loader and corruptions count here too.
     """
 
     def __init__(self, data: MultimodalDataModule, *tasks: Any, **options: Any) -> None:
-        super().__init__(data.root, *tasks, seed=data.seed, loader=data.loader, **options)
+        told: dict[str, Any] = {
+            "seed": data.seed,
+            "loader": data.loader,
+            "corruptions": data.corruptions,
+        }
+        super().__init__(data.root, *tasks, **(told | options))
         self.data = data
         self.modalities, self.class_names = data.modalities, data.class_names
 
@@ -40,6 +47,10 @@ class IncrementalScenario(IncrementalDataModule):
     def load_split(self, name: SplitName) -> SampleSource:
         """Open one split of the data set."""
         return self.data.load_split(name)
+
+    def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
+        """Those of the data set."""
+        return self.data.forms(name, split)
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples and the tasks."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from torch.utils.data import Dataset
 
+from datamodules.batches import read
 from datamodules.pairing import Rows, stream
 from datamodules.split import Draw, Sample, SampleSource
 
@@ -56,15 +57,6 @@ class Batches(Dataset[list[Sample]]):
 
     def __len__(self) -> int:
         return len(self.source)
-
-
-def read(source: SampleSource, indices: Sequence[int | Draw]) -> list[Sample]:
-    """Read samples, at once where the split offers it (PyTorch's `__getitems__`)."""
-    together = getattr(source, "__getitems__", None)
-    if together is None:
-        return [source[index] for index in indices]
-    samples: list[Sample] = together(indices)
-    return samples
 
 
 def exemplar_rows(labels: Rows, classes: Iterable[int], per_class: int, seed: int) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from datamodules.base import SPLITS, MultimodalDataModule, SplitName
 from datamodules.checks import check_split
+from datamodules.corruption.forms import Form
 from datamodules.made_up import Shapes, made_split
 from datamodules.music_avqa.features import FeatureFolder
 from datamodules.music_avqa.grounding import MATCH, GroundingSource
@@ -31,7 +32,7 @@ from datamodules.music_avqa.vocabulary import (
     build_vocabulary,
     check_counts,
 )
-from datamodules.split import SampleSource
+from datamodules.split import SampleSource, Source
 from snn_mm.errors import UserError, check_choice, check_range
 
 Videos = Literal["all", "real", "synthetic"]
@@ -214,6 +215,10 @@ class MusicAVQA(MultimodalDataModule):
             super().check_split(name, split)
 
     collate = staticmethod(collate_questions)
+
+    def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
+        """Features of seconds, one after the other."""
+        return dict.fromkeys(self.modalities, Form(kind="sequence"))
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

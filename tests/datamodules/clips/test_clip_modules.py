@@ -270,7 +270,7 @@ def test_noise_is_a_function_of_seed_epoch_clip_and_modality(prepared_root: str)
     ) -> Tensor:
         loud = CremaD(prepared_root, snr_db=ClipSNR(0.0, 0.0), seed=seed).split(part)
         x = torch.ones(3, 4, 4)
-        return loud._noisy(modality, x, epoch, loud.ids[row]) - x
+        return loud.add_noise(modality, x, epoch, loud.ids[row]) - x
 
     assert torch.equal(noise("train", 2, 1), noise("train", 2, 1))
     drawn = [noise("train", 2, 1), noise("train", 3, 1), noise("train", 2, 0)]

@@ -46,7 +46,7 @@ from feature_makers.weights import read_safetensors, read_state
 from snn_mm.analysis.landscape.table import read_values
 from snn_mm.analysis.report.published import read_published
 from snn_mm.analysis.robustness.conditions import Condition
-from snn_mm.analysis.robustness.record import ConditionTable, Measured, read_record
+from snn_mm.analysis.robustness.record import ConditionResult, ConditionTable, read_record
 from snn_mm.callbacks.recording.spike_record import SpikeRecord
 from snn_mm.callbacks.warm_start import load_state
 from snn_mm.commands import report
@@ -417,8 +417,8 @@ def landscapes(folder: Path) -> list[Path]:
 
 def conditions(folder: Path) -> list[Path]:
     table, worth = ConditionTable(folder / "t.jsonl"), {"a": 0.5, "b": 0.25}
-    table.add(Condition(("x", "y")), Measured({"m": 0.5}, worth, {"a": 1.0}, worth, 0.5))
-    table.add(Condition(("x", "y"), "x", "noise", 3), Measured({"m": 0.25}))
+    table.add(Condition(("x", "y")), ConditionResult({"m": 0.5}, worth, {"a": 1.0}, worth, 0.5))
+    table.add(Condition(("x", "y"), "x", "noise", 3), ConditionResult({"m": 0.25}))
     return [table.path]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_mm.analysis.robustness.conditions import Condition
-from snn_mm.analysis.robustness.record import Measured, Record
+from snn_mm.analysis.robustness.record import ConditionResult, Record
 from snn_mm.metrics.contribution import (
     Coalition,
     coalitions,
@@ -75,7 +75,7 @@ def worth_of_record(record: Record) -> SampleWorth:
     clean = record[whole]
     ids = list(clean.worth)
     every = list(coalitions(whole.present))
-    found = {each: absent.get(each, Measured({})) for each in every}
+    found = {each: absent.get(each, ConditionResult({})) for each in every}
     value = {each: _column(ids, m.worth, clean.empty) for each, m in found.items()}
     right = None
     if clean.chance is not None:

@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from snn_mm.analysis.robustness.conditions import Condition, RobustnessSettings
 from snn_mm.analysis.robustness.inputs import conditioned
-from snn_mm.analysis.robustness.record import Measured
+from snn_mm.analysis.robustness.record import ConditionResult
 from snn_mm.analysis.workers import RunPlace
 from snn_mm.callbacks.recording.firing_rate import count_into, spiking_parts
 from snn_mm.config.restore import Restored, restore
@@ -73,7 +73,7 @@ class ConditionProbe:
         self.modalities: tuple[str, ...] = tuple(module.modalities)
 
     @torch.no_grad()
-    def measure(self, condition: Condition) -> Measured:
+    def measure(self, condition: Condition) -> ConditionResult:
         """Numbers of a condition; draws of a network are the same for all."""
         with self._seeded(), counted_spikes(self.module) as rates:
             said = self._ask(self._batches(condition))
@@ -81,7 +81,11 @@ class ConditionProbe:
             metrics = {**self._rated(said), **rates, **self._energy(condition)}
         prefix = self.settings.split
         named = {f"{prefix}/{k}": v for k, v in metrics.items() if math.isfinite(v)}
-        return Measured(named) if condition.severity else self._with_worth(named, said, condition)
+        return (
+            ConditionResult(named)
+            if condition.severity
+            else self._with_worth(named, said, condition)
+        )
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
@@ -148,15 +152,17 @@ class ConditionProbe:
             report = estimate_energy(self.module, samples, preset_cost_model(COST_MODEL), False)
         return {f"energy/{name}": value for name, value in report.scalars().items()}
 
-    def _with_worth(self, metrics: dict[str, float], said: Said, condition: Condition) -> Measured:
+    def _with_worth(
+        self, metrics: dict[str, float], said: Said, condition: Condition
+    ) -> ConditionResult:
         worth = worth_of(said.output[FUSED], said.target[FUSED])
         right = {} if worth.right is None else by_id(said.ids, worth.right.double())
         if condition.present != self.modalities:
-            return Measured(metrics, by_id(said.ids, worth.value), right)
+            return ConditionResult(metrics, by_id(said.ids, worth.value), right)
         nothing = worth_of_nothing(said.target[FUSED], self.classes)
         empty = by_id(said.ids, nothing.value)
         chance = None if self.classes is None else 1.0 / self.classes
-        return Measured(metrics, by_id(said.ids, worth.value), right, empty, chance)
+        return ConditionResult(metrics, by_id(said.ids, worth.value), right, empty, chance)
 
 
 class Prober:
@@ -170,7 +176,7 @@ class Prober:
         self.settings = settings
         self._opened: tuple[RunPlace, ConditionProbe] | None = None
 
-    def measure(self, task: Task) -> Measured:
+    def measure(self, task: Task) -> ConditionResult:
         """Numbers of a condition of a run."""
         place, condition = task
         if self._opened is None or self._opened[0] != place:

@@ -17,7 +17,7 @@ from snn_mm.run.replace import appending
 
 
 @dataclass(frozen=True)
-class Measured:
+class ConditionResult:
     """What a network does under a condition.
 
     Attributes:
@@ -37,7 +37,7 @@ class Measured:
     chance: float | None = None
 
 
-Record = dict[Condition, Measured]
+Record = dict[Condition, ConditionResult]
 
 
 class ConditionTable:
@@ -53,7 +53,7 @@ class ConditionTable:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._write(self.record)
 
-    def add(self, condition: Condition, measured: Measured) -> None:
+    def add(self, condition: Condition, measured: ConditionResult) -> None:
         """Keep what was measured, on the disk as well."""
         self.record[condition] = measured
         with appending(self.path) as file:
@@ -88,7 +88,7 @@ def read_record(path: Path) -> Record:
         return dict(_parsed(parse_json(line, path)) for line in whole)
 
 
-def _parsed(content: dict[str, Any]) -> tuple[Condition, Measured]:
+def _parsed(content: dict[str, Any]) -> tuple[Condition, ConditionResult]:
     said, measured = content["condition"], content["measured"]
     present = tuple(map(str, said["present"]))
     names = str(said["modality"]), str(said["corruption"])
@@ -97,10 +97,10 @@ def _parsed(content: dict[str, Any]) -> tuple[Condition, Measured]:
         {str(k): float(v) for k, v in measured[name].items()} for name in columns
     )
     chance = None if measured["chance"] is None else float(measured["chance"])
-    found = Measured(metrics, worth, right, empty, chance)
+    found = ConditionResult(metrics, worth, right, empty, chance)
     return Condition(present, *names, int(said["severity"])), found
 
 
-def _line(condition: Condition, measured: Measured) -> str:
+def _line(condition: Condition, measured: ConditionResult) -> str:
     content = {"condition": condition.__dict__, "measured": measured.__dict__}
     return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"

@@ -11,7 +11,7 @@ from snn_mm.analysis.robustness.compute import measure_conditions, plan, table_p
 from snn_mm.analysis.robustness.conditions import Condition, RobustnessSettings
 from snn_mm.analysis.robustness.inputs import NOISE
 from snn_mm.analysis.robustness.probe import Prober, Task
-from snn_mm.analysis.robustness.record import Measured, Record
+from snn_mm.analysis.robustness.record import ConditionResult, Record
 from snn_mm.analysis.workers import RunPlace
 from snn_mm.config.restore import open_run
 from snn_mm.errors import UserError
@@ -80,7 +80,7 @@ def test_a_stopped_analysis_goes_on_to_the_same_file(
 ) -> None:
     run, whole, seen = make_run("stopped"), Prober.measure, []
 
-    def stop_at_fifth(prober: Prober, task: Task) -> Measured:
+    def stop_at_fifth(prober: Prober, task: Task) -> ConditionResult:
         seen.append(task)
         if len(seen) == 5:
             raise KeyboardInterrupt

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,11 @@ from torch import Tensor, nn
 from snn_mm.contracts import FusionOutput, Presence, Scope
 from snn_mm.errors import check_choice
 from snn_mm.fusion import Fusion, apply, common_width
+from snn_mm.fusion.operands import masked, renormalised, with_tokens
 from snn_mm.modules.avqa.activation import activation
 from snn_mm.modules.avqa.temporal import TemporalGrounding
 from snn_mm.neurons import NeuronFactory, is_spiking, reset_neurons
+from snn_mm.presence import restricted
 
 QUESTION = "question"
 """Name of the question among inputs and features; it is no modality."""
@@ -77,20 +80,42 @@ class QuestionFusion(Fusion):
         """
         question = features[QUESTION]
         found = {
-            name: grounding(question.squeeze(0), features[name])
-            for name, grounding in self.temporal.items()
+            name: self._found(name, question, features[name], present) for name in self.temporal
         }
         asked = {**found, QUESTION: question}
         unimodal = {
-            name: apply(head, self._gated(name, found[name] * question))
-            for name, head in self.heads.items()
-        } or {name: self.shared_logits(name, asked) for name in found}
-        return FusionOutput(self.fuse(asked), unimodal, found)
+            name: self.on_own(name, present, partial(self._read, name), found[name], question)
+            for name in self.heads
+        } or {name: self.shared_present(name, asked, present) for name in found}
+        fused = self.fuse_present(asked, present)
+        return FusionOutput(fused, unimodal, found, present=restricted(present, found))
 
-    def fuse(self, features: dict[str, Tensor]) -> Tensor:
-        """Fused logits `[T, N, K]` of what was found `[T, N, D]` and the question `[1, N, D]`."""
+    def fuse_present(self, features: dict[str, Tensor], present: Presence | None) -> Tensor:
+        """`fuse` of modalities that some samples may lack, as `absent` says; questions all have."""
+        own = {name: x for name, x in features.items() if name != QUESTION}
+        present = restricted(present, own)
+        if present is None:
+            return self.fuse(features)
+        own, asked = masked(own, present), {QUESTION: features[QUESTION]}
+        if self.absent == "learned":
+            return self.fuse(with_tokens(own, present, dict(self.tokens.items())) | asked)
+        own = renormalised(own, present) if self.absent == "renormalised" else own
+        return self.fuse(own | asked, present)
+
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
+        """Fused logits `[T, N, K]` of what was found `[T, N, D]` and the question `[1, N, D]`.
+
+        Args:
+            features: zero for samples that lack the modality.
+            present: which samples have it, bool `[N]`: neurons of all others are silent.
+        """
         joined = torch.cat([features[name] for name in self.feature_dims], dim=-1)  # [T, N, ΣD]
-        fused = apply(self.projection, self._gated(_JOINED, joined))
+        gated = self._gated(_JOINED, joined)
+        if present is not None:  # a norm or a bias in the gate makes something of zeros
+            slots = gated.chunk(len(self.feature_dims), dim=-1)
+            parts = dict(zip(self.feature_dims, slots, strict=True))
+            gated = torch.cat([*masked(parts, present).values()], dim=-1)
+        fused = apply(self.projection, gated)
         return apply(self.answer, self._gated(_COMBINED, fused * features[QUESTION]))
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
@@ -110,12 +135,13 @@ class QuestionFusion(Fusion):
         return self.projection.parameters()
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
-        """Parameters of the projection, or of projection, answer and the gates before them."""
+        """Parameters of the projection, or of it, answer, the gates before them and tokens."""
         if scope == "classifier":
             return self.classifier_parameters()
         gates = (self.gates[_JOINED], self.gates[_COMBINED])
         parts = (self.projection, self.answer, *gates)
-        return chain.from_iterable(part.parameters() for part in parts)
+        own = chain.from_iterable(part.parameters() for part in parts)
+        return chain(own, self.tokens.parameters())
 
     def head_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters of one modality's temporal grounding and, if it has one, its own head."""
@@ -123,6 +149,23 @@ class QuestionFusion(Fusion):
         if modality in self.heads:
             own += [self.gates[modality], self.heads[modality]]
         return chain.from_iterable(part.parameters() for part in own)
+
+    def _found(self, name: str, question: Tensor, x: Tensor, present: Presence | None) -> Tensor:
+        """What a question `[1, N, D]` finds in `[L, N, D]`, zero for samples that lack it."""
+        grounding = cast("TemporalGrounding", self.temporal[name])
+        if grounding.keeps_time:
+            return self.on_own(
+                *(name, present, lambda x, q: grounding(q.squeeze(0), x), x, question),
+                width=self.width,
+            )
+        return self.on_own(
+            *(name, present, lambda q, x: grounding(q.squeeze(0), x), question, x),
+            width=self.width,
+        )
+
+    def _read(self, name: str, found: Tensor, question: Tensor) -> Tensor:
+        """Logits `[T, N, K]` of one modality's own head."""
+        return apply(self.heads[name], self._gated(name, found * question))
 
     def _gated(self, name: str, value: Tensor) -> Tensor:
         reset_neurons(self.gates[name])  # shared logits run the same gates again

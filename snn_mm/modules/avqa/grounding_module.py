@@ -69,6 +69,7 @@ class GroundingModule(TaskModule):
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics."""
         inputs, size = batch["inputs"], len(batch["target"])
+        check_pairs(batch)
         if NEGATIVE not in inputs:
             raise UserError(
                 "GroundingModule needs frames of other videos, which the data do not give\n"
@@ -88,6 +89,7 @@ class GroundingModule(TaskModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Probabilities of other and own video, `[N, 2]`, the mean over the seconds."""
+        check_pairs(batch)
         logits = self(batch["inputs"][AUDIO], batch["inputs"][VISUAL])
         return {"id": batch["id"], "probability": {FUSED: logits.softmax(dim=-1).mean(dim=0)}}
 
@@ -105,3 +107,16 @@ class GroundingModule(TaskModule):
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """None: the match head belongs to the visual encoder."""
         return iter(())
+
+
+def check_pairs(batch: Batch) -> None:
+    """Refuse samples that lack sound or frames: there is no pair to tell.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    for name in (AUDIO, VISUAL):
+        there = batch.get("present", {}).get(name)
+        if there is not None and not there.all():
+            first = batch["id"][int((~there).nonzero()[0])]
+            raise UserError(f"GroundingModule needs pairs: sample '{first}' has no {name}")

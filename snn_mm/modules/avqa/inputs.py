@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from snn_mm.contracts import Batch
+from snn_mm.contracts import Batch, Presence
 from snn_mm.encoders.base import Encoder
+from snn_mm.encoders.inputs import mark_broken, widths
 from snn_mm.errors import UserError
 from snn_mm.modules.avqa.encoders import FrameEncoder
+from snn_mm.presence import lone_values, present_rows, restricted, scattered, taken
 
 AUDIO, VISUAL = "audio", "visual"
 """The modalities."""
@@ -32,6 +35,50 @@ def check_encoders(encoders: Mapping[str, Encoder]) -> None:
             f"model.encoders: {found}\n"
             "accepted: audio, and visual with PooledFrames or GroundedFrames"
         )
+
+
+def encode_videos(
+    encoders: nn.ModuleDict,
+    held: Mapping[str, Tensor],
+    rows: Mapping[str, Tensor | None],
+    samples: int,
+) -> dict[str, Tensor]:
+    """Features `[L, N, D]` by modality, zero for samples that lack it; frames know of the sound.
+
+    Args:
+        encoders: `audio`, `visual` or both, by name.
+        held: inputs `[n, L, ...]` of the samples that have a modality, some sample at least one.
+        rows: which samples these are, `[n]` by modality; None is all.
+        samples: N.
+    """
+    dims, found = widths(encoders), dict[str, Tensor]()
+    seconds = next(iter(held.values())).shape[1]
+    for name in sorted(encoders, key=(AUDIO, VISUAL).index):
+        there, dim = rows[name], dims[name]
+        if name not in held:
+            zeros = next(iter(held.values())).new_zeros(seconds, samples, dim)
+            found[name] = zeros if zeros.is_floating_point() else zeros.float()
+            continue
+        sound = (taken(found[AUDIO], there, dim=1),) if name == VISUAL and AUDIO in found else ()
+        with lone_values(encoders[name], len(held[name])):
+            made = encoders[name](held[name], *sound)
+        made = mark_broken({name: made}, held)[name]
+        found[name] = made if there is None else scattered(made, there, samples)
+    return found
+
+
+def rows_with_all(present: Presence | None, modalities: Iterable[str]) -> Tensor | None:
+    """Which samples have all of some modalities, indices `[n]`; None where all do.
+
+    Example:
+        >>> there = torch.tensor([True, True, False])
+        >>> rows_with_all({"audio": there, "visual": ~there.roll(1)}, ["audio", "visual"])
+        tensor([0])
+    """
+    masks = restricted(present, modalities)
+    if masks is None:
+        return None
+    return present_rows({"all": torch.stack(list(masks.values())).all(dim=0)}, "all")
 
 
 def question_kinds(batch: Batch) -> Tensor:

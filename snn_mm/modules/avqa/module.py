@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import FUSED, Batch, LossTerms, Presence, StepOutput
 from snn_mm.encoders.base import Encoder
-from snn_mm.encoders.inputs import Inputs, check_inputs, mark_broken, own_lengths
+from snn_mm.encoders.inputs import Inputs, check_inputs, inputs_of, own_lengths
 from snn_mm.errors import UserError, check_range
 from snn_mm.fusion import FusionFactory
 from snn_mm.metrics.avqa import ACCURACIES, OVERALL, AnswerAccuracy
@@ -28,11 +28,14 @@ from snn_mm.modules.avqa.inputs import (
     VISUAL,
     check_encoders,
     check_task,
+    encode_videos,
     question_kinds,
+    rows_with_all,
 )
 from snn_mm.modules.avqa.question import QuestionEncoder
 from snn_mm.modules.iemf.module import IEMFModule
 from snn_mm.modules.task import STAGES, Stage
+from snn_mm.presence import check_presence, presence_of, present_rows, restricted, taken
 
 
 class AVQAModule(IEMFModule):
@@ -42,6 +45,9 @@ class AVQAModule(IEMFModule):
     without it Baseline. A spiking preset as `neuron` of encoders and fusion gives the spiking twin,
     whose time steps are the seconds of the video. Without the `IEMF` callback it is the paper's
     "joint learning only"; with `joint_weight: 0` as well it is vanilla.
+
+    Frames of a video without sound point at nothing: every position is alike. A modality that a
+    sample lacks is asked nothing; the match loss is of the samples that have both.
 
     Accuracies of the fused answer are logged by kind of question, by group and over all, such as
     `test/accuracy_visual_location/fused`, `test/accuracy_visual/fused` and `test/accuracy/fused`.
@@ -85,23 +91,32 @@ class AVQAModule(IEMFModule):
     ) -> dict[str, Tensor]:
         """Features `[L, N, D]` by modality, and the question `[1, N, D]`."""
         own_lengths(self.encoders, lengths.get("lengths"))
-        check_inputs(inputs, (*self.modalities, QUESTION))
-        features: dict[str, Tensor] = {}
-        if AUDIO in self.encoders:
-            features[AUDIO] = self.encoders[AUDIO](inputs[AUDIO])
-        if VISUAL in self.encoders:
-            features[VISUAL] = self.encoders[VISUAL](inputs[VISUAL], features.get(AUDIO))
+        present = restricted(present, self.modalities)
+        if present is not None:
+            check_presence(present, self.modalities, len(next(iter(present.values()))))
+        rows = {name: present_rows(present, name) for name in self.modalities}
+        held = inputs_of(rows, inputs)
+        asked = {name: inputs[name] for name in (QUESTION,) if name in inputs}
+        needed = [name for name, own in rows.items() if own is None or len(own)]
+        check_inputs(held | asked, (*needed, QUESTION))
+        features = encode_videos(self.encoders, held, rows, len(inputs[QUESTION]))
         features[QUESTION] = self.question(inputs[QUESTION]).unsqueeze(0)  # [1, N, D]
-        return mark_broken(features, inputs)
+        return features
 
     def skips_parameters(self) -> bool:
         """Whether heads or the match head may be out of the loss."""
         return not self.match_weight or super().skips_parameters()
 
     def match_terms(
-        self, inputs: dict[str, Tensor], features: dict[str, Tensor], stage: Stage
+        self,
+        inputs: dict[str, Tensor],
+        features: dict[str, Tensor],
+        stage: Stage,
+        present: Presence | None = None,
     ) -> LossTerms:
         """The weighted match loss, where there is a match head and frames of other videos.
+
+        It is of the samples that have both modalities.
 
         Raises:
             UserError: training batches have no such frames.
@@ -116,19 +131,23 @@ class AVQAModule(IEMFModule):
                     "accepted: data.negatives: true, or model.match_weight: 0"
                 )
             return {}
-        sound = features[AUDIO]
-        positive = frames.match_logits(sound, features[VISUAL])
-        negative = frames.match_logits(sound, frames(inputs[NEGATIVE], sound))
+        rows = rows_with_all(present, self.modalities)
+        sound, own = (taken(features[name], rows, dim=1) for name in (AUDIO, VISUAL))
+        if not sound.shape[1]:
+            return {"match": sound.new_zeros(())}
+        positive = frames.match_logits(sound, own)
+        negative = frames.match_logits(sound, frames(taken(inputs[NEGATIVE], rows), sound))
         return {"match": self.match_weight * match_loss(positive, negative)}
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
         target, inputs = batch["target"], batch["inputs"]
-        features = self.encode(inputs)
-        output = self.fuse(features)
+        given = presence_of(batch, self.modalities)
+        features = self.encode(inputs, *given)
+        output = self.fuse(features, *given)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
-        terms |= self.match_terms(inputs, features, stage)
+        terms |= self.match_terms(inputs, features, stage, *given)
         loss = self.finish_step(terms, StepOutput(output, logits, target), stage)
         self.asked = features[QUESTION].detach()
         if stage != "train":
@@ -139,7 +158,10 @@ class AVQAModule(IEMFModule):
         self, features: dict[str, Tensor], present: Presence | None = None
     ) -> dict[str, Tensor]:
         """What fusion and question say of each modality's features alone, `[N, K]`."""
-        return {name: self.coalition_logits(features, [name]) for name in features}
+        found = {name: self.coalition_logits(features, [name], present) for name in features}
+        for name in found.keys() & (present or {}).keys():
+            found[name] = found[name].masked_fill(~present[name].unsqueeze(-1), 0.0)  # type: ignore[index]
+        return found
 
     @torch.no_grad()
     def coalition_logits(
@@ -151,7 +173,8 @@ class AVQAModule(IEMFModule):
         """What fusion and question say of some features `[T, N, D]` of the last step, `[N, K]`."""
         if self.asked is None:
             raise ValueError("no step has asked a question yet")
-        return super().coalition_logits({**features, QUESTION: self.asked}, {*coalition, QUESTION})
+        kept = {*coalition, QUESTION}
+        return super().coalition_logits({**features, QUESTION: self.asked}, kept, present)
 
     def answers(self, stage: Stage) -> AnswerAccuracy:
         """What counts the answers of a stage, `val` or `test`."""

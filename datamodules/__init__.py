@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datamodules.sentiment.mmsa import Mosi as Mosi
     from datamodules.sentiment.mosi_utterances import MosiUtterances as MosiUtterances
     from datamodules.sentiment.pom import POM as POM
+    from datamodules.table.module import SampleTable as SampleTable
 
 _HOMES = {
     "AVE": "clips.ave",
@@ -43,6 +44,7 @@ _HOMES = {
     "MultimodalDataModule": "base",
     "MusicAVQA": "music_avqa.module",
     "POM": "sentiment.pom",
+    "SampleTable": "table.module",
     "SpokenDigitsEvents": "digits.spoken_digits_events",
     "UrbanSound8KAV": "clips.urbansound8k_av",
 }

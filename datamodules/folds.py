@@ -108,14 +108,24 @@ def fold_parts(
     fold_of = assign_folds(labels, names, k, stream(seed, "folds"))
     test, others = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
     left = [names[row] for row in others]
-    train, val = _cut_validation(labels[others], left, val_fraction, stream(seed, "validation"))
+    train, val = cut_whole_groups(labels[others], left, val_fraction, stream(seed, "validation"))
     return {"train": others[train], "val": others[val], "test": test}
 
 
-def _cut_validation(
+def cut_whole_groups(
     labels: Rows, groups: Sequence[str], fraction: float, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Rows that stay and rows cut off: as many folds as the fraction makes, of which one is cut."""
+    """Cut about a fraction off, in whole groups, one at least: one of the folds that it makes.
+
+    Args:
+        labels: classes, `[n]`.
+        groups: for each sample what must stay together.
+        fraction: what is cut off; 0 cuts nothing.
+        rng: decides which.
+
+    Returns:
+        Rows that stay and rows cut off, both sorted.
+    """
     several = len(set(groups))
     if fraction <= 0 or several < 2:
         return np.arange(len(labels)), np.arange(0)

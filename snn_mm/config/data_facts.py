@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from snn_mm.config.class_names import find_class
@@ -14,6 +14,22 @@ from snn_mm.config.tree import KeyPath
 
 INPUTS = "inputs"
 """The fact that is for the encoders, by modality."""
+
+KIND = "kind"
+"""What an input is, among these facts, where the data have no encoder in mind."""
+
+ENCODERS = {
+    "vector": "MLP",
+    "sequence": "SequenceRNN",
+    "picture": "ConvNet",
+    "film": "ConvNet",
+    "sound": "ConvNet",
+    "events": "ConvNet",
+}
+"""The encoder of an input of each kind where a model has none: `encoders: {}`."""
+
+COMMON = {"neuron": {"class_path": "snn_mm.neurons.IEMFLIF"}, "time_steps": 4}
+"""What they have in common: all modalities need one T."""
 
 
 def fill_from_data(
@@ -36,10 +52,31 @@ def fill_from_data(
         return
     known = built(parser, data).facts()
     fill(model, {k: v for k, v in known.items() if k != INPUTS}, ("model",), given)
+    if model.get("init_args.encoders") == {}:
+        wanted = model.get("init_args.modalities") or known.get(INPUTS, {})
+        model["init_args.encoders"] = default_encoders(known.get(INPUTS, {}), wanted)
     encoders = model.get("init_args.encoders")
     for name, inputs in known.get(INPUTS, {}).items():
         if isinstance(encoders, dict) and isinstance(encoders.get(name), Namespace):
             fill(encoders[name], inputs, ("model", "encoders", name), given)
+
+
+def default_encoders(
+    inputs: Mapping[str, Mapping[str, Any]], wanted: Collection[str]
+) -> dict[str, Namespace]:
+    """An encoder for each modality of whose inputs the data tell the kind.
+
+    Args:
+        inputs: what the data know of each modality.
+        wanted: modalities of the model.
+    """
+    return {
+        name: dict_to_namespace(
+            {"class_path": f"snn_mm.encoders.{ENCODERS[known[KIND]]}", "init_args": COMMON}
+        )
+        for name, known in inputs.items()
+        if name in wanted and known.get(KIND) in ENCODERS
+    }
 
 
 def built(parser: LightningArgumentParser, data: Namespace) -> Any:

@@ -17,9 +17,9 @@ from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
-# Sentiment, tasks and questions have files of their own beside this one.
+# Sentiment, tasks, questions and tables have files of their own beside this one.
 OWN_FILES = ("sgmt_", "iemf_ave_", "iemf_ks_", "iemf_vs100_", "incremental_", "iemf_avqa", "avqa_")
-ELSEWHERE = ("published", *OWN_FILES)
+ELSEWHERE = ("published", "table", *OWN_FILES)
 EXPERIMENTS = [
     path.stem for path in sorted(FOLDER.glob("*.yaml")) if not path.stem.startswith(ELSEWHERE)
 ]

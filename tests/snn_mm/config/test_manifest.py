@@ -38,6 +38,7 @@ VALUES: dict[str, Any] = {
     "protocol": "incremental",
     "run": "runs/another",
     "seed": 0,
+    "table": "samples.csv",
     "width": 4,
 }
 """A value for what has no default, by the name of the parameter."""

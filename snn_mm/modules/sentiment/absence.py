@@ -44,6 +44,30 @@ def _full(lengths: Tensor) -> bool:
     return traced or lengths.device.type != "cpu" or bool(lengths.all())
 
 
+def as_sequences(inputs: Tensors, lengths: Mapping[str, Tensor]) -> tuple[Tensors, Tensors]:
+    """Sequences `[N, L, D]` and lengths `[N]` by modality of what has steps.
+
+    Args:
+        inputs: sequences, or frames `[N, L, ...]`, of which all values are features.
+        lengths: `[N]` by modality; one that is not named has no padding.
+
+    Example:
+        >>> inputs, lengths = as_sequences({"depth": torch.zeros(2, 16, 1, 4, 6)}, {})
+        >>> inputs["depth"].shape, lengths["depth"]
+        (torch.Size([2, 16, 24]), tensor([16, 16]))
+    """
+    found = {
+        name: x.flatten(2) if isinstance(x, Tensor) and x.dim() > 3 else x
+        for name, x in inputs.items()
+    }
+    full = {
+        name: torch.full((len(x),), x.shape[1], device=x.device)
+        for name, x in found.items()
+        if name not in lengths and isinstance(x, Tensor) and x.dim() == 3
+    }
+    return found, {**lengths, **full}
+
+
 def without_absent(
     inputs: Tensors, lengths: Tensors, present: Presence, widths: Mapping[str, int]
 ) -> tuple[Tensors, Tensors]:

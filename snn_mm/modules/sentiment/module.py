@@ -20,7 +20,7 @@ from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.base import Prediction
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
-from snn_mm.modules.sentiment.absence import masks, without_absent
+from snn_mm.modules.sentiment.absence import as_sequences, masks, without_absent
 from snn_mm.modules.sentiment.heads import head_weights, marked
 from snn_mm.modules.sentiment.network import NetworkFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
@@ -139,12 +139,13 @@ class SentimentModule(TaskModule):
         """Scores `[N]` by head; of classes, logits `[N, K]`.
 
         Args:
-            inputs: sequences `[N, L, D]` by modality.
-            lengths: `[N]` by modality.
+            inputs: sequences `[N, L, D]` by modality; frames `[N, L, C, H, W]` are made so.
+            lengths: `[N]` by modality; what is not named has no padding.
             present: which samples have a modality, bool `[N]`; one that is not named all have. On
                 the CPU a length of 0 says it too.
         """
         names = self.modalities
+        inputs, lengths = as_sequences(inputs, lengths)
         lacking = masks(present, lengths, names)
         given = () if lacking is None else (lacking,)
         if lacking is not None:
@@ -162,7 +163,7 @@ class SentimentModule(TaskModule):
         Raises:
             UserError: a sample has none; names it.
         """
-        present = masks(batch.get("present"), batch["lengths"], self.modalities)
+        present = masks(batch.get("present"), batch.get("lengths", {}), self.modalities)
         if present is not None:
             check_presence(present, self.modalities, len(batch["id"]), batch["id"])
         return present
@@ -194,7 +195,7 @@ class SentimentModule(TaskModule):
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; gathers what the metrics need."""
         present = self.presence(batch)
-        scores = self(batch["inputs"], batch["lengths"], present)
+        scores = self(batch["inputs"], batch.get("lengths", {}), present)
         targets = self.targets(batch)
         terms = self.loss_terms(scores, targets, present)
         size = len(batch["target"])
@@ -212,7 +213,7 @@ class SentimentModule(TaskModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Scored | Prediction:
         """Scores of one batch, or probabilities of classes."""
         present = self.presence(batch)
-        scores = self(batch["inputs"], batch["lengths"], present)
+        scores = self(batch["inputs"], batch.get("lengths", {}), present)
         if self.num_classes is not None:
             probability = {head: logits.softmax(dim=-1) for head, logits in scores.items()}
             return {"id": batch["id"], "probability": probability}

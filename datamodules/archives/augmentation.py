@@ -78,4 +78,4 @@ def rotation(axis: Array, angle: float) -> NDArray[np.float32]:
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     matrix = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)

@@ -230,8 +230,9 @@ class LipReader(ClipReader):
         if self.form == "sequence":
             rows, columns = HEIGHT // CELL, WIDTH // CELL
             cells = film.reshape(len(film), rows, CELL, columns, CELL)
-            return cells.mean(axis=(2, 4)).reshape(len(film), -1)  # [L, H, W] -> [L, D]
-        spread = at_times(film, np.linspace(0, len(film) - 1, self.frames))
+            means = np.asarray(cells.mean(axis=(2, 4)), np.float32)
+            return means.reshape(len(film), -1)  # [L, H/4, W/4] -> [L, D]
+        spread = at_times(film, np.linspace(0, len(film) - 1, self.frames or len(film)))
         return spread if self.form == "channels" else spread[:, None]
 
 

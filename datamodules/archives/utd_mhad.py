@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from snn_mm.errors import UserError, check_choice
 
 SUBJECTS = 8
 TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 3, 5, 7), (2, 4, 6, 8)
+VAL_FRACTION = 0.25
+"""Of the subjects of the training folds, where there are folds."""
 FRAMES, HEIGHT, WIDTH, JOINTS = 16, 48, 64, 20
 HIP, SHOULDERS = 3, 1
 """Joints of the Kinect: centre of the hip, and between the shoulders."""
@@ -67,7 +69,8 @@ class UtdMhad(MultimodalDataModule):
     and deviation of the training part.
 
     The split is the authors': subjects 1, 3, 5 and 7 train, 2, 4, 6 and 8 test. Subjects of the
-    training part validate, so that validation too is on somebody who was never seen.
+    training part validate, so that validation too is on somebody who was never seen. Folds
+    (`folds`) are cut through all eight subjects instead.
 
     Args:
         file: the archive; None is `root/utd_mhad.npz`.
@@ -81,7 +84,8 @@ class UtdMhad(MultimodalDataModule):
     """
 
     modalities = ("depth", "skeleton", "inertial")
-    class_names: ClassVar[Sequence[str]] = ACTIONS
+    fold_group = "subject"
+    class_names = ACTIONS
 
     def __init__(
         self,
@@ -137,11 +141,18 @@ class UtdMhad(MultimodalDataModule):
     def parts(self) -> dict[SplitName, Rows]:
         """Rows of the recordings that train, validate and test."""
         subjects = self.arrays["subject"].astype(np.int64) + 1
-        val, test = (np.isin(subjects, chosen) for chosen in (self.val_subjects, TEST_SUBJECTS))
-        train = ~test if self.refit else ~(val | test)
-        return {
-            name: np.flatnonzero(x) for name, x in zip(("train", "val", "test"), (train, val, test))
-        }
+        names, labels = [str(subject) for subject in subjects], self.arrays["label"]
+        parts = self.fold_rows(labels.astype(np.int64), names, VAL_FRACTION)
+        if parts is None:
+            test, val = np.isin(subjects, TEST_SUBJECTS), np.isin(subjects, self.val_subjects)
+            parts = {
+                "train": np.flatnonzero(~(val | test)),
+                "val": np.flatnonzero(val),
+                "test": np.flatnonzero(test),
+            }
+        if self.refit:
+            parts = {**parts, "train": np.sort(np.concatenate([parts["train"], parts["val"]]))}
+        return parts
 
     def load_split(self, name: SplitName) -> RecordingSplit:
         """Take the recordings of one part."""

@@ -15,6 +15,7 @@ import torch
 from datamodules import UtdMhad
 from datamodules.archives.utd_mhad import HIP, SHOULDERS, trunk_lengths
 from datamodules.base import LoaderOptions
+from datamodules.folds import Folds
 from datamodules.split import Draw
 from snn_mm.errors import UserError
 from tests.datamodules.archive_files import made_mhad, write
@@ -51,6 +52,17 @@ def test_refit_trains_on_those_who_validate_and_never_on_the_test(make: Make) ->
     assert subjects(data, "train") == {1, 3, 5, 7}
     assert subjects(data, "val") == {7}
     assert subjects(data, "test") == {2, 4, 6, 8}
+
+
+def test_folds_test_every_subject_once_and_never_tear_one_apart(make: Make) -> None:
+    tested: list[int] = []
+    for fold in range(8):
+        data = make(folds=Folds(k=8), fold=fold)
+        parts = [subjects(data, name) for name in ("train", "val", "test")]
+        assert [len(part) for part in parts] == [5, 2, 1]
+        assert len(set.union(*parts)) == 8
+        tested += parts[2]
+    assert sorted(tested) == list(range(1, 9))
 
 
 def test_scales_are_those_of_the_training_part_alone(make: Make, tmp_path: Path) -> None:

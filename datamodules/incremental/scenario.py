@@ -23,12 +23,15 @@ class IncrementalScenario(IncrementalDataModule):
     """
 
     def __init__(self, data: MultimodalDataModule, *tasks: Any, **options: Any) -> None:
-        told: dict[str, Any] = {
-            "seed": data.seed,
-            "loader": data.loader,
-            "corruptions": data.corruptions,
-        }
-        super().__init__(data.root, *tasks, **(told | options))
+        # As keywords, which the parser of configs leaves out of what it reads off the base.
+        super().__init__(
+            data.root,
+            *tasks,
+            seed=data.seed,
+            loader=data.loader,
+            corruptions=data.corruptions,
+            **options,
+        )
         self.data = data
         self.modalities, self.class_names = data.modalities, data.class_names
 

@@ -1,1 +1,0 @@
-"""Data sets that come as one `.npz` archive of recordings."""

@@ -12,8 +12,7 @@ from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
 
 MAX_CHANGES = 8
 SECTIONS = (
-    "seed_everything", "trainer", "model", "data", "checkpoint", "guard", "test_after_fit",
-    "linear_probe",
+    "seed_everything", "trainer", "model", "data", "checkpoint", "guard", "test_after_fit"
 )  # fmt: skip
 """What an experiment is about; where a run is kept is not."""
 

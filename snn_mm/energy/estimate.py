@@ -60,8 +60,8 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
                 sample["present"] = _pick(batch["present"], i)
             if "lengths" in batch:
                 lengths = sample["lengths"] = _pick(batch["lengths"], i)
-                sample["inputs"] = {  # padding is no cost of the sample
-                    name: x[:, : int(lengths[name])] if name in lengths else x
+                sample["inputs"] = {  # padding is no cost; of what is absent one step is left
+                    name: x[:, : max(int(lengths[name]), 1)] if name in lengths else x
                     for name, x in inputs.items()
                 }
             yield cast("Batch", sample)

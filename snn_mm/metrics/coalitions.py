@@ -47,8 +47,9 @@ def keep_only(batch: Batch, modalities: Sequence[str], kept: Collection[str]) ->
     changed: dict[str, Any] = dict(batch)
     changed["present"] = {**batch.get("present", {}), **dict.fromkeys(absent, nowhere)}
     if "lengths" in batch:
-        none = {name: torch.zeros_like(batch["lengths"][name]) for name in absent}
-        changed["lengths"] = {**batch["lengths"], **none}
+        lengths = batch["lengths"]
+        none = {name: torch.zeros_like(lengths[name]) for name in absent if name in lengths}
+        changed["lengths"] = {**lengths, **none}
     if not changed["present"]:
         del changed["present"]
     return cast("Batch", changed if bool(rows.all()) else choose_rows(changed, rows))

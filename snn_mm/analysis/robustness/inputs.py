@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -90,8 +89,9 @@ def _as_read(
         for batch in batches(data, settings.split, device):
             yield noisy(batch, condition, settings.seed) if condition.severity else batch
         return
-    corruption = import_module("datamodules.corruption").Corruption
-    acting = [corruption(condition.corruption, condition.severity)] if condition.severity else []
+    from datamodules.corruption import Corruption
+
+    acting = [Corruption(condition.corruption, condition.severity)] if condition.severity else []
     chosen = {condition.modality: acting} if acting else {}
     with data.corrupted(chosen, settings.seed):
         yield from batches(data, settings.split, device)

@@ -15,7 +15,7 @@ Role = Literal["method", "data", "protocol"]
 CALLBACKS = "trainer.callbacks."
 IRRELEVANT = re.compile(
     r"(.*\.)?seed(_everything)?"  # the groups of a table differ in their seeds
-    r"|run(\.(?!profile).*)?|ckpt_path|weights_only|config"
+    r"|run(\.(?!profile).*)?|ckpt_path|weights_only|config|linear_probe"
     r"|data\.(root|\w+_dir|loader|fold)|data\.loader\."
     r"(num_workers|pin_memory|persistent_workers|prefetch_factor)"
     r"|trainer|trainer\.(logger|plugins|profiler)(\..*)?"

@@ -10,6 +10,7 @@ from snn_mm.analysis.report.document import Block, Section, Table, TableCell, Te
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.metric import Metric
 from snn_mm.analysis.report.published import PublishedNumber, find_number
+from snn_mm.analysis.report.sections.linear import linear_table
 from snn_mm.analysis.report.sections.rows import best_method, method_cell
 from snn_mm.analysis.report.sections.scores import score_tables, task_table, unimodal_table
 from snn_mm.analysis.report.statistics import paired_test
@@ -43,6 +44,7 @@ def results_section(results: Results) -> Section:
     more = [
         *score_tables(results.comparison),
         unimodal_table(results.comparison, results.metric),
+        linear_table(results.comparison),
         task_table(results.comparison),
     ]
     blocks: list[Block] = [main_table(results), *(table for table in more if table)]

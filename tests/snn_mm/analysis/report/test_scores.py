@@ -77,3 +77,17 @@ def test_results_say_where_less_is_better(compared: Callable[..., Comparison]) -
     assert list(tables) == ["results", "scores", "unimodal", "paired"]
     assert tables["results"].caption.startswith("test/mae/fused, less is better: mean")
     assert texts(tables["unimodal"]) == [["0.5000 (1)"], ["—"]]
+
+
+def test_the_linear_model_stands_beside_the_networks(make_run: MakeRun) -> None:
+    paths = [make_run("a/0", accuracy=0.5), make_run("b/0", accuracy=0.6, **IEMF)]
+    results = json.loads((paths[1] / "results.json").read_text())
+    results["linear_probe"] = {"accuracy": {"audio": 0.25, "fused": 0.75}}
+    (paths[1] / "results.json").write_text(json.dumps(results))
+    comparison = compare([read_run(path) for path in paths], Library({}, frozenset()))
+    section = results_section(Results(comparison, Metric("test/accuracy/fused")))
+    table = next(b for b in section.blocks if isinstance(b, Table) and b.name == "linear")
+    heads = ["audio, network", "audio, linear", "fused, network", "fused, linear"]
+    assert list(table.columns) == ["Method", "Data set", *heads]
+    ((_, *found),) = texts(table)
+    assert found == ["—", "25.00 (1)", "60.00 (1)", "75.00 (1)"]

@@ -129,6 +129,19 @@ def presence_of(batch: Batch, modalities: Iterable[str]) -> tuple[()] | tuple[di
     return () if present is None else (present,)
 
 
+def given(present: Presence | None) -> tuple[()] | tuple[Presence]:
+    """The last argument of a call, or none where all samples have all modalities."""
+    return () if present is None else (present,)
+
+
+def stacked_masks(present: Presence | None, modalities: Iterable[str]) -> Tensor | None:
+    """Which samples have which modality, bool `[M, N]`; None where all have all."""
+    if not (masks := restricted(present, modalities := list(modalities))):
+        return None
+    every = torch.ones_like(next(iter(masks.values())))
+    return torch.stack([masks.get(name, every) for name in modalities])
+
+
 def restricted(present: Presence | None, modalities: Iterable[str]) -> dict[str, Tensor] | None:
     """The masks of some modalities; None where there is none."""
     return {n: present[n] for n in modalities if n in present} or None if present else None

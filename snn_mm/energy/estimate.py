@@ -64,6 +64,8 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
                     name: x[:, : max(int(lengths[name]), 1)] if name in lengths else x
                     for name, x in inputs.items()
                 }
+            if "present" in batch:
+                sample["present"] = _pick(dict(batch["present"]), i)
             yield cast("Batch", sample)
 
 

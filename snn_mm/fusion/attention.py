@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snn_mm.contracts import Presence
 from snn_mm.errors import UserError, check_choice
-from snn_mm.fusion.base import Fusion, apply, common_width
+from snn_mm.fusion.base import Fusion, common_width
 from snn_mm.fusion.linear import Concat
 
 Reads = Literal["features", "gated"]
@@ -62,7 +62,7 @@ class AVAttention(Concat):
         """Logits `[T, N, K]` of each modality, of its features or its gated ones."""
         if self.unimodal_of == "features":
             return super().unimodal_logits(features, present)
-        gated = self.gated(features)
+        gated = self.gated(features, present=present)
         if self.heads:
             return super().unimodal_logits(gated, present)
         return {
@@ -70,9 +70,9 @@ class AVAttention(Concat):
             for name, x in gated.items()
         }
 
-    def fuse(self, features: dict[str, Tensor]) -> Tensor:
+    def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> Tensor:
         """Fused logits `[T, N, K]`."""
-        return super().fuse(self.gated(features))
+        return super().fuse(self.gated(features, present=present))
 
     def shared_logits(self, modality: str, features: dict[str, Tensor]) -> Tensor:
         """The others set to zero, or of gated features W_m (g_m ⊙ z_m) + b / M; `[T, N, K]`."""
@@ -81,13 +81,20 @@ class AVAttention(Concat):
         return self._share(modality, self.gated(features, (modality,))[modality])
 
     def gated(
-        self, features: dict[str, Tensor], names: Iterable[str] | None = None
+        self,
+        features: dict[str, Tensor],
+        names: Iterable[str] | None = None,
+        present: Presence | None = None,
     ) -> dict[str, Tensor]:
         """Features `[T, N, D]` of `names`, or of all, times the gates that all of them open."""
         total = torch.stack([features[name] for name in self.feature_dims]).sum(dim=0)  # [T, N, D]
         reduced = self.reduce(total)  # [T, N, R]
+        widths = self.feature_dims
         return {
-            name: apply(self.gates[name], reduced).sigmoid() * features[name]
+            name: self.on_own(
+                name, present, self.gates[name], reduced, width=widths[name]
+            ).sigmoid()
+            * features[name]
             for name in names or self.gates
         }
 

@@ -211,10 +211,12 @@ class MultimodalModule(TaskModule):
         return self.total_loss(terms, samples, stage, counts)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
-        """Class probabilities of one batch."""
+        """Class probabilities of one batch; NaN of a modality that a sample lacks."""
         given = presence_of(batch, self.modalities)
         logits = self.readout(self(batch["inputs"], *given, **lengths_of(self, batch)))
         probability = {name: value.softmax(dim=-1) for name, value in logits.items()}
+        for name, mask in given[0].items() if given else ():
+            probability[name][~mask] = torch.nan
         return {"id": batch["id"], "probability": probability}
 
     def setup(self, stage: str) -> None:
@@ -225,8 +227,8 @@ class MultimodalModule(TaskModule):
 
     def skips_parameters(self) -> bool:
         """Whether a modulation of the loss might take a summand out, or a modality be absent."""
-        learned = bool(getattr(self.fusion, "tokens", {}))  # unused where all are there
-        return bool(self.loss_modulations) or learned or super().skips_parameters()
+        unused = getattr(self.fusion, "tokens", ())  # where all are there
+        return bool(self.loss_modulations or unused) or super().skips_parameters()
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own classifier."""

@@ -27,6 +27,7 @@ from snn_mm.callbacks.modulation.gradient import (
 )
 from snn_mm.contracts import FUSED, Evidence, JudgesCoalitions, Modulated, StepOutput
 from snn_mm.errors import UserError
+from snn_mm.presence import given, stacked_masks
 
 
 @dataclass(eq=False)
@@ -56,6 +57,7 @@ class AGM(GradientModulation):
     form: AGMForm = "released"
     steps: int = field(init=False, default=0)
     references: dict[str, float] = field(init=False, default_factory=dict)
+    counts: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,35 +77,44 @@ class AGM(GradientModulation):
         if self.form == "benchmark" and isinstance(module, JudgesCoalitions):
             return coalition_responses(
                 {
-                    chosen: module.coalition_logits(step.features, chosen)
+                    chosen: module.coalition_logits(step.features, chosen, *given(step.present))
                     for chosen in coalitions(list(module.modalities))
                 }
             )
-        return mono_modal_responses(step.logits[FUSED], module.shared_logits(step.features))
+        alone = module.shared_logits(step.features, *given(step.present))
+        return mono_modal_responses(step.logits[FUSED], alone, stacked_masks(step.present, alone))
 
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Cross-entropy of each modality's share in the fused logits."""
         shares = self.shares(module, step)
         ordered = {name: shares[name] for name in module.modalities}
-        return gather_evidence(ordered, step.target, surprise)
+        return gather_evidence(ordered, step.target, surprise, step.present)
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
         """Coefficient κ of each modality; takes the scores into the running means."""
-        references = self.references or dict.fromkeys(strength, 0.0)
-        coefficients = agm_coefficients(strength, references, self.alpha, self.form)
+        references = dict.fromkeys(strength, 0.0) | self.references
+        known = {name: references[name] for name in strength}
+        coefficients = dict.fromkeys(strength, 1.0)
+        if len(strength) > 1:
+            coefficients = agm_coefficients(strength, known, self.alpha, self.form)
         if all(map(math.isfinite, strength.values())):  # AMP skips steps that overflow
             self.steps += 1
-            self.references = {
-                name: running_mean(references[name], score, self.steps)
-                for name, score in strength.items()
-            }
+            self._take(strength, references)
         return {**by_modality("k", coefficients), **by_modality("score", strength)}
+
+    def _take(self, strength: Strength, references: dict[str, float]) -> None:
+        """Take scores into the running means; of a modality that a step lacks it stays."""
+        for name in references:
+            before = self.steps - 1 if name in self.references else 0
+            self.counts[name] = self.counts.get(name, before) + (name in strength)
+        means = {n: running_mean(references[n], s, self.counts[n]) for n, s in strength.items()}
+        self.references = references | means
 
     def rewrite_gradients(
         self, module: Modulated, factors: dict[str, float], optimizer_step: int
     ) -> None:
         """Multiply each modality's gradients by its κ, in place."""
-        for name in module.modalities:
+        for name in (name for name in module.modalities if f"k_{name}" in factors):
             gradients = modality_gradients(module, name)
             chosen = (g for g in gradients if self.form == "released" or g.dim() != 1)
             scale_gradients(chosen, factors[f"k_{name}"])

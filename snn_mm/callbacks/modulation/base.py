@@ -118,7 +118,8 @@ class Modulation(Callback, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore it."""
         for name in self._state():
-            setattr(self, name, copy(state_dict[name]))
+            if name in state_dict:  # what a later release keeps besides begins anew
+                setattr(self, name, copy(state_dict[name]))
 
     def _state(self) -> list[str]:
         return [f.name for f in fields(self) if not f.init and not f.name.startswith("_")]

@@ -34,11 +34,15 @@ class GradientModulation(Modulation, ABC):
 
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Evidence of one micro-batch: the true-class probability of each prediction (Eq. 9)."""
-        return gather_evidence(step.logits, step.target)
+        return gather_evidence(step.logits, step.target, present=step.present)
 
     @abstractmethod
     def compute_factors(self, strength: Strength) -> dict[str, float]:
-        """Factors by name from the mean of what was gathered."""
+        """Factors by name from the mean of what was gathered.
+
+        A modality that no sample of the optimizer step had is not in `strength`: it has no factor,
+        and its gradients, if any, are left as they are.
+        """
 
     @abstractmethod
     def rewrite_gradients(
@@ -68,9 +72,8 @@ class GradientModulation(Modulation, ABC):
         pending, self._pending = self._pending, []
         if not pending:
             return
-        self.apply_factors(
-            trainer, pl_module, self.compute_factors(mean_strength(pending, trainer))
-        )
+        if strength := mean_strength(pending, trainer):
+            self.apply_factors(trainer, pl_module, self.compute_factors(strength))
 
     def apply_factors(
         self, trainer: Trainer, pl_module: LightningModule, factors: dict[str, float]
@@ -125,15 +128,23 @@ def by_modality(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
 
 
 def mean_strength(pending: list[Evidence], trainer: Trainer) -> Strength:
-    """Mean evidence over all micro-batches and ranks (IEMF Eq. 9).
+    """Mean evidence over all micro-batches and ranks (IEMF Eq. 9), of what any sample has.
 
-    One reduction for all sums: the ranks must agree on every factor, or they drift apart.
+    One reduction for all sums and counts, whether this rank's samples lack a modality or not: the
+    ranks must agree on every factor, or they drift apart.
     """
     names = list(pending[0].sums)
-    rows = [torch.stack([*(e.sums[n] for n in names), e.samples]) for e in pending]  # [M + 2]
-    sums = sum_over_ranks(torch.stack(rows).sum(dim=0), trainer)
-    *values, samples = sums.tolist()
-    return {name: value / samples for name, value in zip(names, values, strict=True)}
+    rows = [torch.stack([e.sums[n] for n in names] + counts_of(e, names)) for e in pending]
+    sums = sum_over_ranks(torch.stack(rows).sum(dim=0), trainer)  # [2 (M + 1)]
+    values, counts = sums.view(2, -1).tolist()
+    found = zip(names, values, counts, strict=True)
+    return {name: value / count for name, value, count in found if count}
+
+
+def counts_of(evidence: Evidence, names: Iterable[str]) -> list[Tensor]:
+    """Number of samples behind each sum, scalars."""
+    counts = evidence.counts or {}
+    return [counts.get(name, evidence.samples) for name in names]
 
 
 def unimodal_strengths(strength: Strength) -> list[float]:

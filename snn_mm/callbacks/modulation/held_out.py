@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from lightning import LightningModule, Trainer
@@ -13,19 +13,23 @@ from torch.nn.functional import cross_entropy
 
 from snn_mm.callbacks.evaluation import evaluating, on_device
 from snn_mm.callbacks.modulation.functional.lfm import hyper_gradient
-from snn_mm.contracts import FUSED, Batch, FusionOutput
+from snn_mm.contracts import FUSED, Batch, FusionOutput, Presence
 from snn_mm.encoders.inputs import Inputs, lengths_of
 from snn_mm.errors import UserError
+from snn_mm.presence import given, stacked_masks
 
 Gradients = tuple[Tensor, ...]
-Gap = Callable[[Sequence[Tensor]], Tensor]
+Gap = Callable[[Sequence[Tensor], Tensor | None], Tensor]
+"""Of logits `[N, K]` and of which samples have which modality, `[M, N]`; None is all."""
 
 
 @runtime_checkable
 class Predicts(Protocol):
     """A module that can be asked for predictions outside a step."""
 
-    def __call__(self, inputs: dict[str, Tensor], **lengths: Inputs) -> FusionOutput:
+    def __call__(
+        self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
+    ) -> FusionOutput:
         """Logits `[T, N, K]` of inputs by modality."""
         ...
 
@@ -64,11 +68,11 @@ def held_out_batch(trainer: Trainer, samples: int, asked_by: str) -> Batch:
 
 def part_of(batch: Batch, part: slice) -> Batch:
     """Some samples of a batch."""
-    inputs = {name: value[part] for name, value in batch["inputs"].items()}
-    own = Batch(inputs=inputs, target=batch["target"][part], id=batch["id"][part])
-    if "lengths" in batch:
-        own["lengths"] = {name: value[part] for name, value in batch["lengths"].items()}
-    return own
+
+    def cut(value: Any) -> Any:
+        return {n: x[part] for n, x in value.items()} if isinstance(value, dict) else value[part]
+
+    return cast("Batch", {key: cut(value) for key, value in batch.items()})
 
 
 def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> float:
@@ -77,7 +81,7 @@ def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> floa
     Args:
         module: its parameters, gradients, batch statistics and generators are left as they are.
         batch: an even number of samples; the first half stands for training.
-        gap_of: the divergence between logits `[N, K]` of the modalities.
+        gap_of: the divergence between the modalities.
     """
     if not isinstance(module, Predicts):
         raise UserError(f"LFM: {type(module).__name__} has no `readout` to predict with")
@@ -94,9 +98,10 @@ def alpha_derivative(module: LightningModule, batch: Batch, gap_of: Gap) -> floa
 
 def terms_of(module: Predicts, batch: Batch, gap_of: Gap) -> tuple[Tensor, Tensor]:
     """Fused cross-entropy and divergence between the modalities of a batch, scalars in nats."""
-    logits = module.readout(module(batch["inputs"], **lengths_of(module, batch)))
+    present, lengths = batch.get("present"), lengths_of(module, batch)
+    logits = module.readout(module(batch["inputs"], *given(present), **lengths))
     loss = cross_entropy(logits.pop(FUSED), batch["target"])
-    return loss, gap_of(list(logits.values()))
+    return loss, gap_of(list(logits.values()), stacked_masks(present, logits))
 
 
 def gradients_of(loss: Tensor, parameters: list[nn.Parameter]) -> Gradients:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 import torch
@@ -17,12 +17,14 @@ from snn_mm.callbacks.modulation.functional.lfm import (
     fitted_alpha,
     learned_alpha,
     pairwise_divergence,
+    present_divergence,
 )
 from snn_mm.callbacks.modulation.held_out import alpha_derivative, held_out_batch
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import FUSED, Batch, LossTerms, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
+from snn_mm.presence import stacked_masks
 
 Form = Literal["official", "iemf"]
 Schedule = Literal["fitted", "learnable"]
@@ -76,15 +78,24 @@ class LFM(LossModulation):
         if self.held_out_samples < 2:
             raise UserError(f"LFM.held_out_samples must be at least 2, got {self.held_out_samples}")
         self.reverse = self.form == "iemf" if self.reverse is None else self.reverse
-        self.gap = partial(
-            pairwise_divergence if self.over == "pairs" else divergence, reverse=self.reverse
-        )
         self._held_out: Batch | None = None
 
     @property
     def is_learnable(self) -> bool:
         """Whether α follows a held-out loss."""
         return self.form == "official" and self.schedule == "learnable"
+
+    def gap(self, values: Sequence[Tensor], there: Tensor | None = None) -> Tensor:
+        """Divergence between logits `[N, K]` of the modalities, over samples that have several.
+
+        Args:
+            values: by modality.
+            there: which samples have which modality, bool `[M, N]`; None is all.
+        """
+        pairs, reverse = self.over == "pairs", bool(self.reverse)
+        if there is not None:
+            return present_divergence(values, there, pairs, reverse)
+        return pairwise_divergence(values, reverse) if pairs else divergence(values, reverse)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Join the module; forget the held-out batch of another fit."""
@@ -109,13 +120,15 @@ class LFM(LossModulation):
         """Weigh the fused cross-entropy and add the divergence."""
         if self.form == "iemf":
             self.factors = {"weight": 1.0}
-            return {**terms, GAP: self.gap(mean_features(step))}
+            there = stacked_masks(step.present, step.features)
+            return {**terms, GAP: self.gap(mean_features(step), there)}
         alpha1 = fitted_alpha(epoch) if self.schedule == "fitted" else 1.0 - self.alpha2
         self.factors = {"alpha1": alpha1, "alpha2": 1.0 - alpha1}
-        logits = [value for name, value in step.logits.items() if name != FUSED]
+        logits = {name: value for name, value in step.logits.items() if name != FUSED}
+        there = stacked_masks(step.present, logits)
         weighed = weighted_terms(
             {FUSED: 2.0 * alpha1, GAP: 2.0 * (1.0 - alpha1)},
-            lambda name: terms[FUSED] if name == FUSED else self.gap(logits),
+            lambda name: terms[FUSED] if name == FUSED else self.gap([*logits.values()], there),
         )
         return {**terms, **weighed}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import FusionOutput, LossTerms, ScoresTimeSteps, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
+from snn_mm.presence import present_rows, stacked_masks, taken
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
 Level = Literal["batch", "validation"]
@@ -98,7 +100,8 @@ class LossAdjustment(LossModulation):
         if self.alpha == "attention":
             return self._rewrite_time_steps(terms, step)
         strength = self._batch_strength(step) if self.level == "batch" else self.validation
-        if not strength:  # before the first validation
+        if len(strength) < 2:  # before the first validation, or of one modality alone
+            self.factors = {}
             return terms
         ratios = discrepancy_ratios(strength)
         k = ogm_coefficients(ratios, float(self.alpha))
@@ -109,16 +112,19 @@ class LossAdjustment(LossModulation):
     def _rewrite_time_steps(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Weigh every time step of each unimodal loss; the factors logged are means over time."""
         module: object = self._module
-        unimodal = step.output.unimodal
         if not isinstance(module, WeighsTimeSteps):
             return terms
-        sums = self._summed_probability(torch.stack(list(unimodal.values())), step.target)
+        unimodal, sums = self._summed_probability(step.output.unimodal, step)  # [M, T]
+        if len(unimodal) < 2:
+            self.factors = {}
+            return terms
         by_step = [discrepancy_ratios(dict(zip(unimodal, at))) for at in sums.T.tolist()]
         ratios = sums.new_tensor([[at[name] for at in by_step] for name in unimodal])  # [M, T]
         scores = module.scores(step.output)
         k = {name: attention_factors(own, scores[name]) for name, own in zip(unimodal, ratios)}
         # Of all modalities at once: each look at a number waits for the GPU.
-        means = [torch.stack([value.mean().to(ratios) for value in k.values()]), ratios.mean(1)]
+        own = [taken(value, present_rows(step.present, n), dim=1) for n, value in k.items()]
+        means = [torch.stack([value.mean().to(ratios) for value in own]), ratios.mean(1)]
         k_means, rho = (dict(zip(unimodal, of)) for of in torch.stack(means).tolist())
         self.factors = {**by_modality("k", k_means), **by_modality("rho", rho)}
         weighted = module.time_weighted_terms(step.output, step.target, k)
@@ -135,21 +141,42 @@ class LossAdjustment(LossModulation):
         if trainer.sanity_checking or self.level != "validation":
             return
         names = self.modulated(pl_module).modalities
-        self.validation = accuracies(trainer, "val", names, "LossAdjustment: level validation")
+        found = accuracies(trainer, "val", names, "LossAdjustment: level validation")
+        self.validation = {n: value for n, value in found.items() if not math.isnan(value)}
 
     def _batch_strength(self, step: StepOutput) -> dict[str, float]:
         """Summed true-class probability of each modality over the batches of all ranks."""
         scored = {name: step.logits[name] for name in step.output.unimodal}
         if self.scored == "mean":
             scored = {name: value.mean(dim=0) for name, value in step.output.unimodal.items()}
-        sums = self._summed_probability(torch.stack(list(scored.values())), step.target)
-        return dict(zip(scored, sums.tolist(), strict=True))
+        names, sums = self._summed_probability(scored, step)
+        return dict(zip(names, sums.tolist(), strict=True))
 
-    def _summed_probability(self, logits: Tensor, target: Tensor) -> Tensor:
-        """True-class probability of `[..., N, K]`, summed over samples and ranks to `[...]`."""
-        true_class = true_class_probability(logits, target.expand(logits.shape[:-1]))  # [..., N]
-        sums = true_class.double().sum(dim=-1)
-        return sums if self._trainer is None else sum_over_ranks(sums, self._trainer)
+    def _summed_probability(
+        self, scored: dict[str, Tensor], step: StepOutput
+    ) -> tuple[list[str], Tensor]:
+        """True-class probability of `[..., N, K]`, summed over samples and ranks to `[M, ...]`.
+
+        Of the modalities that some sample has, whose names come with it; of one that fewer have, as
+        if all had it. One reduction, whatever the samples of this rank lack.
+        """
+        logits = torch.stack(list(scored.values()))  # [M, ..., N, K]
+        true_class = true_class_probability(logits, step.target.expand(logits.shape[:-1]))
+        there = stacked_masks(step.present, scored)
+        count = true_class.new_full((len(scored),), len(step.target), dtype=torch.float64)
+        if there is not None:
+            wide = there.view(len(there), *[1] * (true_class.dim() - 2), -1)  # [M, ..., N]
+            true_class, count = true_class.masked_fill(~wide, 0.0), there.sum(dim=1).double()
+        sums = true_class.double().sum(dim=-1)  # [M, ...]
+        both = torch.cat([sums.reshape(len(sums), -1), count.unsqueeze(1)], dim=1)
+        if self._trainer is not None:
+            both = sum_over_ranks(both, self._trainer)
+        sums, count = both[:, :-1].reshape(sums.shape), both[:, -1]
+        scale = count.max() / count.clamp_min(1)  # exactly 1 where all have all
+        sums = sums * scale.view(-1, *[1] * (sums.dim() - 1))
+        kept = [row for row, number in enumerate(count.tolist()) if number]
+        names = list(scored)
+        return [names[row] for row in kept], sums[kept]
 
     def _has_ended(self) -> bool:
         trainer, module = self._trainer, self._module

@@ -147,7 +147,8 @@ class MSLR(GradientModulation):
             if begun <= key < trainer.current_epoch
         ]
         self._epoch_scales = {
-            name: self._scale(name, epoch, [each[name] for each in known]) for name in names
+            name: self._scale(name, epoch, [a for k in known if (a := k[name]) == a])
+            for name in names  # NaN is that of a modality which no sample had
         }
 
     def _scale(self, name: str, epoch: int, known: list[float]) -> float:

@@ -20,6 +20,7 @@ from snn_mm.callbacks.modulation.gradient import (
 )
 from snn_mm.contracts import Evidence, Modulated, StepOutput
 from snn_mm.errors import UserError
+from snn_mm.presence import given
 
 Chosen = Literal["conv", "weights", "all"]
 Score = Literal["probability", "cosine"]
@@ -82,10 +83,13 @@ class OGM(NoisyGradientModulation):
     def gather(self, module: Modulated, step: StepOutput) -> Evidence:
         """Score that the fused classifier gives each modality alone."""
         score = true_class_probability if self.score == "probability" else cosine_probability
-        return gather_evidence(module.shared_logits(step.features), step.target, score)
+        logits = module.shared_logits(step.features, *given(step.present))
+        return gather_evidence(logits, step.target, score, step.present)
 
     def compute_factors(self, strength: Strength) -> dict[str, float]:
         """Ratio ρ and coefficient k of each modality."""
+        if len(strength) < 2:  # nothing to balance
+            return by_modality("k", dict.fromkeys(strength, 1.0))
         probable = self.score == "probability"
         ratios = discrepancy_ratios(strength) if probable else ratios_to_weakest(strength)
         coefficients = ogm_coefficients(ratios, self.alpha)
@@ -97,7 +101,7 @@ class OGM(NoisyGradientModulation):
         """Multiply each modality's gradients by its k, in place, and add noise if asked to."""
         noisy = self.noise == "ge"
         generator = self.generator(optimizer_step, module.device) if noisy else None
-        for name in module.modalities:
+        for name in (name for name in module.modalities if f"k_{name}" in factors):
             gradients = modality_gradients(module, name)
             chosen = [g for g in gradients if REWRITES[self.params](g.dim())]
             scale_gradients(chosen, factors[f"k_{name}"], generator)

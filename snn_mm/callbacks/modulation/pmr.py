@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from snn_mm.callbacks.modulation.base import refuse_tasks, sum_over_ranks
-from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
+from snn_mm.callbacks.modulation.functional.iemf import gather_evidence
 from snn_mm.callbacks.modulation.functional.pmr import (
     PMRForm,
     PMRWeights,
@@ -23,10 +23,12 @@ from snn_mm.callbacks.modulation.functional.pmr import (
     updated_prototypes,
 )
 from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
-from snn_mm.callbacks.modulation.gradient import by_modality
+from snn_mm.callbacks.modulation.gradient import by_modality, counts_of
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import LossTerms, StepOutput
 from snn_mm.errors import UserError
+from snn_mm.losses import over_present
+from snn_mm.presence import present_rows, stacked_masks
 
 Tensors = dict[str, Tensor]
 """Features `[N, D]`, prototypes `[K, D]` or logits `[N, K]` by modality."""
@@ -96,12 +98,12 @@ class PMR(LossModulation):
     def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
         """Add the prototype terms of the modalities."""
         features = {name: value.mean(dim=0) for name, value in step.features.items()}  # [N, D]
-        self._gather_classes(features, step.target)
+        self._gather_classes(features, step)
         logits = {
             name: prototype_logits(features[name], prototypes.to(features[name].device))
             for name, prototypes in self.prototypes.items()
         }
-        self._gather_scores(logits, step.target)
+        self._gather_scores(logits, step)
         self.factors = {}
         if not self.ratios:
             return terms
@@ -112,14 +114,14 @@ class PMR(LossModulation):
             **by_modality("entropy", weights.entropy),
         }
         early = epoch < self.start_epoch + self.entropy_epochs
-        return {**terms, **self._prototype_terms(logits, step.target, weights, early)}
+        return {**terms, **self._prototype_terms(logits, step, weights, early)}
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Judge the next optimizer step by all samples of this one."""
         if self._pending:
-            sums = torch.stack(self._pending).sum(dim=0)  # [M]
+            sums = torch.stack(self._pending).sum(dim=0)  # [2, M]
             self._pending = []
             self._judge(sum_over_ranks(sums, trainer))
 
@@ -130,11 +132,11 @@ class PMR(LossModulation):
         counts = sum_over_ranks(self._counts, trainer)
         if not self.prototypes and bool((counts == 0).any()):
             return
-        for name, sums in self._sums.items():
+        for (name, sums), count in zip(self._sums.items(), counts, strict=True):
             total = sum_over_ranks(sums, trainer)
             before = self.prototypes.get(name)
             before = None if before is None else before.to(total.device)
-            self.prototypes[name] = updated_prototypes(total, counts, before, self.momentum)
+            self.prototypes[name] = updated_prototypes(total, count, before, self.momentum)
 
     def epoch_state(self, trainer: Trainer) -> dict[str, Any]:
         """Sums and counts of this rank's samples by class."""
@@ -143,38 +145,52 @@ class PMR(LossModulation):
     def load_epoch_state(self, trainer: Trainer, state: dict[str, Any]) -> None:
         """Go on with them."""
         self._sums, self._counts = state["sums"], state["counts"]
+        if self._counts is not None:  # of an earlier release [K], the same for all
+            self._counts = self._counts.expand(len(self._sums), -1).clone()
 
-    def _gather_classes(self, features: Tensors, target: Tensor) -> None:
-        classes = self.modulated(self._module).num_classes
+    def _gather_classes(self, features: Tensors, step: StepOutput) -> None:
+        target, classes = step.target, self.modulated(self._module).num_classes
         # AMP skips steps that overflow; one of them would leave no prototype of its classes.
         known = torch.stack([value.detach().isfinite().all(1) for value in features.values()])
         known = known.all(0)  # [N]
-        counts = class_sums(known.unsqueeze(1), target, classes).squeeze(1)  # [K]
+        there = stacked_masks(step.present, features)
+        rated = known.expand(len(features), -1) if there is None else known & there  # [M, N]
+        own = rated if there is not None else rated[:1]  # one count where all have all
+        counts = class_sums(own.T, target, classes).T.expand(len(features), -1)  # [M, K]
         self._counts = counts if self._counts is None else self._counts + counts
-        for name, value in features.items():
-            sums = class_sums(value.masked_fill(~known.unsqueeze(1), 0.0), target, classes)
+        for (name, value), mask in zip(features.items(), rated, strict=True):
+            sums = class_sums(value.masked_fill(~mask.unsqueeze(1), 0.0), target, classes)
             self._sums[name] = self._sums[name] + sums if name in self._sums else sums
 
-    def _gather_scores(self, logits: Tensors, target: Tensor) -> None:
+    def _gather_scores(self, logits: Tensors, step: StepOutput) -> None:
         if not logits or self._trainer is None:
             return
-        scores = [true_class_probability(value, target) for value in logits.values()]
-        sums = torch.stack([value.sum(dtype=torch.float64) for value in scores])  # [M]
+        found = gather_evidence(logits, step.target, present=step.present)
+        sums = torch.stack([*found.sums.values(), *counts_of(found, logits)]).view(2, -1)  # [2, M]
         if self.evidence == "batch":
             self._judge(sum_over_ranks(sums, self._trainer))
         else:
             self._pending.append(sums)
 
     def _judge(self, sums: Tensor) -> None:
-        self.ratios = discrepancy_ratios(dict(zip(self.prototypes, sums.tolist(), strict=True)))
+        """Compare sums `[M]` of the modalities, as if as many samples had each; counts follow."""
+        values, counts = sums.tolist()
+        scores = {
+            name: value * (max(counts) / count)  # exactly 1 where all have all
+            for name, value, count in zip(self.prototypes, values, counts, strict=True)
+            if count
+        }
+        self.ratios = discrepancy_ratios(scores) if len(scores) > 1 else {}
 
     def _prototype_terms(
-        self, logits: Tensors, target: Tensor, weights: PMRWeights, early: bool
+        self, logits: Tensors, step: StepOutput, weights: PMRWeights, early: bool
     ) -> LossTerms:
         terms: LossTerms = {}
-        for name, value in logits.items():
+        for name in self.ratios:
+            value, rows = logits[name], present_rows(step.present, name)
             if pull := self.alpha * weights.accelerate[name]:
-                terms[f"pmr_accelerate_{name}"] = pull * cross_entropy(value, target)
+                loss = over_present(cross_entropy, rows, value, step.target)
+                terms[f"pmr_accelerate_{name}"] = pull * loss
             if early and (bonus := self.entropy_weight * weights.entropy[name]):
-                terms[f"pmr_entropy_{name}"] = -bonus * mean_entropy(value)
+                terms[f"pmr_entropy_{name}"] = -bonus * over_present(mean_entropy, rows, value)
         return terms

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from snn_mm.callbacks.modulation.functional.semantic_alignment import semantic_alignment_loss
 from snn_mm.callbacks.modulation.loss import LossModulation
-from snn_mm.contracts import LossTerms, StepOutput
+from snn_mm.contracts import LossTerms, Presence, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
+from snn_mm.presence import given, stacked_masks, taken
 
 
 @runtime_checkable
@@ -23,7 +24,9 @@ class HasSemanticFeatures(Protocol):
 
     feature_dims: dict[str, int]
 
-    def semantic_features(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def semantic_features(
+        self, features: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """What to align, `[T, N, D]` by modality, with its graph."""
         ...
 
@@ -62,14 +65,22 @@ class SemanticAlignment(LossModulation):
 
     def rewrite_terms(self, terms: LossTerms, step: StepOutput, epoch: int) -> LossTerms:
         """Add the loss as a summand of its own."""
-        aligned = _source(self._module).semantic_features(step.features)
-        losses = [
-            semantic_alignment_loss(a, b, step.target, self.temperature)
-            for a, b in combinations(aligned.values(), 2)
-        ]
+        aligned = _source(self._module).semantic_features(step.features, *given(step.present))
+        losses = [self._contrast(step, aligned, pair) for pair in combinations(aligned, 2)]
         loss = torch.stack(losses).sum()
         self.factors = {"loss": loss.item()}
         return terms | weighted_terms({self.name: self.weight}, lambda _: loss)
+
+    def _contrast(
+        self, step: StepOutput, aligned: dict[str, Tensor], pair: tuple[str, str]
+    ) -> Tensor:
+        """The loss of two modalities `[T, N, D]`, over the samples that have both."""
+        there = stacked_masks(step.present, pair)
+        rows = None if there is None else there.all(dim=0).nonzero().squeeze(1)
+        if rows is not None and not len(rows):
+            return aligned[pair[0]].new_zeros(())
+        a, b = (taken(aligned[name], rows, dim=1) for name in pair)
+        return semantic_alignment_loss(a, b, taken(step.target, rows), self.temperature)
 
 
 def _source(module: LightningModule | None) -> HasSemanticFeatures:

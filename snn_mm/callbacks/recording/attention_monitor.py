@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
@@ -10,6 +12,7 @@ from snn_mm.callbacks.recording.run_files import run_directory, writes_files
 from snn_mm.callbacks.recording.stages import Stage, StageRecorder, validates_training
 from snn_mm.contracts import Batch, ScoresTimeSteps
 from snn_mm.errors import UserError
+from snn_mm.presence import present_rows
 from snn_mm.run.epoch_table import EpochTable
 
 COLUMNS = ("epoch", "output", "time_step", "score")
@@ -18,14 +21,14 @@ COLUMNS = ("epoch", "output", "time_step", "score")
 class AttentionMonitor(StageRecorder):
     """Record the mean attention score of each time step in every validation of a training.
 
-    Means are over all samples of all ranks, by modality and for the fusion. Files of the run
-    directory: `attention.csv`, with epochs and time steps counted from 0, and the heat maps
-    `figures/attention.png`.
+    Means are over the samples of all ranks that have the modality, by modality and for the fusion.
+    Files of the run directory: `attention.csv`, with epochs and time steps counted from 0, and the
+    heat maps `figures/attention.png`.
     """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._samples = 0
+        self._counts: Counter[str] = Counter()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a module without attention over time."""
@@ -42,7 +45,7 @@ class AttentionMonitor(StageRecorder):
 
     def begin(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Start from nothing."""
-        self._sums, self._samples = {}, 0
+        self._sums, self._counts = {}, Counter()
 
     def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Add the scores of one batch."""
@@ -58,7 +61,8 @@ class AttentionMonitor(StageRecorder):
         for name, score in scores.items():
             total = score.double().sum(dim=1)  # [T, N] -> [T]
             self._sums[name] = self._sums[name] + total if name in self._sums else total
-        self._samples += len(step.target)
+            rows = present_rows(step.present, name)
+            self._counts[name] += len(step.target) if rows is None else len(rows)
 
     def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Write the means of this validation."""
@@ -67,8 +71,9 @@ class AttentionMonitor(StageRecorder):
         names = list(self._sums)
         sums = torch.stack([self._sums[name] for name in names])  # [M + 1, T]
         total = trainer.strategy.reduce(sums, reduce_op="sum")
-        samples = trainer.strategy.reduce(sums.new_tensor(self._samples), reduce_op="sum")
-        means = dict(zip(names, (total / samples).tolist(), strict=True))
+        counts = sums.new_tensor([[self._counts[name]] for name in names])  # [M + 1, 1]
+        counts = trainer.strategy.reduce(counts, reduce_op="sum")
+        means = dict(zip(names, (total / counts).tolist(), strict=True))
         if writes_files(trainer):
             epoch = trainer.current_epoch
             rows = ((epoch, n, t, s) for n in names for t, s in enumerate(means[n]))

@@ -34,7 +34,9 @@ class CoefficientMonitor(StageRecorder):
     def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Gather the evidence of a batch."""
         if isinstance(module, LeavesStep) and module.step is not None:
-            self._evidence.append(gather_evidence(module.step.logits, module.step.target))
+            step = module.step
+            evidence = gather_evidence(step.logits, step.target, present=step.present)
+            self._evidence.append(evidence)
 
     def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Log ξ of the validation or test set."""

@@ -93,9 +93,11 @@ class FiringRateMonitor(StageRecorder):
     def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Log the rates."""
         for name, counts in self._counts.items():
-            spikes, places = trainer.strategy.reduce(
-                torch.stack(counts).sum(dim=0), reduce_op="sum"
-            ).tolist()
+            none = torch.zeros(2, dtype=torch.float64, device=module.device)
+            own = torch.stack(counts).sum(dim=0) if counts else none  # [2]
+            spikes, places = trainer.strategy.reduce(own, reduce_op="sum").tolist()
+            if not places:  # no sample has the modality
+                continue
             rate = f"{stage}/firing_rate/{name}"
             module.log(rate, spikes / places, sync_dist=True)  # the ranks agree already
             if not spikes and name not in self._silent and validates_training(trainer):

@@ -75,6 +75,18 @@ class SpikeCounter:
         """Take the hook away."""
         self._hook.remove()
 
+    def sizes(self) -> tuple[int, int]:
+        """How many neurons and how many bins of membranes were seen; 0 if none."""
+        bins = 0 if self._membrane is None else len(self._membrane)
+        return (self._fired.numel() if self.has_run else 0), bins
+
+    def make_room(self, neurons: int, bins: int) -> None:
+        """Have counts of what other ranks saw and this one did not."""
+        if neurons and not self.has_run:
+            self._fired, self.has_run = torch.zeros(neurons, dtype=torch.int64), True
+        if bins and self._membrane is None:
+            self._membrane = torch.zeros(bins, dtype=torch.int64)
+
     def summarise(self, add: Callable[[Tensor], Tensor], saturated_from: float) -> LayerSpikes:
         """Sum up, over ranks too.
 
@@ -82,7 +94,7 @@ class SpikeCounter:
             add: adds a tensor over the ranks.
             saturated_from: share of places at which a neuron must have fired to count as saturated.
         """
-        fired, places = add(self._fired), int(add(self._places).item())
+        fired, places = add(self._fired.flatten()), int(add(self._places).item())
         membrane = [] if self._membrane is None else add(self._membrane).tolist()
         rate, silent, saturated = spike_shares(fired, places, saturated_from)
         return LayerSpikes(

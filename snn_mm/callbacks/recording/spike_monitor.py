@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from lightning import LightningModule, Trainer
 
 from snn_mm.callbacks.recording.run_files import run_directory, writes_files
@@ -71,8 +72,14 @@ class SpikeMonitor(StageRecorder):
 
     def record(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Log and write; a test in the epoch of its weights."""
-        counters = [counter for counter in self._counters if counter.has_run]
-        self.release()
+        counters, self._counters = self._counters, []
+        sizes = torch.tensor([counter.sizes() for counter in counters], device=module.device)
+        if counters:  # a rank whose samples lack a modality has not seen its layers
+            sizes = trainer.strategy.reduce(sizes, reduce_op="max")
+        for counter, size in zip(counters, sizes.tolist(), strict=True):
+            counter.close()
+            counter.make_room(*size)
+        counters = [counter for counter in counters if counter.has_run]
         layers = [
             counter.summarise(
                 lambda counts: trainer.strategy.reduce(counts, reduce_op="sum"), self.saturated_from

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from snn_mm.contracts import FUSED, LossTerms, StepOutput
 from snn_mm.errors import UserError, check_choice
-from snn_mm.losses import weighted_terms
+from snn_mm.losses import over_present, weighted_terms
 from snn_mm.modules.continual.contrast import Averaging, class_contrast, instance_contrast
 from snn_mm.modules.continual.distillation import (
     attention_distillation,
@@ -124,12 +125,11 @@ class LwF(Method):
         terms = classification(step, separated)
         if step.taught is None:
             return terms
-        taught = step.taught
+        taught, blocks = step.taught, step.old_tasks
+        distil = partial(knowledge_distillation, blocks=blocks, temperature=self.temperature)
         distilled = weighted_terms(
             {name: self.distillation * weight for name, weight in step.weights().items()},
-            lambda name: knowledge_distillation(
-                step.logits[name], taught[name], step.old_tasks, self.temperature
-            ),
+            lambda name: over_present(distil, step.rows(name), step.logits[name], taught[name]),
         )
         keys = {name: f"{DISTILLATION}_{name}" for name in distilled} | {FUSED: DISTILLATION}
         return terms | {keys[name]: term for name, term in distilled.items()}
@@ -187,13 +187,13 @@ class AVCIL(SSIL):
         terms = super().terms(step)
         if step.taught is None:
             return terms
-        query, key = self._pair(step.features())
-        temperature = self.contrast_temperature
+        pair, both = self._pair(step.features()), step.both()
+        heat, averaging = self.contrast_temperature, self.averaging
+        instance = partial(instance_contrast, temperature=heat)
+        classes = partial(class_contrast, temperature=heat, averaging=averaging)
         summands = {
-            "instance": lambda: instance_contrast(query, key, temperature),
-            "class_contrast": lambda: class_contrast(
-                query, key, step.target, temperature, self.averaging
-            ),
+            "instance": lambda: over_present(instance, both, *pair),
+            "class_contrast": lambda: over_present(classes, both, *pair, step.target),
             "attention": lambda: self._attention_loss(step),
         }
         weights = {
@@ -224,7 +224,10 @@ class AVCIL(SSIL):
 def classification(step: TaskStep, loss: Callable[[Tensor, Tensor, int], Tensor]) -> LossTerms:
     """The weighted cross-entropy of the fusion and of every head, by name."""
     return weighted_terms(
-        step.weights(), lambda name: loss(step.logits[name], step.target, step.start)
+        step.weights(),
+        lambda name: over_present(
+            lambda o, y: loss(o, y, step.start), step.rows(name), step.logits[name], step.target
+        ),
     )
 
 

@@ -31,6 +31,7 @@ from snn_mm.modules.continual.step import TaskStep
 from snn_mm.modules.continual.task_sequence import TaskSequenceModule
 from snn_mm.modules.continual.teacher import extract_features
 from snn_mm.modules.task import Stage
+from snn_mm.presence import presence_of
 
 
 class ContinualModule(TaskSequenceModule):
@@ -118,12 +119,13 @@ class ContinualModule(TaskSequenceModule):
         """What network and teacher make of a batch."""
         compares = self.method.needs_attention and self.teacher is not None
         inputs, lengths = batch["inputs"], lengths_of(self, batch)
-        extracted = extract_features(self.encoders, self.trunk, inputs, compares, **lengths)
-        output = self.fusion(extracted.features)
+        there = presence_of(batch, self.modalities)
+        extracted = extract_features(self.encoders, self.trunk, inputs, compares, *there, **lengths)
+        output = self.fusion(extracted.features, *there)
         taught = taught_attention = None
         if self.teacher is not None:
             with torch.no_grad():
-                answer, taught_attention = self.teacher(inputs, compares, **lengths)
+                answer, taught_attention = self.teacher(inputs, compares, *there, **lengths)
                 taught = self.readout(answer)
         return TaskStep(
             output,

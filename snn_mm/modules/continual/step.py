@@ -8,6 +8,7 @@ from torch import Tensor
 
 from snn_mm.contracts import FUSED, FusionOutput, StepOutput
 from snn_mm.modules.continual.distillation import AttentionMaps
+from snn_mm.presence import present_rows, stacked_masks
 
 
 class TaskStep(NamedTuple):
@@ -57,6 +58,15 @@ class TaskStep(NamedTuple):
         """Features `[N, D]` by modality, the mean over time."""
         return {name: value.mean(dim=0) for name, value in self.output.features.items()}  # [N, D]
 
+    def rows(self, modality: str) -> Tensor | None:
+        """Which samples have a modality, or the fusion, indices `[n]`; None where all do."""
+        return present_rows(self.output.present, modality)
+
+    def both(self) -> Tensor | None:
+        """Which samples have all modalities, indices `[n]`; None where all do."""
+        there = stacked_masks(self.output.present, self.output.features)
+        return None if there is None else there.all(dim=0).nonzero().squeeze(1)
+
     def whole(self) -> StepOutput:
         """All samples, and logits of all classes seen."""
         return StepOutput(self.output, self.logits, self.target)
@@ -67,11 +77,12 @@ class TaskStep(NamedTuple):
         This is what modulations see: the released IEMF computes its coefficient from it.
         """
         rows = ~self.exemplars
-        fused, unimodal, features = self.output[:3]
+        fused, unimodal, features, _, present = self.output
         output = FusionOutput(
             fused[:, rows, self.start :],  # [T, N', K']
             {name: value[:, rows, self.start :] for name, value in unimodal.items()},
             {name: value[:, rows] for name, value in features.items()},
+            present=None if present is None else {n: mask[rows] for n, mask in present.items()},
         )
         logits = {name: value[rows, self.start :] for name, value in self.logits.items()}
         return StepOutput(output, logits, self.target[rows] - self.start)

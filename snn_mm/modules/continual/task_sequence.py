@@ -32,6 +32,7 @@ from snn_mm.modules.continual.selection import BestOfTask, State, copied_weights
 from snn_mm.modules.continual.teacher import Teacher, extract_features
 from snn_mm.modules.data_check import check_against_data
 from snn_mm.modules.task import Stage, TaskModule
+from snn_mm.presence import presence_of
 
 SELECTION = "val/selection"
 """Logged after each validation; highest where the weights are that the training ends with."""
@@ -182,7 +183,8 @@ class TaskSequenceModule(MultimodalModule):
         with evaluating(self), isolate_rng(), self.trainer.precision_plugin.forward_context():
             for given in self.data.test_dataloader():
                 batch = on_device(given, self.trainer)
-                logits = self.readout(self(batch["inputs"], **lengths_of(self, batch)))
+                there, lengths = presence_of(batch, self.modalities), lengths_of(self, batch)
+                logits = self.readout(self(batch["inputs"], *there, **lengths))
                 self.row.update(logits[FUSED].argmax(dim=-1), batch["target"])
 
     def on_test_epoch_start(self) -> None:

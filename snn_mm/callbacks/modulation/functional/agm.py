@@ -21,7 +21,9 @@ SMALLEST_PROBABILITY = 1e-8
 """Probabilities below it count as it, so that a score never exceeds 18.4 nats."""
 
 
-def mono_modal_responses(fused: Tensor, alone: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def mono_modal_responses(
+    fused: Tensor, alone: Mapping[str, Tensor], there: Tensor | None = None
+) -> dict[str, Tensor]:
     """Share of each modality in the fused logits.
 
     φ_m = o_m + (o_f - Σ_k o_k) / M, where o_m are the logits with all other modalities set to
@@ -33,7 +35,9 @@ def mono_modal_responses(fused: Tensor, alone: Mapping[str, Tensor]) -> dict[str
 
     Args:
         fused: logits `[N, K]` of the fusion.
-        alone: logits `[N, K]` by modality.
+        alone: logits `[N, K]` by modality, zero where it is absent.
+        there: which samples have which modality, bool `[M, N]`, so that M is their number; without
+            it all have all.
 
     Returns:
         Logits `[N, K]` by modality.
@@ -43,7 +47,8 @@ def mono_modal_responses(fused: Tensor, alone: Mapping[str, Tensor]) -> dict[str
         >>> mono_modal_responses(torch.tensor([[3.0, 1.0]]), {"a": a, "b": b})["a"]  # + (2, 0) / 2
         tensor([[2., 0.]])
     """
-    surplus = (fused - torch.stack(list(alone.values())).sum(dim=0)) / len(alone)  # [N, K]
+    sharing = len(alone) if there is None else there.sum(dim=0).unsqueeze(-1)  # M, or [N, 1]
+    surplus = (fused - torch.stack(list(alone.values())).sum(dim=0)) / sharing  # [N, K]
     return {name: logits + surplus for name, logits in alone.items()}
 
 

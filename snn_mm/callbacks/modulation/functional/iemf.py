@@ -9,8 +9,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from snn_mm.contracts import Evidence
+from snn_mm.contracts import Evidence, Presence
 from snn_mm.errors import UserError, check_choice
+from snn_mm.presence import restricted
 
 Kappa = Literal["tanh", "softsign", "arctan", "algebraic", "hardtanh"]
 
@@ -52,6 +53,7 @@ def gather_evidence(
     logits: dict[str, Tensor],
     target: Tensor,
     score: Callable[[Tensor, Tensor], Tensor] = true_class_probability,
+    present: Presence | None = None,
 ) -> Evidence:
     """Sum the true-class probabilities of a batch (IEMF Eqs 7-9, before the division).
 
@@ -59,6 +61,7 @@ def gather_evidence(
         logits: `[N, K]` by modality and for the fusion.
         target: class indices `[N]`.
         score: what is summed, from logits `[N, K]` and the target to `[N]`.
+        present: which samples have a modality, bool `[N]`; others are not summed. Without it all.
 
     Returns:
         Sums in float64, so that many micro-batches and ranks add up without loss.
@@ -67,6 +70,15 @@ def gather_evidence(
         >>> gather_evidence({"audio": torch.zeros(6, 4)}, torch.zeros(6, dtype=torch.long)).sums
         {'audio': tensor(1.5000, dtype=torch.float64)}
     """
+    # Filled, not copied there: a copy would wait for the GPU.
+    samples = torch.full((), float(target.shape[0]), dtype=torch.float64, device=target.device)
+    if masks := restricted(present, logits):
+        every = torch.ones_like(next(iter(masks.values())))
+        there = {name: masks.get(name, every) for name in logits}
+        each = {n: score(x, target).masked_fill(~there[n], 0.0) for n, x in logits.items()}
+        sums = {name: value.sum(dtype=torch.float64) for name, value in each.items()}
+        counts = {name: mask.sum(dtype=torch.float64) for name, mask in there.items()}
+        return Evidence(sums, samples, counts)
     alike = len({(value.shape, value.dtype) for value in logits.values()}) == 1
     if alike and score is true_class_probability:
         stacked = torch.stack(list(logits.values()))  # [M, N, K], a fifth of the calls
@@ -75,8 +87,6 @@ def gather_evidence(
     else:
         each = {name: score(value, target) for name, value in logits.items()}
         sums = {name: value.sum(dtype=torch.float64) for name, value in each.items()}
-    # Filled, not copied there: a copy would wait for the GPU.
-    samples = torch.full((), float(target.shape[0]), dtype=torch.float64, device=target.device)
     return Evidence(sums, samples)
 
 

@@ -77,6 +77,58 @@ def divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tensor:
     return (weight * gap).sum(dim=-1).mean()  # [M, N, K] -> [M, N] -> scalar
 
 
+def present_divergence(
+    logits: Sequence[Tensor], there: Tensor, pairs: bool = False, reverse: bool = False
+) -> Tensor:
+    """`divergence` or `pairwise_divergence` between the modalities that each sample has.
+
+    Args:
+        logits: `[N, K]` of each modality.
+        there: which samples have which modality, bool `[M, N]`.
+        pairs: whether to take the mean over the pairs of a sample.
+        reverse: see `divergence`.
+
+    Returns:
+        Mean over the samples that have several, a scalar in nats; a zero without a graph of none.
+
+    Example:
+        >>> a, b = torch.tensor([[99.0, 0.0]] * 2), torch.tensor([[0.0, 99.0]] * 2)
+        >>> present_divergence([a, b], torch.tensor([[True, True], [True, False]]))  # log 2
+        tensor(0.6931)
+    """
+    rows = (there.sum(dim=0) > 1).nonzero().squeeze(1)
+    if not len(rows):
+        return logits[0].new_zeros(())
+    dtype = torch.promote_types(logits[0].dtype, torch.float32)
+    logs = torch.stack([value[rows].log_softmax(dim=-1, dtype=dtype) for value in logits])
+    masks = there[:, rows]  # [M, n]
+    chosen = combinations(range(len(logits)), 2) if pairs else [range(len(logits))]
+    summed, judged = logs.new_zeros(len(rows)), logs.new_zeros(len(rows))
+    for names in map(list, chosen):
+        own, several = masks[names], masks[names].sum(dim=0) > 1  # [M', n], [n]
+        summed = summed + _own_divergence(logs[names], own, reverse).masked_fill(~several, 0.0)
+        judged = judged + several
+    return (summed / judged).mean()
+
+
+def _own_divergence(logs: Tensor, there: Tensor, reverse: bool) -> Tensor:
+    """Divergence `[N]` between the distributions `[M, N, K]`, in logarithms, that are there.
+
+    Args:
+        logs: `[M, N, K]`.
+        there: bool `[M, N]`.
+        reverse: whether to turn the arguments of KL around.
+    """
+    number = there.sum(dim=0).clamp_min(1)  # [N]
+    known = logs.masked_fill(~there.unsqueeze(-1), -math.inf)
+    mixture = known.logsumexp(dim=0) - number.log().unsqueeze(-1)  # [N, K]
+    mixture = mixture.masked_fill(~there.any(dim=0).unsqueeze(-1), 0.0)
+    weight = mixture.exp() if reverse else logs.exp()
+    gap = mixture - logs if reverse else logs - mixture
+    each = (weight * gap).sum(dim=-1)  # [M, N, K] -> [M, N]
+    return each.masked_fill(~there, 0.0).sum(dim=0) / number
+
+
 def pairwise_divergence(logits: Sequence[Tensor], reverse: bool = False) -> Tensor:
     """Mean of `divergence` over all pairs of modalities, as BalanceBenchmark has it.
 

@@ -237,8 +237,7 @@ class MultimodalModule(TaskModule):
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused classifier, or of the whole fusion module."""
-        parameters: Iterator[nn.Parameter] = self.fusion.fusion_parameters(scope)
-        return parameters
+        return cast("Iterator[nn.Parameter]", self.fusion.fusion_parameters(scope))
 
     def log_accuracies(self, step: StepOutput, stage: Stage) -> None:
         """Rate predictions of a step, by modality and fused."""

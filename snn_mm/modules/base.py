@@ -181,8 +181,7 @@ class MultimodalModule(TaskModule):
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
-        target = batch["target"]
-        given = presence_of(batch, self.modalities)
+        target, given = batch["target"], presence_of(batch, self.modalities)
         output = self.fuse(self.encode(batch["inputs"], *given, **lengths_of(self, batch)), *given)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
@@ -237,7 +236,7 @@ class MultimodalModule(TaskModule):
 
     def fusion_parameters(self, scope: Scope = "classifier") -> Iterator[nn.Parameter]:
         """Parameters of the fused classifier, or of the whole fusion module."""
-        return cast("Iterator[nn.Parameter]", self.fusion.fusion_parameters(scope))
+        return self.fusion.fusion_parameters(scope)
 
     def log_accuracies(self, step: StepOutput, stage: Stage) -> None:
         """Rate predictions of a step, by modality and fused."""

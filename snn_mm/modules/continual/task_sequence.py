@@ -160,9 +160,8 @@ class TaskSequenceModule(MultimodalModule):
         """Log what selects a checkpoint, and keep the weights if they are the task's best."""
         if self.trainer.sanity_checking:
             return
-        epoch = float(self.trainer.current_epoch)
         metrics: Any = self.val_metrics
-        accuracy = float(metrics[FUSED].compute())
+        accuracy, epoch = float(metrics[FUSED].compute()), float(self.trainer.current_epoch)
         # An accuracy is at most 1: any epoch of a later task comes before those of earlier ones.
         selection = 2.0 * self.task + accuracy if self.select == "best" else epoch
         self.log(SELECTION, selection, sync_dist=True)  # ranks agree; Lightning asks all the same

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datamodules.archives.grid_corpus import GridCorpus as GridCorpus
+    from datamodules.archives.utd_mhad import UtdMhad as UtdMhad
     from datamodules.av_cil.module import ClassIncremental as ClassIncremental
     from datamodules.base import LoaderOptions as LoaderOptions
     from datamodules.base import MultimodalDataModule as MultimodalDataModule
@@ -35,6 +37,7 @@ _HOMES = {
     "CremaD": "clips.crema_d",
     "DigitsAV": "digits.digits_av",
     "ExtractedFeatures": "sentiment.extracted",
+    "GridCorpus": "archives.grid_corpus",
     "IncrementalScenario": "incremental.scenario",
     "KineticsSounds": "clips.kinetics_sounds",
     "LoaderOptions": "base",
@@ -46,6 +49,7 @@ _HOMES = {
     "POM": "sentiment.pom",
     "SampleTable": "table.module",
     "SpokenDigitsEvents": "digits.spoken_digits_events",
+    "UtdMhad": "archives.utd_mhad",
     "UrbanSound8KAV": "clips.urbansound8k_av",
 }
 

@@ -7,6 +7,7 @@ from snn_mm.callbacks.modulation.iemf import IEMF
 from snn_mm.callbacks.modulation.lfm import LFM
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.callbacks.modulation.loss_adjustment import LossAdjustment
+from snn_mm.callbacks.modulation.modality_dropout import ModalityDropout
 from snn_mm.callbacks.modulation.mslr import MSLR
 from snn_mm.callbacks.modulation.ogm import OGM, OGMGE
 from snn_mm.callbacks.modulation.pmr import PMR
@@ -36,6 +37,7 @@ __all__ = [
     "GradientModulation",
     "LossAdjustment",
     "LossModulation",
+    "ModalityDropout",
     "ModalityShapley",
     "Modulation",
     "SemanticAlignment",

@@ -14,6 +14,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from snn_mm.callbacks.recording.run_record import plain_metrics
+from snn_mm.commands.linear_probe import note_linear_probe
 from snn_mm.commands.predictions import write_predictions
 from snn_mm.commands.quiet import silence
 from snn_mm.commands.ranks import RankLostError, watched_ranks
@@ -89,11 +90,13 @@ def fit(cli: TrainCLI) -> None:
             print(slow, file=sys.stderr, flush=True)
     if trainer.is_global_zero and cli.changes:
         print("\n  ".join(cli.changes), flush=True)
-    with record_outcome(cli), watched_ranks(cli):
-        trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
-        check_batches("fit", [trainer.num_training_batches], trainer.global_step)
-        if cli.settings.test_after_fit:
-            evaluate(cli, "test", cli.record.best.best_model_path or None)
+    with record_outcome(cli):
+        with watched_ranks(cli):
+            trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True)
+            check_batches("fit", [trainer.num_training_batches], trainer.global_step)
+            if cli.settings.test_after_fit:
+                evaluate(cli, "test", cli.record.best.best_model_path or None)
+        note_linear_probe(cli)
     if not trainer.is_global_zero:
         return
     if cli.record.is_writer:

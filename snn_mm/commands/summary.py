@@ -24,7 +24,8 @@ def print_summary(run: RunDirectory) -> None:
     coefficients = (last_value(run.metrics, column) for column in columns)
     last = next((value for value in coefficients if value is not None), None)
     diverged = [(DIVERGED, results["error"])] if results.get("status") == DIVERGED else []
-    print_table([*diverged, *summary_rows(results.get("test", {}), last, run)])
+    rows = summary_rows(results.get("test", {}), last, run, results.get("linear_probe"))
+    print_table([*diverged, *rows])
 
 
 def print_metrics(metrics: dict[str, float | None]) -> None:
@@ -34,10 +35,16 @@ def print_metrics(metrics: dict[str, float | None]) -> None:
     )
 
 
-def summary_rows(test: dict[str, Any], coefficient: float | None, run: RunDirectory) -> Rows:
+def summary_rows(
+    test: dict[str, Any],
+    coefficient: float | None,
+    run: RunDirectory,
+    linear: dict[str, Any] | None = None,
+) -> Rows:
     """The table's rows; what was not measured is left out."""
     rows = [
         *by_head(test, "accuracy", "test accuracy"),
+        *linear_rows(linear),
         *fused_scores(test),
         *by_head(test, "mae", "test MAE"),
         *task_scores(test),
@@ -58,6 +65,15 @@ def by_head(test: dict[str, Any], kind: str, label: str) -> Rows:
         (f"{label}, {name.rsplit('/', 1)[1]}", f"{value:.4f}")
         for name, value in sorted(test.items(), key=lambda item: item[0].endswith(f"/{FUSED}"))
         if name.startswith(f"test/{kind}/") and value is not None
+    ]
+
+
+def linear_rows(linear: dict[str, Any] | None) -> Rows:
+    """What a linear model reaches on each modality and on all together."""
+    accuracies = (linear or {}).get("accuracy", {})
+    return [
+        (f"linear model on pooled features, {name}", f"{value:.4f}")
+        for name, value in accuracies.items()
     ]
 
 

@@ -30,6 +30,7 @@ FIT_OPTIONS = """\
   --resume RUN_DIR        go on with a run; `auto`: the newest unfinished one, or start
   --force                 go on although seed, data or batch size are others; marks the run
   --test_after_fit BOOL   end with the test of the best checkpoint (true)
+  --linear_probe BOOL     also rate a linear model on pooled features, in seconds (true)
   --checkpoint.monitor M  what decides which checkpoint is best (val/accuracy/fused)
   --guard.action WHAT     about NaN and infinity: stop, skip the step, or ignore (stop)
   --seed_everything N     seed of everything that is drawn (0)

@@ -95,6 +95,10 @@ class TrainCLI(LightningCLI):
             default=True,
             help="Whether `fit` ends with the test of the best checkpoint.",
         )
+        text = (
+            "Whether a linear model on pooled features is rated on the test part too, in seconds."
+        )
+        parser.add_argument("--linear_probe", type=bool, default=True, help=text)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments given, whatever `sys.argv` holds."""

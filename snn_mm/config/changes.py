@@ -12,7 +12,8 @@ from snn_mm.config.tree import WRAPPERS, Entry, KeyPath
 
 MAX_CHANGES = 8
 SECTIONS = (
-    "seed_everything", "trainer", "model", "data", "checkpoint", "guard", "test_after_fit"
+    "seed_everything", "trainer", "model", "data", "checkpoint", "guard", "test_after_fit",
+    "linear_probe",
 )  # fmt: skip
 """What an experiment is about; where a run is kept is not."""
 

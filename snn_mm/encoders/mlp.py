@@ -33,7 +33,7 @@ class MLP(Encoder):
         in_features: D of the input.
         neuron: makes a neuron layer; `torch.nn.ReLU` gives the ANN twin.
         time_steps: T; 1 for the ANN twin.
-        hidden: neurons of each layer but the last.
+        hidden: neurons of each layer but the last; few samples are best served by none.
         feature_dim: D of the features, the neurons of the last layer.
         dropout: share of the inputs of each layer but the first that training leaves out, the same
             at all time steps.
@@ -48,8 +48,8 @@ class MLP(Encoder):
         in_features: int,
         neuron: NeuronFactory = IEMFLIF,
         time_steps: int = 4,
-        hidden: Sequence[int] = (128,),
-        feature_dim: int = 128,
+        hidden: Sequence[int] = (),
+        feature_dim: int = 256,
         dropout: float = 0.0,
         statistics: Sequence[Statistic] = (),
         windows: int = 1,

@@ -64,7 +64,7 @@ class SequenceEncoder(Encoder):
         steps = window_statistics(x, full(x, lengths), self.steps, self.statistics)  # [N, S, D']
         signal = self.input_norm(steps.transpose(0, 1).flatten(0, 1))  # [S*N, D']
         features = self.body(signal.view(self.steps, len(x), -1))  # [S, N, D]
-        return features.view(self.time_steps, -1, *features.shape[1:]).mean(dim=1)  # [T, N, D]
+        return features.reshape(self.time_steps, -1, *features.shape[1:]).mean(dim=1)  # [T, N, D]
 
 
 def full(x: Tensor, lengths: Tensor | None) -> Tensor:

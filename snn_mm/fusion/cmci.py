@@ -22,7 +22,8 @@ class CMCI(SpikingFusion):
     2023). Only its abstract is public; the sum of currents is that of the S-CMRL repository's
     re-implementation, where it acts on each patch alike. It trains the fused output together with
     one of each modality, so pair it with `heads` and a joint weight of 1.
-    Left out: Modality-wise Dropout, of which the abstract has the name alone, and the MLP block.
+    Its Modality-wise Dropout, of which the abstract has the name alone, is the callback
+    `ModalityDropout`, for this fusion and all others. Left out: the MLP block.
 
     Args:
         width: number of neurons; None is the width of the widest modality.

@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 import yaml
 
+from datamodules import GridCorpus, UtdMhad
 from datamodules.av_cil.dictionary import read_dictionary
 from datamodules.av_cil.features import H5Features, PickledFeatures
 from datamodules.av_cil.lists import BY_CLASS, BY_ID, ENCODE
@@ -66,7 +67,7 @@ from snn_mm.run.lock_mark import describe_process, is_running
 from snn_mm.run.metrics_file import MetricsFile, last_value, read_rows
 from snn_mm.sweep.grid import make_axes
 from snn_mm.sweep.request import read_request
-from tests.datamodules import avqa_files
+from tests.datamodules import archive_files, avqa_files
 from tests.fuzz import corpus
 from tests.fuzz.forks import Reader
 
@@ -239,6 +240,17 @@ def read_h5_features(path: Path) -> None:
     for key in sorted(file.ids())[:4]:
         file.read(key, np.empty(3, np.float32))
     file.close()
+
+
+def recordings(folder: Path) -> list[Path]:
+    archive_files.write(folder / "utd_mhad.npz", archive_files.made_mhad(classes=1, trials=1))
+    archive_files.write(folder / "grid_s1.npz", archive_files.made_grid(12))
+    return [folder / "utd_mhad.npz", folder / "grid_s1.npz"]
+
+
+def read_recordings(folder: Path) -> None:
+    for data in (UtdMhad(root=str(folder)), GridCorpus(root=str(folder), word="color")):
+        assert data.split("train")[0].inputs
 
 
 def mosi(folder: Path) -> list[Path]:
@@ -466,6 +478,7 @@ READERS = [
     Reader("lists of clips", lists, read_all_lists),
     Reader("events", events, lambda folder: read_events(folder / "1.bs2")),
     Reader("files of MOSI", mosi, read_utterances),
+    Reader("archives of recordings", recordings, read_recordings),
     Reader("labels of extract", labels, lambda folder: read_labels(folder / "labels.csv", folder)),
     Reader(
         "tables of OpenFace", openface, lambda folder: read_openface(folder / "a.csv", ("pose",))

@@ -18,7 +18,7 @@ SEED = re.compile(r"seed_everything|(data\.)([\w.]+\.)?seed")
 MERGED = ("model", "checkpoint", "guard", "trainer.callbacks")
 """What is put in force, or is refused by `carry` for reasons of its own."""
 LENGTH = re.compile(
-    r"test_after_fit|trainer\.((max|min)_(epochs|steps|time)|limit_(test|predict)_batches"
+    r"test_after_fit|linear_probe|trainer\.((max|min)_(epochs|steps|time)|limit_(test|predict)_batches"
     r"|fast_dev_run|benchmark|detect_anomaly|inference_mode|barebones|deterministic)"
 )
 """Keys that may change: how long is trained, what comes after, how errors are searched for."""

@@ -20,7 +20,7 @@ SECTION_CLASSES: dict[KeyPath, str] = {
 }
 TOP = (
     "seed_everything", "trainer", "model", "data", "run", "checkpoint", "guard",
-    "test_after_fit", "config", "print_config", "help",
+    "test_after_fit", "linear_probe", "config", "print_config", "help",
 )  # fmt: skip
 """Keys of every stage; the parameters of the trainer's method come to them."""
 LISTS: tuple[KeyPath, ...] = (("trainer", "callbacks"), ("trainer", "logger"))

@@ -1,0 +1,113 @@
+"""Samples that are made of recordings when they are read, sequences of their own lengths too."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.archives.archive import Array
+from datamodules.batches import collate as collate_equal
+from datamodules.batches import padded
+from datamodules.pairing import Rows, stream
+from datamodules.split import Draw, FeatureScale, Sample, SampleSource
+from snn_mm.contracts import Batch
+
+Reader = Callable[[int, np.random.Generator | None], NDArray[np.float32]]
+"""The input of a recording: a sequence `[L, D]`, frames `[L, C, H, W]` or an image `[C, H, W]`.
+
+Without a random stream it is the recording as it is.
+"""
+Augmentation = Callable[[Array, np.random.Generator], Array]
+
+
+@dataclass(frozen=True)
+class StepReader:
+    """Reads sequences whose steps are stored one behind the other.
+
+    Attributes:
+        steps: of all recordings, `[sum of L, ...]`.
+        starts: where each recording begins, and the end, `[n + 1]`.
+        scale: what values are shifted and scaled by, after augmentation.
+        augment: changes a sequence `[L, ...]` in training.
+    """
+
+    steps: Array
+    starts: Rows
+    scale: FeatureScale
+    augment: Augmentation | None = None
+
+    def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
+        """Read `[L, D]`."""
+        x = self.steps[self.starts[row] : self.starts[row + 1]]
+        if self.augment is not None and rng is not None:
+            x = self.augment(x, rng)
+        return self.scale(x.reshape(len(x), -1))
+
+
+class RecordingSplit(SampleSource):
+    """Some of the recordings of a data set.
+
+    What training draws depends on (seed, epoch, recording) alone.
+
+    Args:
+        readers: by modality.
+        rows: which recordings belong to the split, `[n]`.
+        labels: the class of every recording of the data set, `[R]`.
+        ids: the name of every recording of the data set, R.
+        content: a digest of all recordings.
+        augment_seed: of what is drawn in training; None draws nothing.
+    """
+
+    def __init__(
+        self,
+        readers: Mapping[str, Reader],
+        rows: Rows,
+        labels: Rows,
+        ids: Sequence[str],
+        content: str,
+        augment_seed: int | None = None,
+    ) -> None:
+        self.readers, self.rows, self.content = dict(readers), rows, content
+        self.modalities = tuple(readers)
+        self.labels = labels[rows].astype(np.int64)
+        self.ids: Sequence[str] = [ids[row] for row in rows]
+        self.augment_seed = augment_seed
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        epoch, place = Draw.of(index)
+        name, row = self.ids[place], int(self.rows[place])
+        inputs = {m: self._read(m, row, epoch, name) for m in self.readers}
+        return Sample(inputs, int(self.labels[place]), name)
+
+    def digest(self) -> str:
+        """Return a SHA-256 of all recordings and of the rows."""
+        sha = hashlib.sha256(self.content.encode())
+        sha.update(np.ascontiguousarray(self.rows).data)
+        return sha.hexdigest()
+
+    def _read(self, modality: str, row: int, epoch: int, name: str) -> Tensor:
+        rng = None
+        if self.augment_seed is not None:
+            rng = stream(self.augment_seed, "augment", modality, epoch, name)
+        return torch.from_numpy(np.ascontiguousarray(self.readers[modality](row, rng)))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Make a `Batch`: sequences `[L, D]` are padded with zeros, and their lengths told."""
+    sequences = [name for name, x in samples[0].inputs.items() if x.dim() == 2]
+    lengths = {m: torch.tensor([len(s.inputs[m]) for s in samples]) for m in sequences}
+    whole = {m: padded([s.inputs[m].numpy() for s in samples]) for m in sequences}
+    filled = [
+        sample._replace(
+            inputs={m: whole[m][place] if m in whole else x for m, x in sample.inputs.items()}
+        )
+        for place, sample in enumerate(samples)
+    ]
+    batch = collate_equal(filled)
+    return {**batch, "lengths": lengths} if lengths else batch

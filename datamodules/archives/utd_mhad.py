@@ -1,0 +1,261 @@
+"""UTD-MHAD: actions seen by a depth camera, as a skeleton, and felt by a sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.archives.archive import (
+    Array,
+    check_equally_many,
+    check_within,
+    content_digest,
+    read_archive,
+    starts_of,
+)
+from datamodules.archives.augmentation import MovementAugmentation
+from datamodules.archives.split import Reader, RecordingSplit, StepReader, collate
+from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.made_up import Shapes
+from datamodules.pairing import Rows
+from datamodules.split import FeatureScale
+from snn_mm.errors import UserError, check_choice
+
+SUBJECTS = 8
+TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 3, 5, 7), (2, 4, 6, 8)
+VAL_FRACTION = 0.25
+"""Of the subjects of the training folds, where there are folds."""
+FRAMES, HEIGHT, WIDTH, JOINTS = 16, 48, 64, 20
+HIP, SHOULDERS = 3, 1
+"""Joints of the Kinect: centre of the hip, and between the shoulders."""
+ACTIONS = (
+    *("swipe_left", "swipe_right", "wave", "clap", "throw", "cross_arms", "basketball_shoot"),
+    *("draw_x", "draw_circle_clockwise", "draw_circle_counterclockwise", "draw_triangle"),
+    *("bowling", "boxing", "baseball_swing", "tennis_swing", "arm_curl", "tennis_serve", "push"),
+    *("knock", "catch", "pick_up_and_throw", "jog", "walk", "sit_to_stand", "stand_to_sit"),
+    *("lunge", "squat"),
+)
+LAYOUT = {
+    "depth": ("u", (None, FRAMES, HEIGHT, WIDTH)),
+    "skeleton": ("f", (None, JOINTS, 3)),
+    "skeleton_len": ("iu", (None,)),
+    "inertial": ("f", (None, 6)),
+    "inertial_len": ("iu", (None,)),
+    "label": ("iu", (None,)),
+    "subject": ("iu", (None,)),
+    "trial": ("iu", (None,)),
+}
+SOURCE = (
+    "Accepted is an archive of UTD-MHAD (Chen et al. 2015; a copy of the recordings is in\n"
+    "woo-chia-wei/kinect-sequence-classification) with the keys of docs/data.md; set file."
+)
+Depth = Literal["frames", "steps", "channels"]
+DEFAULT_AUGMENTATION = MovementAugmentation()
+
+
+class UtdMhad(MultimodalDataModule):
+    """UTD-MHAD: 861 recordings of 27 actions by 8 subjects, in three modalities.
+
+    Depth is a film of 16 frames, 48x64 pixels. The skeleton has 20 joints in space, `[L, 60]`, 30
+    times a second: relative to where the hip is in the first frame, in lengths of the trunk. The
+    inertial sensor, on the right wrist or thigh, has acceleration and angular velocity, `[L, 6]`,
+    50 times a second. Every recording has lengths of its own. All are shifted and scaled by mean
+    and deviation of the training part.
+
+    The split is the authors': subjects 1, 3, 5 and 7 train, 2, 4, 6 and 8 test. Subjects of the
+    training part validate, so that validation too is on somebody who was never seen. Folds
+    (`folds`) are cut through all eight subjects instead.
+
+    Args:
+        file: the archive; None is `root/utd_mhad.npz`.
+        val_subjects: those of the training subjects that validate.
+        refit: train on the subjects that validate as well, as one does when nothing is left to
+            choose; validation then says nothing about anybody else.
+        depth: what the film is for its encoder: `frames` `[16, 1, 48, 64]`, whose features it
+            averages; `steps` of time, as events are; or `channels` of one image `[16, 48, 64]`.
+        augmentation: what training changes in skeletons and inertial recordings, anew in each
+            epoch; as a function of (seed, epoch, recording).
+    """
+
+    modalities = ("depth", "skeleton", "inertial")
+    fold_group = "subject"
+    class_names = ACTIONS
+
+    def __init__(
+        self,
+        root: str = "data",
+        file: str | None = None,
+        val_subjects: Sequence[int] = (7,),
+        refit: bool = False,
+        depth: Depth = "channels",
+        augmentation: MovementAugmentation | None = DEFAULT_AUGMENTATION,
+        **options: Any,
+    ) -> None:
+        super().__init__(root, **options)
+        check_choice("depth", depth, get_args(Depth))
+        if not set(val_subjects) < set(TRAINING_SUBJECTS) or not val_subjects:
+            raise UserError(
+                f"val_subjects is {list(val_subjects)}; accepted are some, not all, of "
+                f"{', '.join(map(str, TRAINING_SUBJECTS))}"
+            )
+        self.file = Path(file or Path(root) / "utd_mhad.npz")
+        self.val_subjects, self.refit = tuple(val_subjects), refit
+        self.depth: Depth = depth
+        self.augmentation = augmentation
+        self.may_share: tuple[SplitName, ...] = ("train", "val") if refit else ()
+
+    def facts(self) -> dict[str, Any]:
+        """K, widths of the sequences, and what the film is for its encoder."""
+        kinds = {"frames": "frames", "steps": "events", "channels": "static"}
+        channels = FRAMES if self.depth == "channels" else 1
+        inputs = {
+            "depth": {"in_channels": channels, "input_kind": kinds[self.depth]},
+            "skeleton": {"in_features": 3 * JOINTS},
+            "inertial": {"in_features": 6},
+        }
+        return super().facts() | {"inputs": inputs}
+
+    def sample_shapes(self) -> Shapes:
+        """Those of a film, and of sequences of about the mean length."""
+        film = (HEIGHT, WIDTH)
+        depth = (FRAMES, *film) if self.depth == "channels" else (FRAMES, 1, *film)
+        return {"depth": depth, "skeleton": (68, 3 * JOINTS), "inertial": (181, 6)}
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The archive, read when it is first asked for."""
+        arrays = read_archive(self.file, LAYOUT, SOURCE)
+        per_recording = [key for key in LAYOUT if key not in ("skeleton", "inertial")]
+        check_equally_many(self.file, {key: arrays[key] for key in per_recording})
+        check_within(self.file, "label", arrays["label"], 0, len(ACTIONS) - 1)
+        check_within(self.file, "subject", arrays["subject"], 0, SUBJECTS - 1)
+        return arrays
+
+    @cached_property
+    def parts(self) -> dict[SplitName, Rows]:
+        """Rows of the recordings that train, validate and test."""
+        subjects = self.arrays["subject"].astype(np.int64) + 1
+        names, labels = [str(subject) for subject in subjects], self.arrays["label"]
+        parts = self.fold_rows(labels.astype(np.int64), names, VAL_FRACTION)
+        if parts is None:
+            test, val = np.isin(subjects, TEST_SUBJECTS), np.isin(subjects, self.val_subjects)
+            parts = {
+                "train": np.flatnonzero(~(val | test)),
+                "val": np.flatnonzero(val),
+                "test": np.flatnonzero(test),
+            }
+        if self.refit:
+            parts = {**parts, "train": np.sort(np.concatenate([parts["train"], parts["val"]]))}
+        return parts
+
+    def load_split(self, name: SplitName) -> RecordingSplit:
+        """Take the recordings of one part."""
+        labels = self.arrays["label"].astype(np.int64)
+        numbers = zip(labels + 1, self.arrays["subject"] + 1, self.arrays["trial"])
+        return RecordingSplit(
+            self.readers,
+            self.parts[name],
+            labels,
+            ids=[f"a{action}_s{subject}_t{trial}" for action, subject, trial in numbers],
+            content=self.content,
+            augment_seed=self.seed if name == "train" else None,
+        )
+
+    def content_options(self) -> dict[str, object]:
+        """Return the options that decide the samples."""
+        augmentation = self.augmentation and asdict(self.augmentation)
+        return {
+            "val_subjects": self.val_subjects,
+            "refit": self.refit,
+            "depth": self.depth,
+            "augmentation": augmentation,
+        }
+
+    collate = staticmethod(collate)
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of the archive."""
+        return content_digest(self.arrays)
+
+    @cached_property
+    def readers(self) -> dict[str, Reader]:
+        """What makes the inputs of a recording, by modality."""
+        skeleton = starts_of(
+            self.file, "skeleton_len", self.arrays["skeleton_len"], len(self.arrays["skeleton"])
+        )
+        inertial = starts_of(
+            self.file, "inertial_len", self.arrays["inertial_len"], len(self.arrays["inertial"])
+        )
+        joints = trunk_lengths(self.arrays["skeleton"].astype(np.float32), skeleton)
+        vectors = self.arrays["inertial"].astype(np.float32).reshape(-1, 2, 3)
+        film = self.arrays["depth"]
+        train = self.parts["train"]
+        seen = film[train]
+        return {
+            "depth": FilmReader(
+                film, FeatureScale(float(seen.mean()), float(seen.std())), self.depth
+            ),
+            "skeleton": self._steps(joints, skeleton),
+            "inertial": self._steps(vectors, inertial),
+        }
+
+    def _steps(self, steps: Array, starts: Rows) -> StepReader:
+        """Read sequences out of all their steps `[sum of L, ...]`."""
+        own = steps_of(self.parts["train"], starts)
+        scale = FeatureScale.fit(steps[own].reshape(len(own), -1))
+        return StepReader(steps, starts, scale, self.augmentation)
+
+
+@dataclass(frozen=True)
+class FilmReader:
+    """Reads films.
+
+    Attributes:
+        films: `[R, L, H, W]`.
+        scale: what values are shifted and scaled by.
+        form: `channels` gives `[L, H, W]`, others `[L, 1, H, W]`.
+    """
+
+    films: Array
+    scale: FeatureScale
+    form: Depth
+
+    def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
+        """Read a film."""
+        film = self.scale(self.films[row])
+        return film if self.form == "channels" else film[:, None]
+
+
+def trunk_lengths(joints: NDArray[np.float32], starts: Rows) -> NDArray[np.float32]:
+    """Joints relative to where the hip is in the first frame, in lengths of the trunk.
+
+    So neither where somebody stands nor how tall they are remains, but how they move about does.
+
+    Args:
+        joints: of all recordings in metres, `[sum of L, 20, 3]`.
+        starts: where each recording begins, and the end, `[n + 1]`.
+    """
+    trunk = np.linalg.norm(joints[:, SHOULDERS] - joints[:, HIP], axis=-1)  # [sum of L]
+    counts = np.diff(starts)
+    lengths = np.add.reduceat(trunk, starts[:-1]) / counts  # [n]
+    origins = joints[starts[:-1], HIP]  # [n, 3]
+    relative = joints - np.repeat(origins, counts, axis=0)[:, None]
+    scaled = relative / np.repeat(lengths, counts)[:, None, None]
+    return np.asarray(scaled, np.float32)
+
+
+def steps_of(rows: Rows, starts: Rows) -> Rows:
+    """Which of all steps belong to some recordings, given where each begins, `[n + 1]`.
+
+    Example:
+        >>> steps_of(np.array([0, 2]), np.array([0, 2, 5, 6])).tolist()
+        [0, 1, 5]
+    """
+    return np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])

@@ -95,17 +95,18 @@ def without_absent(
         raise UserError("the inputs are empty: no sample has a modality")
     found, kept = {}, {}
     for name, width in widths.items():
-        there = present.get(name)
-        if name in inputs and name in lengths:
-            x, steps = inputs[name], lengths[name]
-            steps = steps if there is None else steps.masked_fill(~there, 0)
-        elif there is None or there.any():
-            continue
-        else:
-            x = like.new_zeros(len(like), 1, width)
-            steps = torch.zeros(len(like), dtype=torch.int64, device=like.device)
-        longest = max(1, int(steps.max()))
-        found[name], kept[name] = zero_padding(x[:, :longest], steps), steps
+        there, x, steps = present.get(name), inputs.get(name), lengths.get(name)
+        if x is None or steps is None:
+            if there is None or there.any():
+                continue
+            x, steps = (
+                like.new_zeros(len(like), 0, width),
+                torch.zeros(len(like), device=like.device).long(),
+            )
+        steps = steps if there is None else steps.masked_fill(~there, 0)
+        longest = int(steps.max())
+        x = x[:, :longest] if longest else x.new_zeros(len(x), 1, width)
+        found[name], kept[name] = zero_padding(x, steps), steps
     return found, kept
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from every_network import (
+    EACH,
     EVERY,
+    LONGEST,
     NETWORKS,
     OPTIONS,
     PRESENT,
@@ -20,8 +22,11 @@ from every_network import (
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from snn_mm.energy import estimate_energy, single_samples
+from snn_mm.energy.cost import preset_cost_model
+from snn_mm.energy.layers import Counts
 from snn_mm.errors import UserError
-from snn_mm.modules import sentiment
+from snn_mm.modules import SentimentModule, sentiment
 from snn_mm.modules.sentiment.absence import on_samples, without_absent
 from snn_mm.modules.sentiment.graph_mfn import DynamicFusionGraph
 from snn_mm.modules.sentiment.memory import Hidden
@@ -259,6 +264,37 @@ def test_a_modality_that_no_sample_has_need_not_be_loaded() -> None:
     found, steps = without_absent(inputs, lengths, {"audio": nobody}, {"audio": 4, "text": 1})
     assert found["audio"].shape == (2, 1, 4)
     assert steps["audio"].tolist() == [0, 0]
+
+
+def test_sequences_without_any_step_have_one_of_zeros() -> None:
+    """As `single_samples` cuts them: no layer is made for a tensor of nothing."""
+    inputs = {"text": torch.randn(1, 3, 1), "audio": torch.randn(1, 0, 4)}
+    lengths = {"text": torch.tensor([3]), "audio": torch.tensor([0])}
+    nobody = torch.zeros(1, dtype=torch.bool)
+    found, steps = without_absent(inputs, lengths, {"audio": nobody}, {"audio": 4, "text": 1})
+    assert torch.equal(found["audio"], torch.zeros(1, 1, 4))
+    assert steps["audio"].tolist() == [0]
+
+
+@EACH
+def test_operations_are_those_of_what_is_there(make: Made) -> None:
+    """Energy is estimated sample by sample; an encoder that does not run costs nothing."""
+    module = SentimentModule(lambda *_: ready(make).float(), WIDTHS, LONGEST).eval()
+    inputs, lengths = clips()
+    data = {
+        "inputs": {name: x.float() for name, x in inputs.items()},
+        "lengths": {name: n * PRESENT[name] for name, n in lengths.items()},
+        "target": torch.zeros(SAMPLES),
+        "id": list(map(str, range(SAMPLES))),
+        "present": PRESENT,
+    }
+    (sample,) = list(single_samples(data))[4:5]  # type: ignore[arg-type]  # visual alone
+    report = estimate_energy(module, [sample], preset_cost_model("45nm-fp32"), with_twin=False)
+    run = {layer.name for layer in report.layers if layer.counts != Counts()}
+    assert run
+    assert not any(name.startswith("network.encoders.audio") for name in run)
+    if "visual" in module.encoders:
+        assert any(name.startswith("network.encoders.visual") for name in run)
 
 
 def test_a_batch_without_anything_is_refused() -> None:

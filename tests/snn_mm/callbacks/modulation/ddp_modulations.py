@@ -22,7 +22,17 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader, Dataset
 
-from snn_mm.callbacks import AGM, IEMF, LFM, MSLR, OGMGE, PMR, LossAdjustment, Modulation
+from snn_mm.callbacks import (
+    AGM,
+    IEMF,
+    LFM,
+    MSLR,
+    OGMGE,
+    PMR,
+    LossAdjustment,
+    ModalityDropout,
+    Modulation,
+)
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
@@ -42,6 +52,8 @@ CASES: dict[str, list[Modulation]] = {
     "pmr_last_step": [PMR(evidence="last_step")],
     "no_joint": [IEMF()],
     "no_joint_lfm_window": [LFM(start_epoch=1, end_epoch=1)],
+    "modality_dropout": [ModalityDropout(0.4, seed=3)],
+    "modality_dropout_iemf": [ModalityDropout(0.4, per="batch", seed=3), IEMF()],
     "dropped": [LossAdjustment(end_epoch=1, after_end="drop_unimodal")],
 }
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 EVERY_PARAMETER = ["iemf", "ogm_ge", "mslr", "agm", "lfm", "lfm_learnable", "pmr", "pmr_last_step"]
-CASES = [*EVERY_PARAMETER, "no_joint", "no_joint_lfm_window", "dropped"]
+DROPOUT = ["modality_dropout", "modality_dropout_iemf"]
+CASES = [*EVERY_PARAMETER, *DROPOUT, "no_joint", "no_joint_lfm_window", "dropped"]
 
 
 @pytest.fixture(scope="module")

@@ -102,13 +102,19 @@ def alone(module: IEMFModule, loader: DataLoader[Batch], name: str) -> float:
 
 
 def test_training_and_monitors_are_the_same_with_and_without(tmp_path: Path) -> None:
-    results, weights = [], []
-    for callbacks in ([ModalityShapley(), FiringRateMonitor()], [FiringRateMonitor()]):
-        module, fit = make(), trainer(tmp_path, *callbacks, epochs=3)
+    results, weights, heard = [], [], [0, 0]
+    for place, callbacks in enumerate(([ModalityShapley()], [])):
+        module, fit = make(), trainer(tmp_path, *callbacks, FiringRateMonitor(), epochs=3)
+
+        def hear(*_: Any, place: int = place) -> None:
+            heard[place] += 1
+
+        module.encoders["a"].neuron.register_forward_hook(hear)
         fit.fit(module, batches(), batches())
         results.append({k: float(v) for k, v in fit.callback_metrics.items() if "firing" in k})
         weights.append(module.state_dict())
     assert results[0] == results[1]
+    assert heard[0] == heard[1] > 0
     assert results[0].keys() == {f"val/firing_rate/{m}" for m in NAMES}
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name]), name

@@ -1,0 +1,117 @@
+"""Train with modalities that some samples lack, others on each rank; write factors and weights.
+
+Called by test_ddp_presence.py: `python ddp_presence.py DEVICES DIRECTORY`. Two ranks together see
+what one process sees: in one step a rank has no sound at all, in another one rank lacks nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer
+from torch import Tensor, nn
+from torch.optim import SGD
+from torch.utils.data import DataLoader
+
+from snn_mm.callbacks import AGM, IEMF, LFM, OGM, PMR, LossAdjustment, Modulation
+from snn_mm.contracts import Batch
+from snn_mm.encoders.base import Encoder
+from snn_mm.fusion import FusionFactory, Sum
+from snn_mm.modules import IEMFModule, TAAFModule
+
+STEPS = [((0, 4), (4, 7)), ((7, 9), (9, 15)), ((15, 18), (18, 20))]
+"""First sample and the one after the last, by step and rank."""
+
+LACK = {"audio": {1, 4, 7, 8, 10, 15}, "visual": {2, 5, 9, 16}}
+"""Who lacks what: in the second step the first rank has no sound, in the third the second all."""
+
+CASES: dict[str, list[Modulation]] = {
+    "plain": [],
+    "iemf": [IEMF()],
+    "ogm": [OGM(params="all")],
+    "agm": [AGM()],
+    "lfm": [LFM()],
+    "pmr": [PMR()],
+    "loss_adjustment": [LossAdjustment()],
+    "attention": [LossAdjustment(alpha="attention")],
+}
+
+
+class Steps(Encoder):
+    """One linear layer with a growing gain over time; no batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feature_dim, self.time_steps = 4, 3
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.linear(x) * (t + 1) for t in range(3)])  # [T, N, D]
+
+
+def make_batch(samples: list[int]) -> Batch:
+    """Random inputs; NaN where there is nothing, and no `present` where all is there."""
+    generators = {i: torch.Generator().manual_seed(i) for i in samples}
+    inputs, present = {}, {}
+    for name, lacking in LACK.items():
+        rows = {i: torch.randn(3, generator=g, dtype=torch.float64) for i, g in generators.items()}
+        inputs[name] = torch.stack([x * torch.nan if i in lacking else x for i, x in rows.items()])
+        if lacking & set(samples):
+            present[name] = torch.tensor([i not in lacking for i in samples])
+    target = torch.tensor([i % 3 for i in samples])
+    batch: Batch = {"inputs": inputs, "target": target, "id": [str(i) for i in samples]}
+    return {**batch, "present": present} if present else batch
+
+
+def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
+    torch.manual_seed(0)
+    fusion: FusionFactory = partial(Sum, unimodal="shared")
+    encoders: dict[str, Encoder] = {"audio": Steps(), "visual": Steps()}
+    options: Any = {"optimizer": partial(SGD, lr=0.2, momentum=0.9)}
+    if case in ("attention", "loss_adjustment"):
+        module: Any = TAAFModule(encoders, 3, fusion, width=None, **options)
+    else:
+        module = IEMFModule(encoders, Sum, 3, **options)
+    callbacks = CASES[case]
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=devices,
+        strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        max_epochs=3,
+        logger=False,
+        callbacks=list(callbacks),
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=directory,
+    )
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    own = [[shares[rank]] if devices > 1 else shares for shares in STEPS]
+    batches = [make_batch([i for share in shares for i in range(*share)]) for shares in own]
+    loader: Any = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(module.double(), loader)
+    weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "train/loss"}
+    return {"factors": [c.factors for c in callbacks], "weights": weights, "metrics": metrics}
+
+
+def main(devices: int, directory: Path) -> None:
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    records = {case: train(case, devices, directory) for case in CASES}
+    rank = os.environ.get("LOCAL_RANK", "0")
+    (directory / f"{devices}-{rank}.json").write_text(json.dumps(records))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -7,20 +7,25 @@ stay, and an empty dictionary empties.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
+from jsonargparse.typing import Path_fr
 from lightning.pytorch.cli import ActionConfigFile
 
 from snn_mm.config.class_names import find_class
 from snn_mm.config.manifest import parameters
-from snn_mm.config.tree import Entry, is_there, parsed, read_file
+from snn_mm.config.tree import EVERY, Entry, is_there, parsed, read_file
+from snn_mm.errors import UserError
 from snn_mm.reading.yaml_files import construct
 
 ENDS = ("T_max", "total_iters", "epochs")
 """Parameters of torch's schedules that say when they are over."""
 
+ENCODERS = "model.init_args.encoders"
 SCHEDULE = "model.init_args.lr_scheduler"
 
 
@@ -37,7 +42,9 @@ class ConfigFile(ActionConfigFile):
             # an earlier file's first callback would become that of the later file's first.
             cfg[f"trainer.{key}"] = []
         before = cfg.clone()
-        self.apply_config(parser, cfg, self.dest, values)
+        known = list(before.get(ENCODERS) or {})
+        self.apply_config(parser, cfg, self.dest, for_every(path, known) or values)
+        cfg[self.dest][-1] = cfg[self.dest][-1] or Path_fr(str(values))
         entries = list(read_file(path))
         lay_over(before, cfg, entries)
         parser.layers.append(cfg.clone())
@@ -93,6 +100,33 @@ def merged(before: Any, after: Any) -> Any:
         for key, value in vars(after).items():
             after[key] = merged(before.get(key), value)
     return after
+
+
+def for_every(path: Path, known: Iterable[str]) -> str | None:
+    """A config file in which `*` below `encoders` stands for each of those that are known.
+
+    Args:
+        path: the file.
+        known: names of the encoders that earlier files have.
+
+    Returns:
+        The file as it would be with their names; None if there is no `*` in it.
+
+    Raises:
+        UserError: nothing is known that `*` could stand for.
+    """
+    content = _mapping(path)
+    model = content.get("model")
+    model = model if isinstance(model, dict) else {}
+    holder = model.get("init_args", model)
+    encoders = holder.get("encoders") if isinstance(holder, dict) else None
+    if not isinstance(encoders, dict) or EVERY not in encoders:
+        return None
+    shared = encoders.pop(EVERY)
+    if not (names := list(known)):
+        raise UserError(f"{path}: '{EVERY}' stands for the encoders of files before it: none is")
+    holder["encoders"] = {**{name: deepcopy(shared) for name in names}, **encoders}
+    return yaml.safe_dump(content)
 
 
 def trainer_lists(path: Path) -> list[str]:
@@ -151,12 +185,12 @@ def by_steps(settings: Namespace) -> bool:
 def select_modalities(settings: Namespace) -> None:
     """Take out what belongs to encoders that `model.modalities` does not name, before building."""
     wanted = settings.get("model.init_args.modalities")
-    encoders = settings.get("model.init_args.encoders")
+    encoders = settings.get(ENCODERS)
     if wanted is None or not isinstance(encoders, dict):
         return
     if not wanted or not set(wanted) <= set(encoders):
         return  # which the module refuses
-    settings["model.init_args.encoders"] = {name: encoders[name] for name in wanted}
+    settings[ENCODERS] = {name: encoders[name] for name in wanted}
     groups = settings.get("model.init_args.parameter_groups") or {}
     for name in set(encoders) - set(wanted):
         groups.pop(name, None)

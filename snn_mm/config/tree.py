@@ -19,6 +19,8 @@ from snn_mm.reading.yaml_files import LARGEST_YAML, compose
 KeyPath = tuple[str, ...]
 WRAPPERS = ("init_args", "dict_kwargs")
 CLASS = "class_path"
+EVERY = "*"
+"""Stands, below `encoders`, for each of those that were named before."""
 MERGE = "tag:yaml.org,2002:merge"
 """What `<<` is, which mixes the keys of another mapping in."""
 
@@ -72,7 +74,23 @@ def _parsed(path: Path, state: tuple[int, ...]) -> ParsedFile:
 def read_entries(configs: list[Path], arguments: list[str]) -> list[Entry]:
     """Every key of the config files, of the files they name, and of the flags."""
     entries = [entry for path in configs for entry in read_file(path)]
-    return [*entries, *read_flags(arguments)]
+    return for_each_encoder([*entries, *read_flags(arguments)])
+
+
+def for_each_encoder(entries: Iterable[Entry]) -> list[Entry]:
+    """Keys in which `*` stands no more for the encoders that keys before them name."""
+    names: dict[str, None] = {}
+    found: list[Entry] = []
+    for entry in entries:
+        *above, name = entry.path[:3] if entry.path[:2] == ("model", "encoders") else ("",)
+        if name == EVERY and above and names:
+            rest = entry.path[3:]
+            found += [replace(entry, path=(*above, known, *rest)) for known in names]
+            continue
+        found.append(entry)
+        if len(above) == 2 and name != EVERY:
+            names[name] = None
+    return found
 
 
 def check_configs(configs: list[Path]) -> None:

@@ -17,9 +17,10 @@ from snn_mm.sweep.request import read_request
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
-# Sentiment, tasks, questions and tables have files of their own beside this one.
+# Sentiment, tasks, questions, tables and archives have files of their own beside this one.
 OWN_FILES = ("sgmt_", "iemf_ave_", "iemf_ks_", "iemf_vs100_", "incremental_", "iemf_avqa", "avqa_")
-ELSEWHERE = ("published", "table", *OWN_FILES)
+ARCHIVES = tuple(f"{paper}_{data}" for paper in ("iemf", "taaf") for data in ("mhad", "grid"))
+ELSEWHERE = ("published", "table", *ARCHIVES, *OWN_FILES)
 EXPERIMENTS = [
     path.stem for path in sorted(FOLDER.glob("*.yaml")) if not path.stem.startswith(ELSEWHERE)
 ]

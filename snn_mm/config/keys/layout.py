@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from snn_mm.config.catalogue import Parameter, accepted_by
 from snn_mm.config.keys.hints import suggest
-from snn_mm.config.tree import Entry, KeyPath
+from snn_mm.config.tree import Entry, KeyPath, for_each_encoder
 
 Parameters = dict[str, Parameter]
 TRAINER = "lightning.pytorch.trainer.trainer.Trainer"
@@ -55,7 +55,8 @@ class KeyLayout:
         stage: str,
         accepted_by: Callable[[str], Parameters | None] = accepted_by,
     ) -> None:
-        self.entries, self.stage, self._accepted_by = list(entries), stage, accepted_by
+        self.entries, self.stage = for_each_encoder(entries), stage
+        self._accepted_by = accepted_by
         self._accepted: dict[KeyPath, Parameters | None] = {}
 
     @cached_property

@@ -16,9 +16,17 @@ import snn_mm.encoders
 import snn_mm.fusion
 import snn_mm.modules
 import snn_mm.neurons  # noqa: F401 - makes their classes choices
-from snn_mm.config.composition import carry_over, fill_end, lay_over, merged, trainer_lists
+from snn_mm.config.composition import (
+    carry_over,
+    fill_end,
+    for_every,
+    lay_over,
+    merged,
+    trainer_lists,
+)
 from snn_mm.config.parser import Parser
 from snn_mm.config.tree import read_flags
+from snn_mm.errors import UserError
 
 BASE = Path(__file__).parents[3] / "experiments" / "_base"
 THREE = """
@@ -85,13 +93,28 @@ def test_a_dictionary_that_names_one_modality_keeps_the_others(
     assert groups == {"audio": {"lr": 0.1}, "text": {"lr": 0.3}}
 
 
-def test_the_ann_twin_keeps_a_third_modality(compose: Compose) -> None:
+def test_the_ann_twin_is_one_of_every_modality(compose: Compose) -> None:
     found = encoders(compose(BASE / "ann.yaml"))
     assert {name: encoder["time_steps"] for name, encoder in found.items()} == {
         "audio": 1,
         "visual": 1,
-        "text": 4,
+        "text": 1,
     }
+    neurons = {encoder["neuron"]["class_path"] for encoder in found.values()}
+    assert neurons == {"torch.nn.ReLU"}
+
+
+def test_a_star_goes_before_what_names_one_encoder(compose: Compose) -> None:
+    one = "model: {encoders: {'*': {feature_dim: 5}, text: {feature_dim: 7}}}"
+    widths = {name: encoder["feature_dim"] for name, encoder in encoders(compose(one)).items()}
+    assert widths == {"audio": 5, "visual": 5, "text": 7}
+
+
+def test_a_star_that_stands_for_nothing_is_refused(compose: Compose, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.yaml"
+    alone.write_text("model: {encoders: {'*': {feature_dim: 5}}}")
+    with pytest.raises(UserError, match=r"alone.yaml: '\*' stands for the encoders of files"):
+        for_every(alone, [])
 
 
 @pytest.mark.parametrize("name", ["audio", "visual"])

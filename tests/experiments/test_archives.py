@@ -23,7 +23,17 @@ from tests.datamodules.archive_files import write_archives
 FOLDER = Path(__file__).parents[2] / "experiments"
 BASE = FOLDER / "_base"
 # OGM and OGM-GE modulate convolutions alone, unless `params: all` says otherwise.
-METHODS = ("agm", "lfm", "mslr_dynamic", "pmr", "iemf", "normal", "ogm", "ogm_ge")
+METHODS = (
+    "agm",
+    "lfm",
+    "mslr_dynamic",
+    "pmr",
+    "iemf",
+    "modality_dropout",
+    "normal",
+    "ogm",
+    "ogm_ge",
+)
 EVERYWHERE = (
     *("ann", "energy", "joint", "trackers", "vanilla", "wandb", "with_iemf"),
     *(f"methods/{method}" for method in METHODS),

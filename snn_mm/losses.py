@@ -226,6 +226,13 @@ def weighted_means(
         targets: `[N]` by head.
         weights: by head; heads of weight 0 are left out.
         present: which samples have a modality, bool `[N]`; without it all.
+
+    Example:
+        >>> score, there = {"audio": torch.tensor([1.0, 3.0])}, torch.tensor([False, True])
+        >>> absolute = lambda score, target: (score - target).abs().mean()
+        >>> zeros, weights = {"audio": torch.zeros(2)}, {"audio": 2.0}
+        >>> weighted_means(absolute, score, zeros, weights, {"audio": there})
+        {'audio': tensor(6.)}
     """
     return weighted_terms(
         {head: weights[head] for head in predicted},

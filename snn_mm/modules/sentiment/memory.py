@@ -62,6 +62,13 @@ def states_of_present(
         x: `[N, T, D']`.
         lengths: `[N]`.
         units: D.
+
+    Example:
+        >>> lstm = lambda x, lengths: (x + 1, x + 2)
+        >>> x, lengths = torch.zeros(2, 1, 1), torch.tensor([0, 1])
+        >>> first, second = states_of_present(lstm, torch.tensor([1]), x, lengths, units=1)
+        >>> first.flatten(), second.flatten()
+        (tensor([0., 1.]), tensor([0., 2.]))
     """
     if rows is None:
         first, second = lstm(x, lengths)

@@ -7,6 +7,7 @@ TAAF: "Temporal attention-guided adaptive fusion for imbalanced multimodal spiki
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +42,17 @@ def temporal_attention_scores(x: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return scores
 
 
-def scores_of_present(attend: nn.Module, x: Tensor, rows: Tensor | None) -> Tensor:
+def scores_of_present(attend: Callable[[Tensor], Tensor], x: Tensor, rows: Tensor | None) -> Tensor:
     """Scores `[T, N]` of the samples that have a modality; all time steps of others have 0.
 
     Args:
         attend: makes scores `[T, n]` of `[T, n, D]`.
         x: `[T, N, D]`.
         rows: which samples, `[n]`; None is all.
+
+    Example:
+        >>> scores_of_present(lambda x: x[..., 0], torch.ones(1, 2, 3), torch.tensor([1]))
+        tensor([[0., 1.]])
     """
     if rows is not None and not len(rows):
         return x.new_zeros(x.shape[:2])

@@ -94,6 +94,10 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
             {"num_classes": len(names)} if isinstance(names, Sequence) else {}
         )
 
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes."""
+        return {"class_names": list(self.class_names)}
+
     def sample_shapes(self) -> Shapes:
         """The shape of each input of a sample, as far as known before any data are read."""
         return {}

@@ -151,6 +151,35 @@ def collate(samples: Sequence[Sample]) -> Batch:
     return {**batch, "present": present} if (present := presence(samples)) else batch
 
 
+def collate_ragged(samples: Sequence[Sample]) -> Batch:
+    """Make a `Batch`: sequences `[L, D]` padded with zeros and their lengths told, 0 if absent."""
+    names = samples.modalities if isinstance(samples, Together) else samples[0].inputs
+    ids, lengths = [sample.id for sample in samples], {}
+    inputs: dict[str, Tensor] = {}
+    for name in names:
+        rows = [sample.inputs.get(name) for sample in samples]
+        like = next((x for x in rows if x is not None), None)
+        if like is None:
+            continue
+        if like.dim() == 2:
+            steps = [0 if x is None else len(x) for x in rows]
+            lengths[name] = torch.tensor(steps)
+            inputs[name] = room(len(rows), max(steps), like.shape[1])
+        else:
+            inputs[name] = room(len(rows), *like.shape)
+        for place, x in zip(inputs[name], rows):
+            taken = 0 if x is None else len(x) if like.dim() == 2 else len(place)
+            if x is not None:
+                place[:taken] = x
+            place[taken:] = 0
+        check_finite(name, inputs[name], ids)
+    target = torch.tensor([sample.target for sample in samples])
+    batch: Batch = {"inputs": inputs, "target": target, "id": ids}
+    if lengths:
+        batch["lengths"] = lengths
+    return {**batch, "present": present} if (present := presence(samples)) else batch
+
+
 def check_finite(modality: str, values: Tensor, ids: Sequence[str]) -> None:
     """Refuse inputs `[N, ...]` with NaN or infinity.
 

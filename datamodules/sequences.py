@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from datamodules.batches import Together, check_finite, modalities_of, padded
 from datamodules.cache import SentAsPlaces
 from datamodules.made_up import made_ids, made_values
+from datamodules.raw.sequences import ReadsSequences
 from datamodules.sequence_checks import check_sequence_split
 from datamodules.split import Draw, Masks, Source
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
@@ -185,7 +186,7 @@ def _targets(targets: list[float | int]) -> Tensor:
     return torch.tensor(targets, dtype=torch.int64 if classes else torch.float32)
 
 
-class SequenceDataModule(SplitDataModule[SequenceSplit]):
+class SequenceDataModule(ReadsSequences, SplitDataModule[SequenceSplit]):
     """Base of every data set of sequences: name the modalities, and load a split.
 
     Attributes:

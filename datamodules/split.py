@@ -130,6 +130,25 @@ class FeatureScale:
         constant = (exact == exact[:1]).all(axis=0)
         return cls(exact.mean(axis=0), np.where(constant, 1.0, exact.std(axis=0)))
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> FeatureScale:
+        """Make it of what `record` returned, to the last bit."""
+        values = [record["mean"], record["deviation"]]
+        if record["dtype"] is not None:
+            values = [np.array(value, record["dtype"]) for value in values]
+        return cls(*values)
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON has it.
+
+        Example:
+            >>> FeatureScale(1.0, 2.0).record()
+            {'mean': 1.0, 'deviation': 2.0, 'dtype': None}
+        """
+        dtype = getattr(self.mean, "dtype", None)  # a plain number has none
+        mean, deviation = np.asarray(self.mean).tolist(), np.asarray(self.deviation).tolist()
+        return {"mean": mean, "deviation": deviation, "dtype": dtype and str(dtype)}
+
     def __call__(self, values: Array) -> NDArray[np.float32]:
         """Standardise `[..., D]`."""
         return ((values - self.mean) / self.deviation).astype(np.float32)

@@ -18,6 +18,7 @@ from datamodules.corruption.corruptible import Corruptible
 from datamodules.corruption.kinds import Corruption
 from datamodules.folds import check_apart
 from datamodules.loader_options import DEFAULT_LOADER, LoaderOptions
+from datamodules.raw.reads import ReadsRaw
 from datamodules.sampler import EpochSampler, ShareSampler
 from datamodules.split import Source, note_changes
 from datamodules.store.remote import check_root
@@ -31,7 +32,7 @@ SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _NEEDED: dict[str, tuple[SplitName, ...]] = {"fit": ("train", "val"), "validate": ("val",)}
 
 
-class SplitDataModule(Corruptible, LightningDataModule, ABC, Generic[SourceT]):
+class SplitDataModule(Corruptible, ReadsRaw, LightningDataModule, ABC, Generic[SourceT]):
     """Base of every data module: load a split, say what a batch of it is.
 
     The training order depends on `(seed, epoch)` alone, so that a resumed run goes on with the

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datamodules.archives.archive import (
     Array,
@@ -18,16 +16,27 @@ from datamodules.archives.archive import (
     content_digest,
     read_archive,
 )
-from datamodules.archives.augmentation import at_times
-from datamodules.archives.split import Reader, RecordingSplit, collate
+from datamodules.archives.sentences import (
+    BANDS,
+    CELL,
+    COLUMN_RATE,
+    COLUMNS,
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    ClipReader,
+    Lips,
+    lip_reader,
+)
+from datamodules.archives.split import Reader, RecordingSplit
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.batches import collate_ragged
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stratified_cut, stream
+from datamodules.raw.reads import RawReader
 from datamodules.split import FeatureScale
 from snn_mm.errors import UserError, check_choice, check_range
 
-FRAMES, HEIGHT, WIDTH, FRAME_RATE = 75, 28, 40, 25
-COLUMNS, BANDS, COLUMN_RATE = 149, 40, 50
 VOCABULARY: dict[str, tuple[str, ...]] = {
     "command": ("bin", "lay", "place", "set"),
     "color": ("blue", "green", "red", "white"),
@@ -39,9 +48,6 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
 """The words at each place of a sentence; W is no letter of GRID, for it is three syllables."""
 Word = Literal["command", "color", "preposition", "letter", "digit", "adverb"]
 Window = Literal["whole", "word"]
-Lips = Literal["sequence", "frames", "channels"]
-CELL = 4
-"""Side in pixels of the cells whose means are a sequence's features."""
 LAYOUT = {
     "lips": ("u", (None, FRAMES, HEIGHT, WIDTH)),
     "logmel": ("f", (None, COLUMNS, BANDS)),
@@ -162,12 +168,43 @@ class GridCorpus(MultimodalDataModule):
         names = ("word", "window", "lips", "frames", "test_fraction", "val_fraction")
         return {name: getattr(self, name) for name in names}
 
-    collate = staticmethod(collate)
+    collate = staticmethod(collate_ragged)
 
     @cached_property
     def content(self) -> str:
         """A digest of the archive."""
         return content_digest(self.arrays)
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and what clips are shifted and scaled by."""
+        scales = {name: scale.record() for name, scale in self.scales.items()}
+        return {**super().learn_preparation(), "scales": scales}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Arrays of a clip, as the archive has them.
+
+        Raises:
+            UserError: a word's window is wanted, which no file tells.
+        """
+        from datamodules.archives.raw import sentence_readers  # training reads no raw files
+
+        if self.window != "whole":
+            raise UserError(
+                f"data.window is {self.window}: when it is said, a file does not tell\n"
+                "accepted: a run with data.window whole"
+            )
+        scales = {name: FeatureScale.of_record(x) for name, x in self.preparation["scales"].items()}
+        return sentence_readers(scales, self.lips, self.frames)
+
+    @cached_property
+    def scales(self) -> dict[str, FeatureScale]:
+        """What clips are shifted and scaled by, from the training part."""
+        train = self.parts["train"]
+        heard, seen = self.arrays["logmel"][train].astype(np.float64), self.arrays["lips"][train]
+        return {
+            "audio": FeatureScale.fit(heard.reshape(-1, BANDS)),
+            "visual": FeatureScale(float(seen.mean()), float(seen.std())),
+        }
 
     @cached_property
     def readers(self) -> dict[str, Reader]:
@@ -175,65 +212,10 @@ class GridCorpus(MultimodalDataModule):
         place = list(VOCABULARY).index(self.word)
         times = None if self.window == "whole" else self.arrays["word_times"][:, place]
         sound, film = self.arrays["logmel"], self.arrays["lips"]
-        heard, seen = sound[self.parts["train"]].astype(np.float64), film[self.parts["train"]]
-        scale = FeatureScale(float(seen.mean()), float(seen.std()))
-        shown = None if self.lips == "sequence" else self.frames
         return {
-            "audio": ClipReader(
-                sound, COLUMN_RATE, times, FeatureScale.fit(heard.reshape(-1, BANDS))
-            ),
-            "visual": LipReader(film, FRAME_RATE, times, scale, shown, self.lips),
+            "audio": ClipReader(sound, COLUMN_RATE, times, self.scales["audio"]),
+            "visual": lip_reader(film, times, self.scales["visual"], self.lips, self.frames),
         }
-
-
-@dataclass(frozen=True)
-class ClipReader:
-    """Reads what is heard or seen in a window of time.
-
-    Attributes:
-        clips: `[R, L, ...]`.
-        rate: of their steps a second.
-        times: begin and end of each window in seconds, `[R, 2]`; None takes the whole clip.
-        scale: what values are shifted and scaled by.
-    """
-
-    clips: Array
-    rate: int
-    times: Array | None
-    scale: FeatureScale
-
-    def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
-        """Read `[L', ...]`; at least one step."""
-        clip = self.clips[row]
-        if self.times is not None:
-            first, last = np.rint(self.times[row] * self.rate).astype(np.int64)
-            first = min(first, len(clip) - 1)
-            clip = clip[first : max(last, first + 1)]
-        return self.scale(clip)
-
-
-@dataclass(frozen=True)
-class LipReader(ClipReader):
-    """Reads pictures of a mouth.
-
-    Attributes:
-        frames: how many, evenly spread; None takes all.
-        form: `sequence` gives `[L, D]`, `frames` `[L, 1, H, W]`, `channels` `[L, H, W]`.
-    """
-
-    frames: int | None
-    form: Lips
-
-    def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
-        """Read a film in its form."""
-        film = super().__call__(row, rng)  # [L, H, W]
-        if self.form == "sequence":
-            rows, columns = HEIGHT // CELL, WIDTH // CELL
-            cells = film.reshape(len(film), rows, CELL, columns, CELL)
-            means = np.asarray(cells.mean(axis=(2, 4)), np.float32)
-            return means.reshape(len(film), -1)  # [L, H/4, W/4] -> [L, D]
-        spread = at_times(film, np.linspace(0, len(film) - 1, self.frames or len(film)))
-        return spread if self.form == "channels" else spread[:, None]
 
 
 def _check_times(path: Path, times: Array) -> None:

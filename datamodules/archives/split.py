@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.archives.archive import Array
-from datamodules.batches import collate as collate_equal
-from datamodules.batches import padded
 from datamodules.pairing import Rows, stream
 from datamodules.split import Draw, FeatureScale, Sample, SampleSource
-from snn_mm.contracts import Batch
 
 Reader = Callable[[int, np.random.Generator | None], NDArray[np.float32]]
 """The input of a recording: a sequence `[L, D]`, frames `[L, C, H, W]` or an image `[C, H, W]`.
@@ -96,18 +93,3 @@ class RecordingSplit(SampleSource):
         if self.augment_seed is not None:
             rng = stream(self.augment_seed, "augment", modality, epoch, name)
         return torch.from_numpy(np.ascontiguousarray(self.readers[modality](row, rng)))
-
-
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Make a `Batch`: sequences `[L, D]` are padded with zeros, and their lengths told."""
-    sequences = [name for name, x in samples[0].inputs.items() if x.dim() == 2]
-    lengths = {m: torch.tensor([len(s.inputs[m]) for s in samples]) for m in sequences}
-    whole = {m: padded([s.inputs[m].numpy() for s in samples]) for m in sequences}
-    filled = [
-        sample._replace(
-            inputs={m: whole[m][place] if m in whole else x for m, x in sample.inputs.items()}
-        )
-        for place, sample in enumerate(samples)
-    ]
-    batch = collate_equal(filled)
-    return {**batch, "lengths": lengths} if lengths else batch

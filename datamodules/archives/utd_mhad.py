@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datamodules.archives.archive import (
     Array,
@@ -20,10 +19,22 @@ from datamodules.archives.archive import (
     starts_of,
 )
 from datamodules.archives.augmentation import MovementAugmentation
-from datamodules.archives.split import Reader, RecordingSplit, StepReader, collate
+from datamodules.archives.movements import (
+    FRAMES,
+    HEIGHT,
+    JOINTS,
+    WIDTH,
+    Depth,
+    FilmReader,
+    steps_of,
+    trunk_lengths,
+)
+from datamodules.archives.split import RecordingSplit, StepReader
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.batches import collate_ragged
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows
+from datamodules.raw.reads import RawReader
 from datamodules.split import FeatureScale
 from snn_mm.errors import UserError, check_choice
 
@@ -31,9 +42,6 @@ SUBJECTS = 8
 TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 3, 5, 7), (2, 4, 6, 8)
 VAL_FRACTION = 0.25
 """Of the subjects of the training folds, where there are folds."""
-FRAMES, HEIGHT, WIDTH, JOINTS = 16, 48, 64, 20
-HIP, SHOULDERS = 3, 1
-"""Joints of the Kinect: centre of the hip, and between the shoulders."""
 ACTIONS = (
     *("swipe_left", "swipe_right", "wave", "clap", "throw", "cross_arms", "basketball_shoot"),
     *("draw_x", "draw_circle_clockwise", "draw_circle_counterclockwise", "draw_triangle"),
@@ -55,7 +63,6 @@ SOURCE = (
     "Accepted is an archive of UTD-MHAD (Chen et al. 2015; a copy of the recordings is in\n"
     "woo-chia-wei/kinect-sequence-classification) with the keys of docs/data.md; set file."
 )
-Depth = Literal["frames", "steps", "channels"]
 DEFAULT_AUGMENTATION = MovementAugmentation()
 
 
@@ -177,15 +184,27 @@ class UtdMhad(MultimodalDataModule):
             "augmentation": augmentation,
         }
 
-    collate = staticmethod(collate)
+    collate = staticmethod(collate_ragged)
 
     @cached_property
     def content(self) -> str:
         """A digest of the archive."""
         return content_digest(self.arrays)
 
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and what recordings are shifted and scaled by."""
+        scales = {name: reader.scale.record() for name, reader in self.readers.items()}
+        return {**super().learn_preparation(), "scales": scales}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Arrays of a recording, as the archive has them."""
+        from datamodules.archives.raw import movement_readers  # training reads no raw files
+
+        scales = {name: FeatureScale.of_record(x) for name, x in self.preparation["scales"].items()}
+        return movement_readers(scales, self.depth)
+
     @cached_property
-    def readers(self) -> dict[str, Reader]:
+    def readers(self) -> dict[str, FilmReader | StepReader]:
         """What makes the inputs of a recording, by modality."""
         skeleton = starts_of(
             self.file, "skeleton_len", self.arrays["skeleton_len"], len(self.arrays["skeleton"])
@@ -211,51 +230,3 @@ class UtdMhad(MultimodalDataModule):
         own = steps_of(self.parts["train"], starts)
         scale = FeatureScale.fit(steps[own].reshape(len(own), -1))
         return StepReader(steps, starts, scale, self.augmentation)
-
-
-@dataclass(frozen=True)
-class FilmReader:
-    """Reads films.
-
-    Attributes:
-        films: `[R, L, H, W]`.
-        scale: what values are shifted and scaled by.
-        form: `channels` gives `[L, H, W]`, others `[L, 1, H, W]`.
-    """
-
-    films: Array
-    scale: FeatureScale
-    form: Depth
-
-    def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
-        """Read a film."""
-        film = self.scale(self.films[row])
-        return film if self.form == "channels" else film[:, None]
-
-
-def trunk_lengths(joints: NDArray[np.float32], starts: Rows) -> NDArray[np.float32]:
-    """Joints relative to where the hip is in the first frame, in lengths of the trunk.
-
-    So neither where somebody stands nor how tall they are remains, but how they move about does.
-
-    Args:
-        joints: of all recordings in metres, `[sum of L, 20, 3]`.
-        starts: where each recording begins, and the end, `[n + 1]`.
-    """
-    trunk = np.linalg.norm(joints[:, SHOULDERS] - joints[:, HIP], axis=-1)  # [sum of L]
-    counts = np.diff(starts)
-    lengths = np.add.reduceat(trunk, starts[:-1]) / counts  # [n]
-    origins = joints[starts[:-1], HIP]  # [n, 3]
-    relative = joints - np.repeat(origins, counts, axis=0)[:, None]
-    scaled = relative / np.repeat(lengths, counts)[:, None, None]
-    return np.asarray(scaled, np.float32)
-
-
-def steps_of(rows: Rows, starts: Rows) -> Rows:
-    """Which of all steps belong to some recordings, given where each begins, `[n + 1]`.
-
-    Example:
-        >>> steps_of(np.array([0, 2]), np.array([0, 2, 5, 6])).tolist()
-        [0, 1, 5]
-    """
-    return np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,6 +13,7 @@ from datamodules.av_cil.split import FeatureSplit, collate
 from datamodules.base import SplitName
 from datamodules.incremental import IncrementalDataModule, TaskProtocol
 from datamodules.made_up import Shapes
+from datamodules.raw.reads import RawReader
 from snn_mm.errors import UserError, check_choice
 
 Dataset = Literal["ave", "ks", "vs100"]
@@ -105,6 +106,12 @@ class ClassIncremental(IncrementalDataModule):
     def sample_shapes(self) -> Shapes:
         """Those of the features."""
         return {"audio": (self.audio_dim,), "visual": tuple(self.visual_shape)}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Files of features in the shapes of those that were trained on."""
+        from datamodules.raw.arrays import array_readers  # training reads no raw files
+
+        return array_readers({"audio": (self.audio_dim,), "visual": tuple(self.visual_shape)})
 
     def make_up(self, samples: int) -> None:
         """Have made-up samples, and classes without a list of them."""

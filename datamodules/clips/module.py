@@ -10,19 +10,21 @@ from typing import Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.clips.forms import clip_forms
 from datamodules.clips.protocols import NO_OVERRIDE, Protocol, ProtocolFields, ProtocolName
 from datamodules.clips.sound import audio_input
 from datamodules.clips.spectrograms import Keeping, Spectrograms, keep
-from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit
+from datamodules.clips.split import CLEAN, ClipSNR, ClipSplit, noisy
 from datamodules.corruption.forms import Form
 from datamodules.corruption.kinds import Corruption
 from datamodules.division import cut_groups, listed, warn_of_small_classes
 from datamodules.folds import NO_FOLDS, Folds
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, stream
+from datamodules.raw.reads import RawReader
 from datamodules.split import Source
 from datamodules.store.remote import RemoteClipStore, is_url
 from datamodules.store.store import ClipStore
@@ -153,9 +155,7 @@ class ClipDataModule(MultimodalDataModule):
                 "as in the published code. Its accuracy is no estimate for new data."
             )
         training = name == "train"
-        is_noisy = self.noise_in in ("all", "training" if training else "evaluation")
-        snr_db = self.snr_db if is_noisy else CLEAN
-        rows = self._rows[name]
+        snr_db, rows = self._snr_db(training), self._rows[name]
         return ClipSplit(
             self.store, rows, self.protocol, training, self.seed, snr_db, self.spectrograms
         )
@@ -163,6 +163,29 @@ class ClipDataModule(MultimodalDataModule):
     def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
         """Waves and pictures."""
         return clip_forms(cast("ClipSplit", split))
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and how the clips were decoded."""
+        return {**super().learn_preparation(), "decoding": self.store.options}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """A film, or sound and picture of their own, as evaluation has clips."""
+        from datamodules.clips.raw import DecodeOptions, RawClips  # training reads no raw files
+
+        decoding = DecodeOptions(**self.preparation["decoding"])
+        return RawClips(self.protocol, decoding, self._noisy).readers()
+
+    def _noisy(self, modality: str, value: Tensor, clip: str) -> Tensor:
+        """Add the noise that evaluation has to an input `[...]`."""
+        snr_db = self._snr_db(training=False)
+        return noisy(
+            value, getattr(snr_db, modality), stream(self.seed, "noise", modality, 0, clip)
+        )
+
+    def _snr_db(self, training: bool) -> ClipSNR:
+        """The noise of a part."""
+        noisy_part = "training" if training else "evaluation"
+        return self.snr_db if self.noise_in in ("all", noisy_part) else CLEAN
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples; without noise none of noise."""

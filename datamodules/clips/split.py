@@ -122,14 +122,10 @@ class ClipSplit(SampleSource):
             resize(frames, self.protocol, place)
 
     def add_noise(self, modality: str, value: Tensor, epoch: int, clip: str) -> Tensor:
-        """Add noise to an input `[...]`, whose own mean square is the power of the signal."""
-        snr_db: float | None = getattr(self.snr_db, modality)
-        if snr_db is None:
-            return value
+        """Add noise to an input `[...]`; in evaluation the same in every epoch."""
         when = epoch if self.augmented else 0
         rng = stream(self.seed, "noise", modality, when, clip)
-        power = float(value.double().square().mean())
-        return value + torch.from_numpy(noise(tuple(value.shape), power, snr_db, rng))
+        return noisy(value, getattr(self.snr_db, modality), rng)
 
     def _frames(self, row: int, epoch: int) -> list[int]:
         """Return the indices of the frames to read."""
@@ -138,3 +134,11 @@ class ClipSplit(SampleSource):
             return spread(count, wanted)
         when = epoch if self.protocol.frame_draw == "epoch" else 0
         return draw(count, wanted, stream(self.seed, "frames", when, row))
+
+
+def noisy(value: Tensor, snr_db: float | None, rng: np.random.Generator) -> Tensor:
+    """Add noise to an input `[...]`, whose own mean square is the power of the signal."""
+    if snr_db is None:
+        return value
+    power = float(value.double().square().mean())
+    return value + torch.from_numpy(noise(tuple(value.shape), power, snr_db, rng))

@@ -16,6 +16,7 @@ from datamodules.digits import speech
 from datamodules.digits.forms import SampleNoise, SpokenWord, WrittenDigit, scale_of
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, cut, pair_by_class, stratified_cut, stream
+from datamodules.raw.reads import RawReader
 from datamodules.signal.audio import LogMel, centre
 from datamodules.signal.noise import Levels
 from datamodules.split import FeatureScale, Source, Split
@@ -119,6 +120,32 @@ class DigitsAV(MultimodalDataModule):
             ),
         }
 
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and what inputs are standardised by."""
+        scales = {name: scale.record() for name, scale in self._scales().items()}
+        return {**super().learn_preparation(), **scales}
+
+    def _scales(self) -> dict[str, FeatureScale]:
+        """What inputs are standardised by; worked out where older arrays lack it."""
+        arrays = self._arrays()
+        if "scale_audio" in arrays:
+            return {name: FeatureScale(*arrays[f"scale_{name}"]) for name in self.modalities}
+        forms = self.forms("train", self.split("train"))
+        return {name: cast("Any", forms[name]).scale for name in self.modalities}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """A spoken word, and a picture of a digit."""
+        # Here, because training reads no raw files.
+        from datamodules.digits.raw import HEARD, PICTURES, DigitReader, WordReader
+
+        scales = {name: FeatureScale.of_record(self.preparation[name]) for name in self.modalities}
+        heard = self._noises("audio", "raw")
+        hear = WordReader(
+            LOG_MEL, scales["audio"], lambda wave, name: wave + heard(wave.shape, 1.0, name)
+        )
+        see = DigitReader(scales["visual"], self._noises("visual", "raw"))
+        return {"audio": RawReader(hear, HEARD), "visual": RawReader(see, PICTURES)}
+
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""
         return {
@@ -208,6 +235,7 @@ def standardise(
     for modality in modalities:
         train = arrays[f"train_{modality}"]
         scale = FeatureScale(train.mean(dtype=np.float64), train.std(dtype=np.float64))
+        arrays[f"scale_{modality}"] = np.array([scale.mean, scale.deviation])
         for split in SPLITS:
             name = f"{split}_{modality}"
             arrays[name] = scale(arrays[name])

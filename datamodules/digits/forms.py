@@ -43,8 +43,8 @@ class UtteranceSound(Form):
 
     def finish(self, recording: Array, draw: Draw) -> Array:
         """The standardised spectrogram `[1, F, L]` of the wave with noise."""
-        utterance = self.utterances[draw.row]
-        noisy = fsdd.add_noise(recording, utterance, self.snr_db, self.seed)
+        name = self.utterances[draw.row].path.stem
+        noisy = fsdd.add_noise(recording, name, self.snr_db, self.seed)
         return self.scale(self.log_mel(noisy[None])[0])
 
 
@@ -123,8 +123,8 @@ class SampleNoise:
     part: str
     snr_db: float | None
 
-    def __call__(self, shape: tuple[int, ...], power: float, row: int) -> NDArray[np.float32]:
-        """Draw the noise of a sample, of a signal of this power and shape `[...]`."""
+    def __call__(self, shape: tuple[int, ...], power: float, row: int | str) -> NDArray[np.float32]:
+        """Draw the noise of a sample, or of a file by its name, of a signal of this power."""
         rng = stream(self.seed, "noise", self.modality, self.part, row)
         return noise(shape, power, self.snr_db, rng)
 

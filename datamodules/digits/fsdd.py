@@ -73,7 +73,7 @@ def read_utterances(
         UserError: a recording can't be read; names it.
     """
     waves = [
-        add_noise(read_wave(utterance, log_mel.samples), utterance, snr_db, seed)
+        add_noise(read_wave(utterance, log_mel.samples), utterance.path.stem, snr_db, seed)
         for utterance in utterances
     ]
     return {
@@ -91,9 +91,7 @@ def read_wave(utterance: Utterance, samples: int) -> audio.Wave:
     return audio.centre(audio.normalise(audio.trim(wave)), samples)
 
 
-def add_noise(
-    wave: audio.Wave, utterance: Utterance, snr_db: float | None, seed: int
-) -> audio.Wave:
-    """Add the white noise that a recording `[samples]` always has; None adds none."""
-    rng = stream(seed, "noise", "audio", utterance.path.stem)
+def add_noise(wave: audio.Wave, name: str, snr_db: float | None, seed: int) -> audio.Wave:
+    """Add the white noise that a recording `[samples]` of a name always has; None adds none."""
+    rng = stream(seed, "noise", "audio", name)
     return wave + noise(wave.shape, 1.0, snr_db, rng)

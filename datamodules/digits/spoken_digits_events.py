@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
@@ -20,6 +21,7 @@ from datamodules.digits.nmnist import EventOptions
 from datamodules.division import warn_of_small_classes
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows, check_fractions, pair_by_class, stratified_cut, stream
+from datamodules.raw.reads import RawReader
 from datamodules.signal.audio import LogMel
 from datamodules.signal.noise import Levels
 from datamodules.split import FeatureScale, Source, Split
@@ -134,6 +136,22 @@ class SpokenDigitsEvents(MultimodalDataModule):
             ),
             "events": StoredRecording(split=pairs, modality="events"),
         }
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and what spectrograms are standardised by."""
+        scale = cast("FeatureScale", cast("Split", self.split("train")).transforms["audio"])
+        return {**super().learn_preparation(), "audio": scale.record()}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """A spoken word, and an event file of N-MNIST."""
+        from datamodules.digits.raw import EVENTS, HEARD, EventFrames, WordReader
+
+        scale, snr_db = FeatureScale.of_record(self.preparation["audio"]), self.snr_db
+        hear = WordReader(
+            LOG_MEL, scale, partial(fsdd.add_noise, snr_db=snr_db.audio, seed=self.seed)
+        )
+        see = EventFrames(self.events, snr_db.events, self.seed)
+        return {"audio": RawReader(hear, HEARD), "events": RawReader(see, EVENTS)}
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

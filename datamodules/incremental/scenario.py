@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.corruption.forms import Form
 from datamodules.incremental.module import IncrementalDataModule
 from datamodules.made_up import Shapes
+from datamodules.raw.reads import RawReader
 from datamodules.split import SampleSource, Source
 
 
@@ -50,6 +53,19 @@ class IncrementalScenario(IncrementalDataModule):
     def load_split(self, name: SplitName) -> SampleSource:
         """Open one split of the data set."""
         return self.data.load_split(name)
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """That of the data set."""
+        return self.data.learn_preparation()
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Those of the data set."""
+        self.data.preparation = self.preparation
+        return self.data.raw_readers()
+
+    def finish_raw(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As the data set does."""
+        return self.data.finish_raw(inputs)
 
     def forms(self, name: SplitName, split: Source) -> Mapping[str, Form]:
         """Those of the data set."""

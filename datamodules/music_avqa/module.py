@@ -32,6 +32,7 @@ from datamodules.music_avqa.vocabulary import (
     build_vocabulary,
     check_counts,
 )
+from datamodules.raw.reads import RawReader
 from datamodules.split import SampleSource, Source
 from snn_mm.errors import UserError, check_choice, check_range
 
@@ -168,6 +169,24 @@ class MusicAVQA(MultimodalDataModule):
         vocabulary = build_vocabulary(read_questions(path), self.answer_order)
         check_counts(vocabulary, path, self.expected_words, self.expected_answers)
         return vocabulary
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """The answers, and the words of the questions."""
+        return {**super().learn_preparation(), "words": list(self.vocabulary.words)}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Features of a video, a file each, and a question as text.
+
+        Raises:
+            UserError: the run is a grounding pre-training, which answers nothing.
+        """
+        from datamodules.music_avqa.raw import question_readers  # training reads no raw files
+
+        if self.grounding:
+            raise UserError("data.grounding: pairs of a pre-training\naccepted: a run of questions")
+        answers = tuple(self.preparation["class_names"])
+        words = Vocabulary(tuple(self.preparation["words"]), answers)
+        return question_readers(self.features, words)
 
     @property
     def num_words(self) -> int:

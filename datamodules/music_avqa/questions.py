@@ -36,7 +36,7 @@ _FIELDS = {
     "anser": str,  # so spelt in every official file
 }
 _FORMS = {str: "a text", int: "a whole number"}
-_QUESTION_MARKS = "?？"
+QUESTION_MARKS = "?？"
 
 
 class Question(NamedTuple):
@@ -121,7 +121,7 @@ def fill_template(template: str, values: list[str], place: str) -> tuple[str, ..
     Raises:
         UserError: there are more or fewer slots than values, or more than `MAX_WORDS` words.
     """
-    words = template.strip().rstrip(_QUESTION_MARKS).split()
+    words = template.strip().rstrip(QUESTION_MARKS).split()
     slots = [index for index, word in enumerate(words) if word.startswith("<")]
     if len(slots) != len(values):
         raise UserError(

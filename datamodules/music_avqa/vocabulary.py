@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from datamodules.music_avqa.questions import MAX_WORDS, Question
+from datamodules.music_avqa.questions import MAX_WORDS, QUESTION_MARKS, Question
 from snn_mm.errors import UserError, check_choice
 
 PAD = "<pad>"
@@ -63,6 +64,24 @@ class Vocabulary:
             if word not in self._tokens:
                 raise UserError(_unknown("word", word, question, path))
         return [self._tokens[word] for word in padded]
+
+    def tokens_of(self, text: str) -> list[int]:
+        """Return the tokens `[14]` of a question in words, its mark at the end or not.
+
+        Raises:
+            UserError: it is empty or too long, or a word is in no training question.
+        """
+        words = tuple(text.strip().rstrip(QUESTION_MARKS).split())
+        if not 1 <= len(words) <= MAX_WORDS:
+            raise UserError(f"question: {len(words)} words; accepted are 1 to {MAX_WORDS}")
+        if unknown := [word for word in words if word not in self._tokens or word == PAD]:
+            near = difflib.get_close_matches(unknown[0], self.words[1:], n=3, cutoff=0.5)
+            hint = f", such as {', '.join(near)}" if near else ""
+            raise UserError(
+                f"question: the word '{unknown[0]}' is in no training question\n"
+                f"accepted: their {len(self.words) - 1} words{hint}"
+            )
+        return [self._tokens[word] for word in words + (PAD,) * (MAX_WORDS - len(words))]
 
     def target(self, question: Question, path: Path) -> int:
         """Return the class of a question's answer.

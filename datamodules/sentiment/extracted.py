@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.feature_files.store import FeatureStore
-from datamodules.sentiment.feature_file_module import open_split
+from datamodules.sentiment.feature_file_module import open_split, scales_of
 from datamodules.sequences import SequenceDataModule, SequenceSplit
+from datamodules.split import FeatureScale
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
 
@@ -41,6 +42,10 @@ class ExtractedFeatures(SequenceDataModule):
     def load_split(self, name: SplitName) -> SequenceSplit:
         """Map one split."""
         return open_split(self.store.directory, name, self.standardise)
+
+    def feature_scales(self) -> dict[str, FeatureScale]:
+        """Mean and deviation of the training steps."""
+        return scales_of(self.store) if self.standardise else {}
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

@@ -75,6 +75,11 @@ def open_split(directory: Path, name: SplitName, standardise: bool) -> StoredSpl
     )
 
 
+def scales_of(store: FeatureStore) -> dict[str, FeatureScale]:
+    """What a store's modalities are standardised by."""
+    return {name: FeatureScale(*values) for name, values in store.statistics.items()}
+
+
 class FeatureFileModule(SequenceDataModule):
     """Base of every data set that comes as one pickle of features in the layout of MMSA.
 
@@ -152,6 +157,10 @@ class FeatureFileModule(SequenceDataModule):
     def load_split(self, name: SplitName) -> SequenceSplit:
         """Open one split of the prepared features."""
         return open_split(self.store.directory, name, self.standardise)
+
+    def feature_scales(self) -> dict[str, FeatureScale]:
+        """Mean and deviation of the training steps."""
+        return scales_of(self.store) if self.standardise else {}
 
     def make_up(self, samples: int) -> None:
         """Have made-up samples, with the labels that the distributed file has."""

@@ -137,6 +137,12 @@ class MosiUtterances(SequenceDataModule):
             rows=rows,
         )
 
+    def feature_scales(self) -> dict[str, FeatureScale]:
+        """Mean and deviation of the training part."""
+        train, features = self.parts["train"], self.utterances.features
+        fitted = {name: FeatureScale.fit(features[name][train]) for name in self.modalities}
+        return fitted if self.standardise else {}
+
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""
         return {
@@ -149,10 +155,9 @@ class MosiUtterances(SequenceDataModule):
 
     def _features(self, modality: str, rows: Rows) -> NDArray[np.float32]:
         """Return the features `[n, D]` of some utterances, standardised if asked."""
-        features = self.utterances.features[modality]
-        if not self.standardise:
-            return features[rows].astype(np.float32)
-        return FeatureScale.fit(features[self.parts["train"]])(features[rows])
+        features = self.utterances.features[modality][rows]
+        scale = self.feature_scales().get(modality)
+        return features.astype(np.float32) if scale is None else scale(features)
 
 
 def context_rows(videos: NDArray[np.str_], numbers: Rows, context: Context) -> list[Rows]:

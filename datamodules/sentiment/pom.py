@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split import FeatureScale
@@ -115,6 +116,23 @@ class POM(SequenceDataModule):
         sequences, lengths = self._read_sequences("train")
         valid = np.arange(STEPS) < lengths[:, None]  # [n, L]
         return {name: FeatureScale.fit(x[valid]) for name, x in sequences.items()}
+
+    def feature_scales(self) -> dict[str, FeatureScale]:
+        """Mean and deviation of the training steps, where they count."""
+        return self.scales if self.standardise else {}
+
+    def finish_raw(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Cut off first steps that were zero in all modalities: the padding of these files."""
+        sequences = self.preparation["sequences"]
+        if len({len(x) for x in inputs.values()}) > 1:
+            return inputs
+        arrays = []
+        for name, x in inputs.items():
+            zero, scale = np.zeros(x.shape[1]), sequences[name]["scale"]
+            padding = zero if scale is None else FeatureScale.of_record(scale)(zero)
+            arrays.append((x.numpy() != padding)[None])  # [1, L, D], zero where it was
+        start = int(leading_zeros(arrays)[0])
+        return {name: x[start:] for name, x in inputs.items()}
 
     def _scaled(self, modality: str, sequences: NDArray[np.float64]) -> NDArray[Any]:
         """Standardise `[n, 20, D]` if asked."""

@@ -37,15 +37,30 @@ SEEK_GAP = 10.0
 """Seconds to the next wanted frame from which seeking beats decoding what lies between."""
 
 
-def read_frames(path: Path, start: float, stop: float, options: DecodeOptions) -> list[bytes]:
-    """Return as JPEG the frames shown in the middle of equal parts of a stretch."""
+def read_frames(
+    path: Path,
+    start: float,
+    stop: float,
+    options: DecodeOptions,
+    chosen: Callable[[int], Sequence[int]] = range,
+) -> list[bytes]:
+    """Return as JPEG the frames shown in the middle of equal parts of a stretch.
+
+    Args:
+        path: a film.
+        start: of the stretch, in seconds.
+        stop: its end.
+        options: how many parts, and how frames are kept.
+        chosen: of the number of parts those whose frames are wanted, ascending.
+    """
     with reading(path) as file:
         if not file.streams.video:
             raise UnreadableClipError(f"{path.name} has no picture")
         if stop <= max(start, _first_shown(file)):
             raise UnreadableClipError(f"{path.name} has no picture{between(start, stop)}")
         times = frame_times(start, stop, options)
-        return [to_jpeg(image, options) for image in _images_at(file, times)]
+        wanted = [times[index] for index in chosen(len(times))]
+        return [to_jpeg(image, options) for image in _images_at(file, wanted)]
 
 
 def convert_frames(

@@ -63,6 +63,7 @@ class ClipStore:
         ids: names of the clips, sorted.
         parts: for each clip the part that the official list puts it in, "" if none does.
         class_names: K names.
+        options: how the clips were decoded, fields of `DecodeOptions`.
         fingerprint: 16 hexadecimal digits that change when any clip, label or part changes.
         unreadable: number of clips left out because they could not be read; `unreadable.tsv` names
             them.
@@ -88,6 +89,7 @@ class ClipStore:
             )
             self.fingerprint: str = manifest["fingerprint"]
             self.unreadable: int = manifest["unreadable"]
+            self.options: dict[str, Any] = dict(manifest.get("options", {}))
             is_whole = self._is_whole()
         except Exception as error:  # damaged arrays raise errors of many kinds
             raise UserError(_damaged(self.directory, reason(error))) from error

@@ -135,13 +135,14 @@ def _named(cell: Cell) -> Array:
     return np.asarray(values[int(cell.key)])
 
 
-def _keys(path: Path) -> list[str]:
+def keys_of(path: Path) -> list[str]:
+    """Names of the arrays in an `.npz` file."""
     with naming(path, "can't be read"), np.load(path, allow_pickle=False) as archive:
         return list(archive.files)
 
 
 def _only_key(path: Path) -> str:
-    keys = _keys(path)
+    keys = keys_of(path)
     if len(keys) != 1:
         raise UserError(
             f"{path.name} has {', '.join(keys[:5]) or 'nothing'}; accepted: {path.name}:key"
@@ -150,7 +151,7 @@ def _only_key(path: Path) -> str:
 
 
 def _has_events(path: Path) -> bool:
-    return set(EVENT_KEYS) <= set(_keys(path))
+    return set(EVENT_KEYS) <= set(keys_of(path))
 
 
 def seconds_of(cell: Cell) -> float:
@@ -169,14 +170,13 @@ def log_mel(options: FileOptions, seconds: float) -> LogMel:
     return LogMel(options.sample_rate, 2 * options.hop, options.hop, options.bands, frames)
 
 
-def read_spectrogram(cell: Cell, options: FileOptions, seconds: float) -> NDArray[np.float32]:
+def read_spectrogram(cell: Cell, made: LogMel) -> NDArray[np.float32]:
     """Log-mel spectrogram `[1, F, L]` of a sound, its level the same for all."""
     from torchaudio.functional import resample  # here, because files are read only once
 
     rate, wave = read_sound(cell.path, 0.0, None)
     whole = torch.from_numpy(wave.astype(np.float32) / FULL_SCALE)
-    sound: NDArray[np.float32] = resample(whole, rate, options.sample_rate).numpy()
-    made = log_mel(options, seconds)
+    sound: NDArray[np.float32] = resample(whole, rate, made.sample_rate).numpy()
     spectrogram: NDArray[np.float32] = made(centre(normalise(sound), made.samples)[None])[0]
     return spectrogram  # [1, F, L]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,17 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.base import MultimodalDataModule, SplitName
+from datamodules.batches import collate_ragged
 from datamodules.cache import PreparedArrays, cache_path, prepared
 from datamodules.division import warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions
+from datamodules.raw.reads import RawReader
 from datamodules.standardise import Standardise
 from datamodules.table.files import FEATURES, FileOptions, Kind, log_mel
 from datamodules.table.parts import divide, fit_scales, members_of
 from datamodules.table.reading import Column, check_all_absent, inventory
 from datamodules.table.rows import GROUP, OWN, TableFile, read_table
-from datamodules.table.split import StoredInputs, TableSplit, collate_table
+from datamodules.table.split import StoredInputs, TableSplit
 from snn_mm.errors import UserError, check_choice
 
 DEFAULT_FILES = FileOptions()
@@ -159,7 +161,18 @@ class SampleTable(MultimodalDataModule):
         table = self.table
         return TableSplit(self.parts[name], table.labels, table.ids, readers, present, self.content)
 
-    collate = staticmethod(collate_table)
+    collate = staticmethod(collate_ragged)
+
+    def learn_preparation(self) -> dict[str, Any]:
+        """Names of the classes, and of each modality its kind, shape and scales."""
+        columns = {name: self._reader(name).record() for name in self.columns}
+        return {**super().learn_preparation(), "columns": columns}
+
+    def raw_readers(self) -> Mapping[str, RawReader]:
+        """Files of the kind that a modality has."""
+        from datamodules.table.raw import file_readers  # training reads no raw files
+
+        return file_readers(self.preparation["columns"], self.files)
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""

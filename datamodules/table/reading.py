@@ -21,6 +21,7 @@ from datamodules.table.files import (
     Kind,
     count_events,
     kind_of,
+    log_mel,
     parse_cell,
     read_array,
     read_event_list,
@@ -123,7 +124,7 @@ class Column:
         seconds = options.seconds or min(LONGEST, max(self._each(seconds_of)))
         for row, cell in self.cells():
             with self.naming(row):
-                spectrogram = read_spectrogram(cell, options, seconds)
+                spectrogram = read_spectrogram(cell, log_mel(options, seconds))
             yield row, spectrogram
 
     def _events(self, options: FileOptions) -> Iterator[tuple[TableRow, Array]]:

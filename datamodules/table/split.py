@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.batches import Together, check_finite, presence, room
+from datamodules.batches import Together
 from datamodules.cache import SentAsPlaces
 from datamodules.pairing import Rows
 from datamodules.split import Draw, FeatureScale, Sample, SampleSource
 from datamodules.table.files import Kind
 from datamodules.table.reading import ONE
-from snn_mm.contracts import Batch
 
 Array = NDArray[Any]
 
@@ -49,11 +48,27 @@ class StoredInputs(SentAsPlaces):
         """Read that of a row of the table."""
         starts = self.arrays["starts"]
         values = np.asarray(self.arrays["values"][starts[row] : starts[row + 1]])
-        if self.kind == "events":
-            values = np.log1p(values, dtype=np.float32)
         scale = self.scales.get(self.groups[row] if self.groups else "")
-        values = values.astype(np.float32) if scale is None else scale(values)
-        return values[0] if self.kind in ONE else values
+        return finished(values, self.kind, scale)
+
+    def record(self) -> dict[str, Any]:
+        """What makes the inputs of further files, as JSON has it."""
+        scales = {name: scale.record() for name, scale in self.scales.items()}
+        shape = list(self.arrays["values"].shape[1:])
+        return {
+            "kind": self.kind,
+            "shape": shape,
+            "scales": scales,
+            "by_group": self.groups is not None,
+        }
+
+
+def finished(values: Array, kind: Kind, scale: FeatureScale | None) -> NDArray[np.float32]:
+    """The input of stored values: steps `[L, ...]`, or `[1, ...]` of a kind that has no steps."""
+    if kind == "events":
+        values = np.log1p(values, dtype=np.float32)
+    values = values.astype(np.float32) if scale is None else scale(values)
+    return values[0] if kind in ONE else values
 
 
 class TableSplit(SampleSource):
@@ -98,32 +113,3 @@ class TableSplit(SampleSource):
         sha = hashlib.sha256("\n".join([self.content, *self.ids]).encode())
         sha.update(np.ascontiguousarray(self.labels).data)
         return sha.hexdigest()
-
-
-def collate_table(samples: Sequence[Sample]) -> Batch:
-    """Make a `Batch`: sequences `[L, D]` padded with zeros and their lengths told, 0 if absent."""
-    names = samples.modalities if isinstance(samples, Together) else samples[0].inputs
-    ids, lengths = [sample.id for sample in samples], {}
-    inputs: dict[str, torch.Tensor] = {}
-    for name in names:
-        rows = [sample.inputs.get(name) for sample in samples]
-        like = next((x for x in rows if x is not None), None)
-        if like is None:
-            continue
-        if like.dim() == 2:
-            steps = [0 if x is None else len(x) for x in rows]
-            lengths[name] = torch.tensor(steps)
-            inputs[name] = room(len(rows), max(steps), like.shape[1])
-        else:
-            inputs[name] = room(len(rows), *like.shape)
-        for place, x in zip(inputs[name], rows):
-            taken = 0 if x is None else len(x) if like.dim() == 2 else len(place)
-            if x is not None:
-                place[:taken] = x
-            place[taken:] = 0
-        check_finite(name, inputs[name], ids)
-    target = torch.tensor([sample.target for sample in samples])
-    batch: Batch = {"inputs": inputs, "target": target, "id": ids}
-    if lengths:
-        batch["lengths"] = lengths
-    return {**batch, "present": present} if (present := presence(samples)) else batch

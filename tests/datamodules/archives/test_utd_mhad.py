@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from datamodules import UtdMhad
-from datamodules.archives.utd_mhad import HIP, SHOULDERS, trunk_lengths
+from datamodules.archives.movements import HIP, SHOULDERS, trunk_lengths
 from datamodules.base import LoaderOptions
 from datamodules.folds import Folds
 from datamodules.split import Draw

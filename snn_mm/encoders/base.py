@@ -41,6 +41,30 @@ class Encoder(StartsAtRest, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Encode `[N, C, H, W]`, `[N, L, C, H, W]` or `[N, T, C, H, W]` to features `[T, N, D]`."""
 
+    def advance(self, x: Tensor) -> Tensor:
+        """Features `[1, N, D]` of one time step of an input; neurons go on from where they are.
+
+        Args:
+            x: one of the steps that `cut` makes of a chunk, or a whole input that has no time of
+                its own, such as a picture `[N, C, H, W]`, which is then shown for one step.
+        """
+        raise UserError(self._timeless())
+
+    def cut(self, chunk: Tensor) -> list[Tensor] | None:
+        """The time steps of a piece of an input; None where the input has no time of its own.
+
+        Raises:
+            UserError: they are not whole, or the encoder does not run step by step.
+        """
+        raise UserError(self._timeless())
+
+    def _timeless(self, why: str = "it has no `advance`") -> str:
+        return (
+            f"{type(self).__name__}: can't run step by step: {why}\n"
+            "accepted: ConvNet and ResNet18, MLP of vectors, RecurrentNet, or a class with cut "
+            "and advance"
+        )
+
     def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Run `forward` on neurons at rest.
 
@@ -140,6 +164,23 @@ class ImageEncoder(Encoder):
             features = self.body(self._shared_current(x.flatten(0, 1)))  # [T, N*L, D]
             return features.reshape(-1, *x.shape[:2], self.feature_dim).mean(2)  # [T, N, D]
         return self.body(self._shared_current(x))
+
+    def advance(self, x: Tensor) -> Tensor:
+        """Features `[1, N, D]` of one bin, picture `[N, C, H, W]` or frames `[N, L, C, H, W]`."""
+        images = x.flatten(0, 1) if self.input_kind == "frames" else x  # [B, C, H, W]
+        features = self.body(self.stem(self._formatted(images)).unsqueeze(0))  # [1, B, D]
+        if self.input_kind == "frames":
+            return features.reshape(-1, *x.shape[:2], self.feature_dim).mean(2)  # [1, N, D]
+        return features
+
+    def cut(self, chunk: Tensor) -> list[Tensor] | None:
+        """The bins `[N, C, H, W]` of events `[N, t, C, H, W]`; pictures and frames have no time."""
+        self._check(chunk)
+        if self.input_kind != "events":
+            return None
+        if not is_spiking(self):
+            raise UserError(self._timeless("without neurons it sees the mean over all bins"))
+        return list(chunk.unbind(1))
 
     def finish(self) -> None:
         """Set step mode and memory format of all layers; a subclass calls it when all are built."""

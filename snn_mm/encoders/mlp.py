@@ -89,6 +89,20 @@ class MLP(Encoder):
             spikes = part(spikes)
         return spikes
 
+    def advance(self, x: Tensor) -> Tensor:
+        """Features `[1, N, D]` of vectors `[N, D]`, shown for one time step."""
+        current = self.norm(self.linear(self.input_norm(self.vector(x, None))))  # [N, D]
+        spikes: Tensor = self.neuron(current.unsqueeze(0))  # [1, N, D]
+        for part in self.layers:
+            spikes = part(spikes)
+        return spikes
+
+    def cut(self, chunk: Tensor) -> None:
+        """Vectors `[N, D]` have no time of their own; statistics of sequences are refused."""
+        if self.statistics:
+            raise UserError(self._timeless("statistics are those of a whole sequence"))
+        self.vector(chunk, None)
+
     def vector(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """What the first layer sees, `[N, D']`: the input, or statistics of sequences."""
         if self.statistics:

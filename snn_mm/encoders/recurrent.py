@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -60,16 +61,37 @@ class RecurrentNet(Encoder):
                 f"RecurrentNet: an input must be [N, {wanted}], this one is {list(x.shape)}\n"
                 "Set in_channels, bands and frames to what the data module delivers."
             )
-        signal = self._pieces(x)
+        return self._through(self._pieces(x))
+
+    def advance(self, x: Tensor) -> Tensor:
+        """Features `[1, N, D]` of the columns `[N, C, F, L/T]` of one time step."""
+        return self._through(x.flatten(1).unsqueeze(0))  # [1, N, C*F*L']
+
+    def cut(self, chunk: Tensor) -> list[Tensor]:
+        """The steps `[N, C, F, L/T]` of columns `[N, C, F, t L/T]`, as `columns` makes them."""
+        width, columns = self.frames_per_step, chunk.shape[-1]
+        if chunk.dim() != 4 or tuple(chunk.shape[1:3]) != self.shape[:2] or columns % width:
+            raise UserError(
+                f"RecurrentNet: a chunk must be [N, {self.shape[0]}, {self.shape[1]}, columns], "
+                f"{width} columns a time step; this one is {list(chunk.shape)}"
+            )
+        return list(torch.split(chunk, width, dim=-1))
+
+    def _through(self, signal: Tensor) -> Tensor:
         for recurrent in self.layers:
             signal = recurrent(signal)
         return signal
 
-    def _pieces(self, x: Tensor) -> Tensor:
-        """Pieces `[T, N, C*F*L/T]` of spectrograms `[N, C, F, L]`."""
+    def columns(self, x: Tensor) -> Tensor:
+        """Spectrograms `[N, C, F, L]` as T times as many columns as a step has, averaged down."""
         frames = self.time_steps * self.frames_per_step
         if frames != x.shape[-1]:
-            x = adaptive_avg_pool2d(x, (x.shape[-2], frames))  # [N, C, F, T*L']
+            x = adaptive_avg_pool2d(x, (x.shape[-2], frames))
+        return x  # [N, C, F, T*L']
+
+    def _pieces(self, x: Tensor) -> Tensor:
+        """Pieces `[T, N, C*F*L/T]` of spectrograms `[N, C, F, L]`."""
+        x = self.columns(x)
         pieces = x.reshape(*x.shape[:-1], self.time_steps, -1)  # [N, C, F, T, L']
         return pieces.permute(3, 0, 1, 2, 4).flatten(2)  # [T, N, C*F*L']
 

@@ -66,6 +66,10 @@ class SequenceEncoder(Encoder):
         features = self.body(signal.view(self.steps, len(x), -1))  # [S, N, D]
         return features.reshape(self.time_steps, -1, *features.shape[1:]).mean(dim=1)  # [T, N, D]
 
+    def cut(self, chunk: Tensor) -> None:
+        """Refuse: windows of a sequence `[N, L, D]` are known when it has ended."""
+        raise UserError(self._timeless("it cuts a sequence into windows when its end is known"))
+
 
 def full(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Lengths `[N]` of sequences `[N, L, D]`, which are L if nobody says otherwise."""

@@ -18,6 +18,8 @@ class Added(Fusion):
     sum to the fused logits.
     """
 
+    causal = True
+
     def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
         super().__init__(feature_dims, num_classes, **options)
         self.classifier = nn.Linear(common_width("Added", feature_dims), num_classes)

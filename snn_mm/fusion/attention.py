@@ -39,6 +39,8 @@ class AVAttention(Concat):
         options: those of `Fusion`.
     """
 
+    causal = True
+
     def __init__(
         self,
         feature_dims: dict[str, int],

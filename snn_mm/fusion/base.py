@@ -29,6 +29,8 @@ Absent = Literal["zeros", "learned", "renormalised"]
 `learned`: a token, zero before training. `renormalised`: nothing, and the features of those that
 are there times M over their number, so that the sum keeps its size."""
 
+_OVER_TIME = ("forward", "fuse", "fuse_present", "joint", "mix", "shared_logits")
+
 GIVE_ONE = "Give the encoders one feature_dim"
 
 
@@ -44,12 +46,18 @@ class Fusion(StartsAtRest, ABC):
     """
 
     classifier: nn.Linear
+    causal: bool = False
+    """Whether no time step sees a later one, and what it keeps of earlier ones are states of
+    spikingjelly's `MemoryModule`: then the fusion runs step by step. A class says so itself."""
+
     _takes_presence = False
     _PASS_PRESENCE: tuple[str, ...] = ("fuse",)
     """Methods that hand `present` on; it is given to a class of which each of them takes it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "causal" not in vars(cls) and any(name in vars(cls) for name in _OVER_TIME):
+            cls.causal = False  # what it does over time is its own
         steps = (getattr(cls, name, None) for name in cls._PASS_PRESENCE)
         signatures = [inspect.signature(step).parameters for step in steps if step]
         cls._takes_presence = all("present" in names for names in signatures)

@@ -33,6 +33,8 @@ class CMCI(SpikingFusion):
         options: those of `Fusion`.
     """
 
+    causal = True
+
     def __init__(
         self,
         feature_dims: dict[str, int],

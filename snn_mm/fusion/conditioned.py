@@ -57,6 +57,8 @@ class FiLM(_Conditioned):
     audio-visual papers audio modulates visual. Shared unimodal logits: the others set to zero.
     """
 
+    causal = True
+
     def add_layers(self) -> None:
         """The generator of γ and β."""
         self.generator = nn.Linear(self.condition_dim, 2 * self.hidden_dim)
@@ -73,6 +75,8 @@ class Gated(_Conditioned):
     Kiela et al., "Efficient Large-Scale Multi-Modal Classification", section 3. In the
     audio-visual papers audio gates visual. Shared unimodal logits: the others set to zero.
     """
+
+    causal = True
 
     def add_layers(self) -> None:
         """The gate and the value it acts on."""

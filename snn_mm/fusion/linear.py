@@ -18,6 +18,8 @@ class Concat(Fusion):
     Shared unimodal logits are W_m z_m + b / M, so that they sum to the fused logits.
     """
 
+    causal = True
+
     def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
         super().__init__(feature_dims, num_classes, **options)
         self.classifier = nn.Linear(sum(feature_dims.values()), num_classes)
@@ -40,6 +42,8 @@ class Sum(Fusion):
 
     Shared unimodal logits are each modality's summand with its own bias, as in OGM-GE.
     """
+
+    causal = True
 
     def __init__(self, feature_dims: dict[str, int], num_classes: int, **options: Any) -> None:
         super().__init__(feature_dims, num_classes, **options)

@@ -47,6 +47,7 @@ class SCA(MixingFusion):
         **options: Any,
     ) -> None:
         super().__init__(feature_dims, num_classes, **options)
+        self.causal = tokens == "groups" and type(self).mix is SCA.mix
         self.attention = nn.ModuleDict(
             {
                 name: SpikingCrossAttention(

@@ -29,6 +29,8 @@ class WeightAttention(MixingFusion):
         options: those of `MixingFusion`.
     """
 
+    causal = True
+
     def __init__(
         self,
         feature_dims: dict[str, int],

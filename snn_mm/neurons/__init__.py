@@ -1,5 +1,6 @@
 """Spiking neurons: the papers' LIF presets, the layer behind them, and what spikes in a network."""
 
+from snn_mm.neurons.carried import Carrier, States
 from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.neurons.fused_lif import repeated
 from snn_mm.neurons.lif import LIF
@@ -23,11 +24,13 @@ __all__ = [
     "SCMRLLIF",
     "SGMTLIF",
     "TAAFLIF",
+    "Carrier",
     "ConnectedLIF",
     "NeuronFactory",
     "SpikingProjection",
     "SpikingSequential",
     "StartsAtRest",
+    "States",
     "detached_after",
     "fires",
     "is_spiking",

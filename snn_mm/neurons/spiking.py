@@ -15,6 +15,8 @@ from spikingjelly.activation_based.surrogate import SurrogateFunctionBase
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
+from snn_mm.neurons.carried import carrier_of
+
 PROBE = torch.logspace(-2, 3, 64)
 """Sizes of the currents that a layer is tried with; they are given with both signs."""
 
@@ -43,7 +45,12 @@ def reset_neurons(module: nn.Module) -> None:
     """Set the membranes of every spiking layer in `module` back to rest, and nothing else.
 
     spikingjelly's `reset_net` calls every `reset` method it meets, and so empties torchmetrics too.
+    While a `Carrier` runs, they go on from where the same pass ended one time step before.
     """
+    carrier = carrier_of(module)
+    if carrier is not None:
+        carrier.begin(module)
+        return
     for part in module.modules():
         reset = getattr(type(part), "reset", None)  # a neuron of one's own may have it too
         if callable(reset) and not isinstance(part, Metric | MetricCollection):

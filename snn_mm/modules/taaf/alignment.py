@@ -116,6 +116,21 @@ class AlignedEncoder(Encoder):
         for part in (self.projection, self.alignment):
             functional.set_step_mode(part, "m")
 
+    def advance(self, x: Tensor) -> Tensor:
+        """Features `[1, N, D]` of one time step of the backbone's input."""
+        features: Tensor = self.projection(self.backbone.advance(x))
+        return features
+
+    def cut(self, chunk: Tensor) -> list[Tensor] | None:
+        """The time steps of a piece of the backbone's input."""
+        if not self.alignment.identity:
+            there, here = self.alignment.in_steps, self.alignment.out_steps
+            raise UserError(
+                f"TimeAlignment: can't run step by step: it makes {here} time steps of all {there}"
+                "\naccepted: time_steps: null of TAAFModule, or that of the encoders"
+            )
+        return self.backbone.cut(chunk)
+
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """Features `[T, N, D]` of an input of the backbone's kind, of sequences with lengths."""
         features: Tensor = self.alignment(self.projection(self.backbone(x, *lengths)))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from spikingjelly.activation_based import functional, layer
+from spikingjelly.activation_based import layer
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_max_pool2d
 
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
@@ -48,6 +47,7 @@ class ConvNet(ImageEncoder):
         self.norm = nn.BatchNorm2d(channels[0])
         self.neuron = neuron()
         self.halve = layer.MaxPool2d(2)
+        self.to_grid = layer.SeqToANNContainer(nn.AdaptiveMaxPool2d(_GRID))
         self.stages = nn.ModuleList(
             SpikingSequential(
                 layer.Conv2d(inputs, outputs, 3, padding=1, bias=False),
@@ -78,15 +78,10 @@ class ConvNet(ImageEncoder):
         x = self._pooled(self.neuron, current)
         for stage in self.stages:
             x = self._pooled(stage, x)
-        x = functional.seq_to_ann_forward(x, _to_grid)  # [T, B, C', 4, 4]
+        x = self.to_grid(x)  # [T, B, C', 4, 4]
         features: Tensor = self.projection(x.flatten(-3))  # [T, B, D]
         return features
 
     def _pooled(self, neurons: nn.Module, x: Tensor) -> Tensor:
         large = min(x.shape[-2:]) >= 2 * _GRID
         return pooled_spikes(neurons, self.halve, x) if large else neurons(x)  # [T, B, C', H', W']
-
-
-def _to_grid(maps: Tensor) -> Tensor:
-    """Maxima of maps `[B, C, H, W]` over the cells of a grid `[B, C, 4, 4]`."""
-    return adaptive_max_pool2d(maps, _GRID)

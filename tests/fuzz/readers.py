@@ -45,9 +45,11 @@ from feature_makers.pretrained.engine import check_facts
 from feature_makers.pretrained.output import FeatureOutput
 from feature_makers.weights import read_safetensors, read_state
 from snn_mm.analysis.landscape.table import read_values
+from snn_mm.analysis.latency.record import TrialResult, TrialTable
+from snn_mm.analysis.latency.trials import Trial
 from snn_mm.analysis.report.published import read_published
 from snn_mm.analysis.robustness.conditions import Condition
-from snn_mm.analysis.robustness.record import ConditionResult, ConditionTable, read_record
+from snn_mm.analysis.robustness.record import ConditionResult, ConditionTable
 from snn_mm.callbacks.recording.spike_record import SpikeRecord
 from snn_mm.callbacks.warm_start import load_state
 from snn_mm.commands import report
@@ -434,6 +436,13 @@ def conditions(folder: Path) -> list[Path]:
     return [table.path]
 
 
+def trials(folder: Path) -> list[Path]:
+    table = TrialTable(folder / "t.jsonl")
+    table.add(Trial("trained", 2), TrialResult({"m": 0.5}, {"a": 0.5}, {"a": 1.0}))
+    table.add(Trial("int8", 2), TrialResult({"m": 0.25}))
+    return [table.path]
+
+
 def published(folder: Path) -> list[Path]:
     entry = {"row": "1", "dataset": "X", "network": "SNN", "metric": "accuracy", "value": 9.5}
     tables = [{"paper": "IEMF", "table": "1", "entries": [entry, {**entry, "row": "2"}]}]
@@ -458,7 +467,10 @@ READERS = [
     ),
     Reader("mark of a lock", marks, lock),
     Reader("table of a landscape", landscapes, lambda folder: read_values(folder / "t.csv")),
-    Reader("record of conditions", conditions, lambda folder: read_record(folder / "t.jsonl")),
+    Reader(
+        "record of conditions", conditions, lambda folder: ConditionTable.read(folder / "t.jsonl")
+    ),
+    Reader("record of trials", trials, lambda folder: TrialTable.read(folder / "t.jsonl")),
     Reader("published numbers", published, read_published_numbers),
     Reader("configs", config_files, config_file),
     Reader("sweep files", sweep_files, sweep_file),

@@ -1,19 +1,13 @@
-"""What was measured of a run: a line of JSON for each condition, which a kill leaves usable."""
+"""What was measured of a run, by condition."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from snn_mm.analysis.line_table import LineTable
 from snn_mm.analysis.robustness.conditions import Condition
-from snn_mm.reading.json_files import parse_json
-from snn_mm.reading.text import naming, read_text
-from snn_mm.run.directory import write_text
-from snn_mm.run.replace import appending
 
 
 @dataclass(frozen=True)
@@ -40,67 +34,27 @@ class ConditionResult:
 Record = dict[Condition, ConditionResult]
 
 
-class ConditionTable:
-    """Conditions of one run, each written as soon as it is measured.
+class ConditionTable(LineTable[Condition, ConditionResult]):
+    """Conditions of one run, a line each."""
 
-    Args:
-        path: the file; what it holds already is read, a last line that was cut short is not.
-    """
+    WHAT = "record of conditions"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.record = read_record(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._write(self.record)
+    @staticmethod
+    def parsed(content: dict[str, Any]) -> tuple[Condition, ConditionResult]:
+        """Condition and numbers of a line."""
+        said, measured = content["condition"], content["measured"]
+        present = tuple(map(str, said["present"]))
+        names = str(said["modality"]), str(said["corruption"])
+        columns = ("metrics", "worth", "right", "empty")
+        metrics, worth, right, empty = (
+            {str(k): float(v) for k, v in measured[name].items()} for name in columns
+        )
+        chance = None if measured["chance"] is None else float(measured["chance"])
+        found = ConditionResult(metrics, worth, right, empty, chance)
+        return Condition(present, *names, int(said["severity"])), found
 
-    def add(self, condition: Condition, measured: ConditionResult) -> None:
-        """Keep what was measured, on the disk as well."""
-        self.record[condition] = measured
-        with appending(self.path) as file:
-            file.write(_line(condition, measured))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def finish(self, order: Iterable[Condition]) -> None:
-        """Bring the conditions into an order, whatever order they were measured in.
-
-        Conditions that were measured in an earlier call, and are not asked for now, stay behind.
-        """
-        asked = {condition: self.record[condition] for condition in order}
-        self._write(asked | self.record)
-
-    def _write(self, record: Record) -> None:
-        self.record = record
-        write_text(self.path, "".join(_line(*item) for item in record.items()))
-
-
-def read_record(path: Path) -> Record:
-    """The whole lines of a file; none if there is no file.
-
-    Raises:
-        UserError: the file holds something else.
-    """
-    if not path.is_file():
-        return {}
-    text = read_text(path)
-    whole = text[: text.rfind("\n") + 1].splitlines()
-    with naming(path, "is no record of conditions"):
-        return dict(_parsed(parse_json(line, path)) for line in whole)
-
-
-def _parsed(content: dict[str, Any]) -> tuple[Condition, ConditionResult]:
-    said, measured = content["condition"], content["measured"]
-    present = tuple(map(str, said["present"]))
-    names = str(said["modality"]), str(said["corruption"])
-    columns = ("metrics", "worth", "right", "empty")
-    metrics, worth, right, empty = (
-        {str(k): float(v) for k, v in measured[name].items()} for name in columns
-    )
-    chance = None if measured["chance"] is None else float(measured["chance"])
-    found = ConditionResult(metrics, worth, right, empty, chance)
-    return Condition(present, *names, int(said["severity"])), found
-
-
-def _line(condition: Condition, measured: ConditionResult) -> str:
-    content = {"condition": condition.__dict__, "measured": measured.__dict__}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+    @staticmethod
+    def line(task: Condition, result: ConditionResult) -> str:
+        """A condition with its numbers."""
+        content = {"condition": task.__dict__, "measured": result.__dict__}
+        return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"

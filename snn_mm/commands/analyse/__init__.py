@@ -28,6 +28,7 @@ KINDS = {
     "answers": "answers to questions, by kind, and samples",
     "landscape": "the loss around a trained network",
     "robustness": "absent and corrupted modalities; who contributes what",
+    "latency": "less time, fewer bits, and ANNs made SNNs",
 }
 """Each kind's line in the help; its module has its name."""
 

@@ -1,0 +1,99 @@
+"""What a network is asked, and that its answers are those of the network itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningDataModule
+from torch import nn
+
+from snn_mm.analysis.latency.probe import LatencyProbe
+from snn_mm.analysis.latency.trials import LatencySettings, Trial
+from snn_mm.config.restore import Restored
+from snn_mm.contracts import Batch
+from snn_mm.encoders import MLP, ConvNet
+from snn_mm.errors import UserError
+from snn_mm.fusion import Concat
+from snn_mm.modules import IEMFModule
+from snn_mm.neurons import IEMFLIF
+from snn_mm.run import RunDirectory
+
+QUICK = LatencySettings(energy_samples=1, calibration=8, converted_steps=(2,))
+BINS = 3
+
+
+class Batches(LightningDataModule):
+    """The same batches for every part."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def test_dataloader(self) -> Any:
+        return self.batches
+
+    def train_dataloader(self) -> Any:
+        return self.batches
+
+
+def made_batch(events: bool) -> Batch:
+    shape = (16, BINS, 2, 8, 8) if events else (16, 2, 8, 8)
+    inputs = {"visual": 2 * torch.rand(shape), "audio": 3 * torch.randn(16, 4)}
+    ids = [str(n) for n in range(16)]
+    return {"inputs": inputs, "target": torch.arange(16) % 3, "id": ids}
+
+
+def probe_of(neuron: Any, steps: int, events: bool = False) -> tuple[LatencyProbe, IEMFModule]:
+    kind: Any = "events" if events else "static"
+    image = ConvNet(2, neuron, steps, (4,), 6, input_kind=kind)
+    module = IEMFModule({"visual": image, "audio": MLP(4, neuron, steps, [5], 6)}, Concat, 3)
+    data = Batches([made_batch(events)])
+    restored = Restored(module.eval(), data, RunDirectory(Path("made")))
+    return LatencyProbe(restored, QUICK), module
+
+
+def names(probe: LatencyProbe) -> list[str]:
+    return [trial.name for trial in probe.trials()]
+
+
+def test_static_inputs_are_asked_up_to_twice_the_trained_t() -> None:
+    probe, _ = probe_of(IEMFLIF, 2)
+    assert names(probe) == [*(f"trained, T = {t}" for t in range(1, 5)), "int8, T = 2"]
+
+
+def test_events_are_asked_up_to_their_bins() -> None:
+    probe, _ = probe_of(IEMFLIF, BINS, events=True)
+    assert names(probe) == [*(f"trained, T = {t}" for t in range(1, 4)), "int8, T = 3"]
+
+
+def test_an_ann_has_one_step_and_is_converted() -> None:
+    probe, _ = probe_of(nn.ReLU, 1)
+    assert names(probe) == ["trained, T = 1", "int8, T = 1", "converted, T = 2"]
+    assert probe.measure(Trial("converted", 2)).metrics["energy/purity"] == 1.0
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_fewer_steps_are_the_beginning_of_more(events: bool) -> None:
+    probe, module = probe_of(IEMFLIF, BINS, events)
+    batch = probe.data.batches[0]
+    with torch.no_grad():
+        fused = module(batch["inputs"]).fused  # [T, N, K]
+    for steps in range(1, BINS + 1):
+        result = probe.measure(Trial("trained", steps))
+        wanted = fused[:steps].mean(dim=0).softmax(dim=-1)  # [N, K]
+        confidence = torch.tensor(list(result.confidence.values()))
+        torch.testing.assert_close(confidence, wanted.amax(dim=-1))
+        right = (wanted.argmax(dim=-1) == batch["target"]).float().mean()
+        assert result.metrics["accuracy/fused"] == pytest.approx(float(right))
+    assert module.encoders["audio"].time_steps == BINS  # the run's network is left as it was
+    energy = [probe.measure(Trial("trained", t)).metrics["energy/compute_uj"] for t in (1, 2, 3)]
+    assert energy[0] < energy[1] < energy[2]
+
+
+def test_a_network_without_classes_is_refused() -> None:
+    restored = Restored(nn.Linear(2, 2), Batches([]), RunDirectory(Path("made")))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="trained a Linear\naccepted: runs of modules that sort"):
+        LatencyProbe(restored, QUICK)

@@ -125,8 +125,9 @@ def presence_of(batch: Batch, modalities: Iterable[str]) -> tuple[()] | tuple[di
         return ()
     modalities = list(modalities)
     check_presence(batch["present"], modalities, len(batch["id"]), batch["id"])
-    present = restricted(batch["present"], modalities)
-    return () if present is None else (present,)
+    present = restricted(batch["present"], modalities) or {}
+    lacking = {name: mask for name, mask in present.items() if not mask.all()}
+    return (lacking,) if lacking else ()
 
 
 def given(present: Presence | None) -> tuple[()] | tuple[Presence]:

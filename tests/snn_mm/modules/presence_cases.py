@@ -27,6 +27,7 @@ from snn_mm.callbacks import (
     Modulation,
     SemanticAlignment,
 )
+from snn_mm.callbacks.modulation.modality_dropout import ModalityDropout
 from snn_mm.contracts import Batch
 from snn_mm.encoders.base import Encoder
 from snn_mm.fusion import Fusion, FusionFactory
@@ -82,6 +83,10 @@ MODULATIONS: dict[str, list[Callable[[], Modulation]]] = {
     ],
     "LossAdjustment": [LossAdjustment, lambda: LossAdjustment(alpha="attention")],
     "MSLR": [lambda: MSLR(window=1, evidence="training"), lambda: MSLR(window=1)],
+    "ModalityDropout": [
+        lambda: ModalityDropout(seed=1),
+        lambda: ModalityDropout(per="batch", seed=1),
+    ],
     "OGM": [lambda: OGM(params="all"), lambda: OGM(params="all", score="cosine")],
     "OGMGE": [lambda: OGMGE(params="all", seed=1)],
     "PMR": [PMR, lambda: PMR(evidence="last_step", form="released")],

@@ -13,7 +13,8 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import nn
 
-from snn_mm.callbacks import AGM, IEMF, PMR, Modulation
+from snn_mm.callbacks import AGM, IEMF, PMR, LossAdjustment, Modulation
+from snn_mm.callbacks.modulation.gradient import GradientModulation
 from snn_mm.config.catalogue import components
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
@@ -34,6 +35,7 @@ from presence_cases import (
     filled,
     fusion_of,
     make_batches,
+    masks,
     never_loaded,
     sgd,
     train,
@@ -191,8 +193,8 @@ def state_of(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> torch
 @every_fusion
 def test_masks_that_lack_nobody_change_no_bit(tmp_path: Path, fusion: str) -> None:
     results = []
-    for masks in ({}, {"present": {"audio": torch.ones(8, dtype=torch.bool)}}):
-        batches = [{**make_batches()[2], **masks}]
+    for lacking in ({}, {"present": {"audio": torch.ones(8, dtype=torch.bool)}}):
+        batches = [{**make_batches()[2], **lacking}]
         make = partial(MODULES["TAAFModule"], fusion_of(fusion, unimodal="shared"))
         results.append(train(make, batches, [IEMF(), AGM(), PMR()], tmp_path))
     assert_same(*results)
@@ -268,3 +270,40 @@ def test_accuracy_of_a_modality_counts_who_has_it_and_is_nan_of_nobody() -> None
     assert metric.compute().isnan()
     metric.rate("audio", logits, target, {"audio": torch.tensor([True, True, False])})
     assert metric.compute() == 0.5
+
+
+GATHERING = [
+    (name, make)
+    for name, own in MODULATIONS.items()
+    for make in own
+    if isinstance(make(), GradientModulation) and name != "MSLR"  # which asks whole epochs
+]
+
+
+@pytest.mark.parametrize(("name", "make"), GATHERING)
+def test_evidence_counts_and_sums_the_samples_that_have_a_modality(name: str, make: Any) -> None:
+    """What stands for the others counts nowhere: shifting their logits would change a sum."""
+    torch.manual_seed(0)
+    made, batch = MODULES["IEMFModule"](fusion_of("Concat")).double(), make_batches()[0]
+    made.training_step(batch, 0)
+    assert made.step is not None
+    found, counts = make().gather(made, made.step), {n: m.sum() for n, m in masks(DIMS).items()}
+    assert found.counts is not None
+    assert {n: found.counts[n] for n in DIMS} == counts
+    if name == "IEMF":
+        for modality, there in masks(DIMS).items():
+            shares = made.step.logits[modality][there].softmax(-1)
+            own = shares[torch.arange(len(shares)), batch["target"][there]].sum()
+            torch.testing.assert_close(found.sums[modality], own)
+
+
+def test_loss_adjustment_compares_modalities_as_if_all_samples_had_them() -> None:
+    torch.manual_seed(0)
+    made, batch = MODULES["IEMFModule"](fusion_of("Concat")).double(), make_batches()[0]
+    made.training_step(batch, 0)
+    assert made.step is not None
+    strength = LossAdjustment()._batch_strength(made.step)
+    for modality, there in masks(DIMS).items():
+        shares = made.step.output.unimodal[modality].mean(0)[there].softmax(-1)
+        mean = shares[torch.arange(len(shares)), batch["target"][there]].mean()
+        assert strength[modality] == pytest.approx(6 * float(mean))  # 6 have sound, the most

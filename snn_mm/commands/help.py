@@ -26,7 +26,7 @@ COMMANDS = {
     "fit": Subcommand("train, then test the best checkpoint", "train"),
     "validate": Subcommand("measure a checkpoint on the validation set", "train"),
     "test": Subcommand("measure a checkpoint on the test set", "train"),
-    "predict": Subcommand("write a checkpoint's predictions", "train"),
+    "predict": Subcommand("what a run says of your files, or of its test set", "predict"),
     "list": Subcommand(
         "show experiments, models, neurons, data; or one KEY's parameters",
         "listing",

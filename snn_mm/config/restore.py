@@ -16,6 +16,7 @@ from snn_mm.config.tree import read_entries
 from snn_mm.config.trust.gate import GuardedParser
 from snn_mm.config.trust.packages import check_entries, of_folder, of_user
 from snn_mm.errors import UserError
+from snn_mm.reading.json_files import read_json
 from snn_mm.reading.text import naming
 from snn_mm.reading.yaml_files import read_yaml
 from snn_mm.run.class_folders import add_class_folders
@@ -70,6 +71,8 @@ def restore(
     module, data = built["model"], built["data"]
     check_checkpoint(path, module)
     load_state(load_checkpoint(path), module, data)
+    if data_root is None and (recorded := read_json(directory.preparation)):
+        data.preparation = recorded
     if stages:
         data.prepare_data()
     for stage in stages:

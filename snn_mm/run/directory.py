@@ -87,6 +87,11 @@ class RunDirectory:
         return self.path / "environment.json"
 
     @property
+    def preparation(self) -> Path:
+        """What the preparation of raw files has taken from the training data."""
+        return self.path / "preparation.json"
+
+    @property
     def figures(self) -> Path:
         """Folder of figures."""
         return self.path / "figures"

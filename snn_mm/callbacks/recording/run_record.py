@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.callbacks.numerics import broken_weights, is_finite
+from snn_mm.errors import UserError
 from snn_mm.run.attempt import RunAttempt
 from snn_mm.run.directory import (
     DIVERGED,
@@ -90,6 +92,7 @@ class RunRecord(Callback):
         self.is_writer = True
         write_text(self.run.config, self.config)
         self._write_environment(environment)
+        self._write_preparation(trainer)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 self._upload_config(logger)
@@ -217,6 +220,12 @@ class RunRecord(Callback):
         earlier = before.pop("earlier_attempts", [])
         attempts = [*earlier, before] if before else []
         write_json(self.run.environment, {**attempt, "earlier_attempts": attempts})
+
+    def _write_preparation(self, trainer: Trainer) -> None:
+        """Write what raw files are prepared by, where the data can say; training needs none."""
+        with suppress(UserError):
+            if found := getattr(trainer.datamodule, "preparation", None):  # type: ignore[attr-defined]
+                write_json(self.run.preparation, found)
 
     def _upload_config(self, logger: WandbLogger) -> None:
         """Give W&B the same config; its run exists already, Lightning made it before this hook."""

@@ -34,6 +34,7 @@ COMMANDS = {
     "sweep": Subcommand("train a grid of settings and seeds, then report", "sweep"),
     "report": Subcommand("compare runs: tables, curves, energy", "report"),
     "analyse": Subcommand("the papers' analyses: cost, coefficient, gain, ...", "analyse"),
+    "explain": Subcommand("why a network decided so: a page of one sample", "explain"),
     "bench": Subcommand("time an experiment's training step on this machine", "bench"),
     "doctor": Subcommand("check versions, devices and data", "doctor"),
 }

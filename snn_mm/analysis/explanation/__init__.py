@@ -1,0 +1,1 @@
+"""What a trained network made of one sample, as a page; and whether its explanations hold."""

@@ -1,0 +1,192 @@
+"""Pictures of an explanation, each narrow enough for a phone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snn_mm.analysis.explanation.activity import UNITS
+from snn_mm.figures.style import COLOURS, STYLE, shades
+
+SHARP: Any = {"aspect": "auto", "interpolation": "nearest"}
+NARROW = 4.2
+"""Inches: what a phone shows without shrinking letters out of sight."""
+SHOWN_FRAMES = 8
+SOUNDS = ("audio", "sound", "speech", "acoustic")
+"""Modalities whose pictures are spectrograms: time runs from left to right."""
+
+Numbers = NDArray[Any]
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a file."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=130)
+    return drawn.getvalue()
+
+
+def image(text: str, file: bytes) -> str:
+    """A picture within a page."""
+    data = base64.b64encode(file).decode()
+    return f'<img class="chart" alt="{escape(text)}" src="data:image/png;base64,{data}">'
+
+
+def rows_of(count: int, height: float, share_x: bool = False) -> tuple[Figure, list[Axes]]:
+    """Panels below each other, each so many inches high."""
+    figure = Figure(figsize=(NARROW, 0.45 + height * count), layout="constrained")
+    grid = figure.subplots(count, 1, squeeze=False, sharex=share_x)
+    return figure, [line[0] for line in grid]
+
+
+@mpl.rc_context(STYLE)
+def draw_inputs(inputs: Mapping[str, Tensor], attributed: Mapping[str, Tensor] | None) -> Figure:
+    """Every input `[1, ...]` from the beginning of the clip (0) to its end (1), or a still picture.
+
+    Args:
+        inputs: by modality.
+        attributed: draw these instead, of the shape of the inputs, red for and blue against.
+    """
+    shown = inputs if attributed is None else attributed
+    figure, axes = rows_of(len(shown), 1.25)
+    for (name, x), panel in zip(shown.items(), axes):
+        picture, has_time = picture_of(name, x[0].float().cpu().numpy(), attributed is None)
+        extent = (0.0, 1.0, 0.0, 1.0) if has_time else None
+        options: dict[str, Any] = {"aspect": "auto" if has_time else "equal", "extent": extent}
+        if attributed is not None:
+            limit = float(abs(picture).max()) or 1.0
+            options |= {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        elif picture.ndim == 2:
+            options |= {"cmap": "magma"}
+        panel.imshow(picture, interpolation="nearest", **options)
+        panel.set_yticks([])
+        panel.set_title(name if has_time else f"{name} (no time axis)", loc="left")
+        panel.xaxis.set_visible(has_time)
+    timed = [panel for panel in axes if panel.xaxis.get_visible()]
+    if timed:
+        timed[-1].set_xlabel("share of the clip")
+    return figure
+
+
+def picture_of(name: str, x: Numbers, as_seen: bool = True) -> tuple[Numbers, bool]:
+    """What to draw of one input, and whether time runs from left to right in it.
+
+    Args:
+        name: of the modality.
+        x: `[L, D]`, `[C, H, W]` or `[L, C, H, W]`.
+        as_seen: in colours if there are three channels; else channels are added up.
+    """
+    if x.ndim < 2:
+        return x.reshape(1, -1), False
+    if x.ndim == 2:
+        return x.T, True  # [D, L]
+    if x.ndim == 3:
+        is_sound = any(word in name.lower() for word in SOUNDS)
+        flat = _flat(x, as_seen)
+        return (flat[::-1] if is_sound else flat), is_sound
+    if x.ndim != 4:
+        return x.reshape(len(x), -1).T, True
+    places = np.linspace(0, len(x) - 1, min(SHOWN_FRAMES, len(x))).round().astype(int)
+    return np.concatenate([_flat(x[place], as_seen) for place in places], axis=1), True
+
+
+def _flat(x: Numbers, as_seen: bool) -> Numbers:
+    """One picture `[H, W]` or `[H, W, 3]` in [0, 1] of `[C, H, W]`."""
+    if as_seen and len(x) == 3:
+        low, high = x.min(), x.max()
+        return np.asarray((x.transpose(1, 2, 0) - low) / max(high - low, 1e-9))
+    return np.asarray(x.sum(axis=0))
+
+
+@mpl.rc_context(STYLE)
+def draw_lines(
+    lines: Mapping[str, Mapping[str, Sequence[float]]],
+    label: str,
+    axis: str = "time step",
+    x: Sequence[float] | None = None,
+) -> Figure:
+    """Curves over time steps (from 1): a panel for each kind, a colour for each name.
+
+    Args:
+        lines: values by name, by kind.
+        label: what they are.
+        axis: what they run over.
+        x: where each value stands; time steps if None.
+    """
+    figure, axes = rows_of(len(lines), 1.5, share_x=True)
+    names = list(dict.fromkeys(name for each in lines.values() for name in each))
+    for (kind, by_name), panel in zip(lines.items(), axes):
+        for name, values in by_name.items():
+            places = np.arange(1, len(values) + 1) if x is None else x
+            colour = COLOURS[names.index(name) % len(COLOURS)]
+            marker = "." if len(values) <= 20 else ""
+            panel.plot(places, values, color=colour, marker=marker, label=name)
+        panel.set_title(kind, loc="left")
+        panel.set_ylabel(label)
+        if x is None:
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[-1].set_xlabel(axis)
+    handles = {line.get_label(): line for panel in axes for line in panel.get_lines()}
+    figure.legend(list(handles.values()), names, loc="outside lower left", ncols=2)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_rasters(spikes: Mapping[str, Tensor]) -> Figure:
+    """A mark for each spike of some neurons of each layer, evenly chosen of those that fire.
+
+    Args:
+        spikes: `[T, U]` by layer, at least one.
+    """
+    figure, axes = rows_of(len(spikes), 0.85)
+    for (name, fired), panel, colour in zip(spikes.items(), axes, shades(len(spikes))):
+        values = (fired != 0).float()
+        firing = np.flatnonzero(values.any(dim=0).numpy())
+        places = np.linspace(0, len(firing) - 1, min(UNITS, len(firing))).round().astype(int)
+        raster = values.numpy()[:, firing[places]].T  # [u, T]
+        extent = (0.5, len(values) + 0.5, 0.0, 1.0)
+        shade = LinearSegmentedColormap.from_list(name, ["white", colour])
+        if raster.size:
+            panel.imshow(raster, cmap=shade, vmin=0, vmax=1, extent=extent, **SHARP)
+        panel.set_yticks([])
+        panel.set_title(f"{name}: {values.mean():.1%} of {fired.shape[1]} neurons", loc="left")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes[-1].set_xlabel("time step")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_shares(values: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """Bars on top of each other at each time step (from 1), a colour for each part."""
+    figure, (panel,) = rows_of(1, 1.9)
+    base = np.zeros(max(len(each) for each in values.values()))
+    for (name, each), colour in zip(values.items(), COLOURS * 2):
+        panel.bar(np.arange(1, len(each) + 1), each, bottom=base, color=colour, label=name)
+        base = base + np.asarray(each)
+    panel.set(xlabel="time step", ylabel=label)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_signed(values: Mapping[str, float], label: str) -> Figure:
+    """A bar for each modality, from 0."""
+    figure, (panel,) = rows_of(1, 0.35 + 0.25 * len(values))
+    colours = [COLOURS[0] if value >= 0 else COLOURS[1] for value in values.values()]
+    panel.barh(list(values), list(values.values()), color=colours)
+    panel.axvline(0.0, color="0.3", lw=0.6)
+    panel.invert_yaxis()
+    panel.set_xlabel(label)
+    return figure

@@ -1,0 +1,137 @@
+"""`snnmm explain --run RUN`: why a trained network decided as it did, as one page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snn_mm.commands.analyse.runs import PARTS, add_data_root
+from snn_mm.errors import UserError
+from snn_mm.run.links import check_links, refuse_link
+
+if TYPE_CHECKING:
+    from snn_mm.contracts import Batch
+
+DESCRIPTION = """\
+One page of one sample, without a script or another host: the inputs on a time axis with integrated
+gradients, evidence by modality and step, attention, spikes, energy, the Shapley value of each
+modality, and what changes without it. Pictures lie beside it."""
+
+EXAMPLE = "snnmm explain clip.mp4 --run runs/quickstart/RUN"
+FOLDER = "explanations"
+
+
+def run(argv: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        argv: what was typed after `snnmm`, `explain` first.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: no such run or sample, or a network that nothing can be said of.
+    """
+    options = _parser().parse_args(argv[1:])
+    if options.files and options.sample is not None:
+        raise UserError("--sample names one of the data; give it or a file")
+    from snn_mm.analysis.explanation.asked import take_sample
+    from snn_mm.analysis.explanation.page import SamplePage
+    from snn_mm.commands.quiet import silence
+    from snn_mm.config.restore import restore
+
+    silence()
+    stages: tuple[str, ...] = ("test",) if options.split == "test" else ("fit", "test")
+    if options.files:
+        stages = ()
+    module, data, directory = restore(options.run, "cpu", options.data_root, stages)
+    if options.files:
+        sample = read_files(data, options.files)
+    else:
+        sample = take_sample(data, options.sample, options.split)
+    names = getattr(data, "class_names", ())
+    page = SamplePage(module, sample, names, not options.files).write(directory.path.name)
+    name = file_name(sample["id"][0])
+    if options.out is None:
+        refuse_link(directory.path / FOLDER)
+    folder = options.out or directory.path / FOLDER / name
+    for file in write_page(folder, page.html, page.pictures):
+        print(file)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "snnmm explain",
+        description=DESCRIPTION,
+        epilog=f"example:\n  {EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("files", nargs="*", metavar="FILE", help="a raw file, or MODALITY=FILE of each")
+    add("--run", type=Path, required=True, metavar="RUN", help="a run directory, or a checkpoint")
+    add("--sample", metavar="ID", help="which sample (the first)")
+    add("--split", choices=PARTS, default=PARTS[0], help=f"of which part ({PARTS[0]})")
+    add("--out", type=Path, metavar="DIR", help=f"where to write (`{FOLDER}/ID` of the run)")
+    add_data_root(parser)
+    return parser
+
+
+def read_files(data: Any, files: list[str]) -> Batch:
+    """A batch of one sample without a label, of raw files.
+
+    Args:
+        data: of the run.
+        files: one file that holds all there is, or `MODALITY=FILE` each.
+
+    Raises:
+        UserError: several that are not named, or what `read_raw` refuses.
+    """
+    from snn_mm.energy import single_samples
+
+    pairs = [file.partition("=") for file in files]
+    named = {name: file for name, found, file in pairs if found}
+    if len(named) != len(files) and len(files) > 1:
+        raise UserError(f"{len(files)} files; accepted: one, or MODALITY=FILE of each modality")
+    if not hasattr(data, "read_raw"):
+        raise UserError(f"{type(data).__name__} reads no raw files; use --sample ID")
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        raw = data.read_raw(named or files[0])
+    for each in dict.fromkeys(str(note.message) for note in notes):
+        print(f"snnmm: {each}", file=sys.stderr)
+    return next(single_samples(data.raw_batch([raw])))
+
+
+def file_name(sample: str) -> str:
+    """An id as the name of a folder."""
+    from snn_mm.commands.analyse.clip import file_name as plain
+
+    return plain(sample) or "sample"
+
+
+def write_page(folder: Path, html: str, pictures: dict[str, bytes]) -> list[Path]:
+    """Write a page and its pictures, each in one step.
+
+    Returns:
+        The page, and the folder of the pictures.
+    """
+    from snn_mm.run.directory import write_text
+    from snn_mm.run.replace import replacing
+
+    refuse_link(folder)
+    check_links(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"--out {folder}: {error.strerror}") from None
+    for name, picture in pictures.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            temporary.write_bytes(picture)
+    write_text(folder / "index.html", html)
+    return [folder / "index.html"]

@@ -29,6 +29,7 @@ OTHERS = {
 """Where parsers are called beside `snn_mm/reading`, and of what."""
 
 ELSEWHERE = {
+    "snn_mm.analysis.line_table": "by its tables",
     "snn_mm.analysis.report.curves": "by the report",
     "snn_mm.analysis.report.run_files": "by the report",
     "snn_mm.commands.resuming.carry": "needs a trainer: test_carry",

@@ -14,6 +14,7 @@ from snn_mm.callbacks.modulation.pmr import PMR
 from snn_mm.callbacks.modulation.semantic_alignment import SemanticAlignment
 from snn_mm.callbacks.recording.attention_monitor import AttentionMonitor
 from snn_mm.callbacks.recording.coefficient_monitor import CoefficientMonitor
+from snn_mm.callbacks.recording.confusion import ConfusionRecorder
 from snn_mm.callbacks.recording.energy import EnergyEstimator
 from snn_mm.callbacks.recording.factor_tracker import FactorTracker
 from snn_mm.callbacks.recording.firing_rate import FiringRateMonitor
@@ -31,6 +32,7 @@ __all__ = [
     "PMR",
     "AttentionMonitor",
     "CoefficientMonitor",
+    "ConfusionRecorder",
     "EnergyEstimator",
     "FactorTracker",
     "FiringRateMonitor",

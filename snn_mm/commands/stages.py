@@ -13,6 +13,7 @@ from typing import Any, Literal
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from datamodules.split_module import SplitDataModule
 from snn_mm.callbacks.recording.run_record import plain_metrics
 from snn_mm.commands.linear_probe import note_linear_probe
 from snn_mm.commands.predictions import write_predictions
@@ -157,8 +158,15 @@ def predict(cli: TrainCLI) -> None:
     run = find_run(checkpoint)
     path = (run.path if run else Path.cwd()) / "predictions.csv"
     class_names = getattr(cli.datamodule, "class_names", ())  # data of scores have no classes
-    count = write_predictions(path, batches, class_names)
+    count = write_predictions(path, batches, class_names, known_targets(cli.datamodule))
     print_table([("samples", str(count)), ("predictions", str(path))])
+
+
+def known_targets(data: Any) -> dict[str, Any]:
+    """The class or score of each test sample by its id, as far as the data have splits that say."""
+    split = data.split("test") if isinstance(data, SplitDataModule) else None
+    values = getattr(split, "labels", getattr(split, "targets", None))
+    return {} if values is None else dict(zip(map(str, split.ids), values.tolist()))
 
 
 def required_checkpoint(cli: TrainCLI) -> Path:

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.callbacks.progress import shown_progress
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.confusion import ConfusionRecorder
 from snn_mm.callbacks.recording.firing_rate import FiringRateMonitor
 from snn_mm.callbacks.recording.last_checkpoint import LastCheckpoint
 from snn_mm.callbacks.recording.run_record import RunRecord
@@ -187,8 +188,9 @@ class TrainCLI(LightningCLI):
         facts[FACT] = used_class_folders(self.command.configs)
         guard = self._get(self.config_init, "guard")
         self.record = RunRecord(self.run_directory, self.saved_config, best, facts, guard)
-        if not any(isinstance(callback, FiringRateMonitor) for callback in given):
-            given = [*given, FiringRateMonitor()]
+        for kind in (FiringRateMonitor, ConfusionRecorder):
+            if not any(isinstance(callback, kind) for callback in given):
+                given = [*given, kind()]
         seeds: list[Callback] = [] if seed is False else [EpochSeed(seed)]
         progress = shown_progress(trainer, given)
         if self.command.stage != "fit":

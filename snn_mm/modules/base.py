@@ -104,7 +104,8 @@ class MultimodalModule(TaskModule):
     def metric_names(self) -> list[str]:
         """Every name that validation logs: what a checkpoint or schedule may monitor."""
         accuracies = [f"val/accuracy/{name}" for name in (*self.modalities, FUSED)]
-        return ["val/loss", *accuracies]
+        by_class = [f"val/{kind}/{FUSED}" for kind in ("balanced_accuracy", "f1_macro")]
+        return ["val/loss", *accuracies, *by_class]  # the last by the callback ConfusionRecorder
 
     def forward(
         self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs

@@ -50,6 +50,19 @@ def test_the_lines_of_the_page_lead_to_a_report_over_folds(table: Path) -> None:
     assert main(["report", "runs", "--output", "report"]) == 0
     page = Path("report/report.md").read_text()
     assert "(3)" in page
+    records = [json.loads((table / f"runs/mine/{i}/results.json").read_text()) for i in range(3)]
+    counted = [record["classes"]["confusion"] for record in records]
+    assert sum(np.sum(each["fused"]) for each in counted) == 72  # every sample is tested once
+    lacking = sum(number % 7 == 3 for number in range(72))
+    assert sum(np.sum(each["speech"]) for each in counted) == 72 - lacking
+    for record in records:
+        matrix, test = np.array(record["classes"]["confusion"]["fused"]), record["test"]
+        assert test["test/accuracy/fused"] == pytest.approx(np.trace(matrix) / matrix.sum())
+        recall = np.mean(np.diag(matrix) / matrix.sum(1))
+        assert test["test/balanced_accuracy/fused"] == pytest.approx(recall)
+        assert record["best"]["validation"]["val/f1_macro/fused"] >= 0
+    assert "balanced accuracy" in page
+    assert "of the fused prediction on the test set" in page
     assert "fold 2" in page
 
 

@@ -36,6 +36,9 @@ TASK_LABELS = {
 }
 """Scores of class-incremental learning, likewise; they are of all heads and tasks together."""
 
+CLASS_LABELS = {"balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1"}
+"""Scores that count every class alike, however many samples it has."""
+
 OF_TASK = re.compile(r"test/accuracy/task_(\d+)")
 
 STAGES = {"train": "training", "val": "validation", "test": "test"}
@@ -87,7 +90,7 @@ class Metric:
     @property
     def label(self) -> str:
         """The kind as a paper writes it: `Acc-2`, `MAE`."""
-        return {**LABELS, **TASK_LABELS}.get(self.kind, self.kind)
+        return {**LABELS, **TASK_LABELS, **CLASS_LABELS}.get(self.kind, self.kind)
 
     @property
     def axis(self) -> str:

@@ -10,6 +10,7 @@ from snn_mm.analysis.report.document import Document, Figure
 from snn_mm.analysis.report.html import to_html
 from snn_mm.analysis.report.latex import to_latex
 from snn_mm.analysis.report.markdown import FIGURES, to_markdown
+from snn_mm.analysis.report.sections.classes import class_section
 from snn_mm.analysis.report.sections.contribution import contribution_section
 from snn_mm.analysis.report.sections.cost import cost_section, energy_section
 from snn_mm.analysis.report.sections.provenance import (
@@ -43,8 +44,10 @@ def build_document(results: Results, output: Path, date: str) -> Document:
         date: when it is made, as it shall be printed.
     """
     comparison, metric = results.comparison, results.metric
+    classes = class_section(comparison)
     sections = [
         results_section(results),
+        *([classes] if classes else []),
         difference_section(comparison),
         learning_section(comparison, metric),
         factor_section(comparison, metric),

@@ -6,13 +6,18 @@ from collections.abc import Collection
 
 from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Comparison
-from snn_mm.analysis.report.metric import LABELS, TASK_LABELS, Metric
+from snn_mm.analysis.report.metric import CLASS_LABELS, LABELS, TASK_LABELS, Metric
 from snn_mm.analysis.report.sections.rows import long_table, wide_table
 
 SENTIMENT = (
     "Scores of the fused head on the test set, mean ± standard deviation (seeds): accuracies "
     "and F1 in percent, MAE (less is better) and correlation as they are; the best of a column "
     "in bold."
+)
+BALANCED = (
+    "Scores of the fused head on the test set that count every class alike, in percent, mean ± "
+    "standard deviation (runs): mean recall and mean F1 of the classes; the best of a column in "
+    "bold."
 )
 CONTINUAL = (
     "Learning in tasks, in percent, mean ± standard deviation (seeds): average incremental "
@@ -23,9 +28,10 @@ CONTINUAL = (
 
 
 def score_tables(comparison: Comparison) -> list[Table]:
-    """What papers on sentiment and on learning in tasks print; none where no run has a score."""
+    """What papers on sentiment, rare classes or learning in tasks print, of what runs have."""
     kinds = {
         "scores": (SENTIMENT, [f"test/{kind}/fused" for kind in LABELS]),
+        "balanced": (BALANCED, [f"test/{kind}/fused" for kind in CLASS_LABELS]),
         "continual": (CONTINUAL, [f"test/{kind}" for kind in TASK_LABELS]),
     }
     found = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from inspect import getattr_static
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from datamodules.batches import collate
 from datamodules.checks import check_split
@@ -14,10 +14,12 @@ from datamodules.folds import NO_FOLDS, Folds, fold_parts
 from datamodules.loader_options import DEFAULT_LOADER, LoaderOptions
 from datamodules.made_up import Shapes, made_split
 from datamodules.pairing import Rows
+from datamodules.sampler import BalancedSampler, EpochSampler
 from datamodules.split import SampleSource
 from datamodules.split_module import SPLITS, SplitDataModule, SplitName
-from snn_mm.errors import UserError, check_range
+from snn_mm.errors import UserError, check_choice, check_range
 
+Sampling = Literal["natural", "balanced"]
 Inputs = Mapping[str, Mapping[str, object]]
 """By modality, then by the parameter of an encoder."""
 
@@ -27,6 +29,7 @@ __all__ = [
     "Inputs",
     "LoaderOptions",
     "MultimodalDataModule",
+    "Sampling",
     "SplitName",
 ]
 
@@ -43,6 +46,8 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         fold: which of the folds tests, from 0 on.
         corruptions: what is done to the samples of each modality as they are read, such as
             `{audio: [{kind: babble, severity: 3}]}`.
+        sampling: `balanced` shows every class equally often in training; `natural` every sample
+            once an epoch.
     """
 
     class_names: Sequence[str]
@@ -59,12 +64,23 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         folds: Folds = NO_FOLDS,
         fold: int = 0,
         corruptions: dict[str, list[Corruption]] | None = None,
+        sampling: Sampling = "natural",
     ) -> None:
         super().__init__(root, seed, loader, corruptions)
+        check_choice("data.sampling", sampling, get_args(Sampling))
         if folds.k and self.fold_group is None:
             raise UserError(f"data.folds: {type(self).__name__} can't be cut in folds")
         check_range("data.fold", fold, 0, max(folds.k - 1, 0))
-        self.folds, self.fold = folds, fold
+        self.folds, self.fold, self.sampling = folds, fold, sampling
+
+    def training_sampler(self, split: SampleSource, ranks: int, rank: int) -> EpochSampler:
+        """The training order of a rank: every sample once, or every class equally often."""
+        if self.sampling == "natural":
+            return super().training_sampler(split, ranks, rank)
+        drop_last = self.loader.drop_last
+        return BalancedSampler(
+            split, split.labels, ranks, rank, seed=self.seed, drop_last=drop_last
+        )
 
     def fold_rows(
         self, labels: Rows, groups: Sequence[str] | None, val_fraction: float

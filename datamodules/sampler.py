@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from torch.utils.data.distributed import DistributedSampler
 
+from datamodules.pairing import Rows, stream
 from datamodules.split import Draw
 from snn_mm.errors import UserError
 
@@ -48,6 +50,37 @@ class EpochSampler(ResumableSampler):
     def __iter__(self) -> Iterator[Draw]:
         order = cast("Iterator[int]", super().__iter__())
         return self.rest(Draw(self.epoch, index) for index in order)
+
+
+class BalancedSampler(EpochSampler):
+    """An `EpochSampler` that shows every class equally often.
+
+    An epoch is as long as before. Of a rare class every sample is shown before any is shown again,
+    of a frequent one other samples in each epoch; all as a function of (seed, epoch).
+
+    Args:
+        labels: the class of each sample, `[n]`.
+        options: those of `DistributedSampler`.
+    """
+
+    def __init__(self, samples: Sized, labels: Rows, *options: Any, **more: Any) -> None:
+        super().__init__(samples, *options, **more)  # type: ignore[arg-type]
+        self.labels = labels
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = self._order()[self.rank : self.total_size : self.num_replicas]
+        return self.rest(Draw(self.epoch, index) for index in order.tolist())
+
+    def _order(self) -> Rows:
+        """What all ranks show in this epoch, at least `total_size`."""
+        rng = stream(self.seed, "balanced", self.epoch)
+        classes = [np.flatnonzero(self.labels == k) for k in np.unique(self.labels)]
+        share = -(-self.total_size // len(classes))
+        shown = []
+        for rows in classes:
+            rounds = [rng.permutation(rows) for _ in range(-(-share // len(rows)))]
+            shown.append(np.concatenate(rounds)[:share])
+        return rng.permutation(np.concatenate(shown))
 
 
 class ShareSampler(DistributedSampler[Any]):

@@ -12,7 +12,13 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from datamodules.base import DEFAULT_LOADER, LoaderOptions, MultimodalDataModule, SplitName
+from datamodules.base import (
+    DEFAULT_LOADER,
+    LoaderOptions,
+    MultimodalDataModule,
+    Sampling,
+    SplitName,
+)
 from datamodules.clips.forms import clip_forms
 from datamodules.clips.protocols import NO_OVERRIDE, Protocol, ProtocolFields, ProtocolName
 from datamodules.clips.sound import audio_input
@@ -61,6 +67,7 @@ class ClipDataModule(MultimodalDataModule):
         fold: which of the folds tests, from 0 on.
         corruptions: by modality what is done to the wave, whose spectrogram is then computed
             whenever a clip is read, and to the pictures as the network gets them.
+        sampling: `natural`, every clip once an epoch, or `balanced`, every class equally often.
     """
 
     modalities = ("audio", "visual")
@@ -88,8 +95,9 @@ class ClipDataModule(MultimodalDataModule):
         folds: Folds = NO_FOLDS,
         fold: int = 0,
         corruptions: dict[str, list[Corruption]] | None = None,
+        sampling: Sampling = "natural",
     ) -> None:
-        super().__init__(root, seed, loader, folds, fold, corruptions)
+        super().__init__(root, seed, loader, folds, fold, corruptions, sampling)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
         check_choice("protocol", protocol, tuple(self.protocols))

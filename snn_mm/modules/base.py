@@ -104,8 +104,7 @@ class MultimodalModule(TaskModule):
     def metric_names(self) -> list[str]:
         """Every name that validation logs: what a checkpoint or schedule may monitor."""
         accuracies = [f"val/accuracy/{name}" for name in (*self.modalities, FUSED)]
-        by_class = [f"val/{kind}/{FUSED}" for kind in ("balanced_accuracy", "f1_macro")]
-        return ["val/loss", *accuracies, *by_class]  # the last by the callback ConfusionRecorder
+        return ["val/loss", *accuracies, f"val/balanced_accuracy/{FUSED}", f"val/f1_macro/{FUSED}"]
 
     def forward(
         self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs

@@ -83,7 +83,7 @@ def role(key: str, observers: Iterable[str]) -> Role | None:
         return None
     if key.startswith(CALLBACKS):
         return None if key.split(".")[2] in set(observers) else "method"
-    if key == "model" or key.startswith("model.") or key == "run.profile":
+    if key.startswith("model.") or key in ("model", "run.profile", "data.sampling"):
         return "method"
     if key.startswith("data.loader."):
         return "protocol"

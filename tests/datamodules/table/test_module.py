@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -302,3 +303,16 @@ def test_folds_by_group_need_groups(tmp_path: Path) -> None:
     ):
         dm.setup("fit")
     assert len(made(path, columns=["face"], folds=Folds(by=None, k=3)).split("test")) == 8
+
+
+def test_training_may_show_every_class_equally_often(tmp_path: Path) -> None:
+    path = speakers(tmp_path)
+    path.write_text(
+        re.sub(r"(a(?!1,|9,|17,)\d+),yes", r"\1,no", path.read_text())
+    )  # three are left
+    options = {"loader": LoaderOptions(batch_size=100), "standardise": "none"}
+    dm = made(path, sampling="balanced", folds=Folds(by=None, k=3), **options)
+    counts = np.bincount(next(iter(dm.train_dataloader()))["target"])
+    assert counts[0] == counts[1] == len(dm.split("train")) / 2
+    with pytest.raises(UserError, match=r"data\.sampling is 'even'; accepted: natural, balanced"):
+        made(path, sampling="even")

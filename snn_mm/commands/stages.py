@@ -164,7 +164,7 @@ def predict(cli: TrainCLI) -> None:
 
 def known_targets(data: Any) -> dict[str, Any]:
     """The class or score of each test sample by its id, as far as the data have splits that say."""
-    split = data.split("test") if isinstance(data, SplitDataModule) else None
+    split: Any = data.split("test") if isinstance(data, SplitDataModule) else None
     values = getattr(split, "labels", getattr(split, "targets", None))
     return {} if values is None else dict(zip(map(str, split.ids), values.tolist()))
 

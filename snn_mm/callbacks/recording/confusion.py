@@ -42,8 +42,8 @@ class ConfusionRecorder(StageRecorder):
     @torch.no_grad()
     def gather(self, trainer: Trainer, module: LightningModule, batch: Batch) -> None:
         """Count what the last step predicted."""
-        step = module.step if self._classes else None
-        if not isinstance(step, StepOutput):
+        step: Any = getattr(module, "step", None) if self._classes else None
+        if not isinstance(step, StepOutput):  # sentiment leaves its step as it likes
             return
         for name in self._heads or step.logits:
             logits, target = rated(step, name)

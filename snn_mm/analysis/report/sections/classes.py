@@ -78,7 +78,8 @@ def pooled_confusion(runs: Sequence[Run], head: str = FUSED) -> Confusion | None
 def confusion_of(run: Run, head: str) -> tuple[list[str], list[list[int]]] | None:
     """Names of the classes and the matrix of a run, as far as `results.json` has both whole."""
     classes = as_dict(run.results.get("classes"))
-    names, matrix = classes.get("names"), as_dict(classes.get("confusion")).get(head)
+    names: Any = classes.get("names")
+    matrix: Any = as_dict(classes.get("confusion")).get(head)
     if not isinstance(names, list) or not is_square(matrix, len(names)):
         return None
     return [str(name) for name in names], matrix

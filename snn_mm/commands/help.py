@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": Subcommand("measure a checkpoint on the validation set", "train"),
     "test": Subcommand("measure a checkpoint on the test set", "train"),
     "predict": Subcommand("what a run says of your files, or of its test set", "predict"),
+    "live": Subcommand("decide while the input comes in", "live"),
     "list": Subcommand(
         "show experiments, models, neurons, data; or one KEY's parameters",
         "listing",

@@ -58,6 +58,14 @@ class Encoder(StartsAtRest, ABC):
         """
         raise UserError(self._timeless())
 
+    def timed(self, x: Tensor) -> Tensor:
+        """A whole input as the chunk that holds all its time steps."""
+        return x
+
+    def joined(self, step: Tensor) -> Tensor:
+        """The chunk of one of the time steps that `cut` makes."""
+        return step
+
     def _timeless(self, why: str = "it has no `advance`") -> str:
         return (
             f"{type(self).__name__}: can't run step by step: {why}\n"
@@ -181,6 +189,10 @@ class ImageEncoder(Encoder):
         if not is_spiking(self):
             raise UserError(self._timeless("without neurons it sees the mean over all bins"))
         return list(chunk.unbind(1))
+
+    def joined(self, step: Tensor) -> Tensor:
+        """The chunk `[N, 1, C, H, W]` of one bin `[N, C, H, W]`."""
+        return step.unsqueeze(1)
 
     def finish(self) -> None:
         """Set step mode and memory format of all layers; a subclass calls it when all are built."""

@@ -77,6 +77,10 @@ class RecurrentNet(Encoder):
             )
         return list(torch.split(chunk, width, dim=-1))
 
+    def timed(self, x: Tensor) -> Tensor:
+        """The columns of all time steps of whole spectrograms `[N, C, F, L]`."""
+        return self.columns(x)
+
     def _through(self, signal: Tensor) -> Tensor:
         for recurrent in self.layers:
             signal = recurrent(signal)

@@ -79,7 +79,8 @@ class StreamingNetwork:
     def __init__(self, module: nn.Module, window: int | None = None) -> None:
         self.module = check_streams(module)
         self.encoders = cast("dict[str, Encoder]", dict(self.module.encoders.items()))
-        self.window = window or max(part.time_steps for part in self.encoders.values())
+        self.steps = max(part.time_steps for part in self.encoders.values())
+        self.window = self.steps if window is None else window
         check_range("window", self.window, 1)
         self.widths = widths(self.module.encoders)
         self._carrier = Carrier({**self.encoders, "fusion": self.module.fusion})
@@ -125,6 +126,24 @@ class StreamingNetwork:
         recent = (*state.recent, *outputs)
         new = StreamState(states, recent[-self.window :], state.steps + len(outputs), there)
         return StreamOutput(self.module.readout(_joined(new.recent)), _joined(tuple(outputs))), new
+
+    def chunks(self, inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """A whole input as chunks of one time step each, T of them where nothing has time.
+
+        Args:
+            inputs: `[N, ...]` by modality, as the module takes them.
+        """
+        whole = {n: part.timed(inputs[n]) for n, part in self.encoders.items() if n in inputs}
+        cut = {name: self.encoders[name].cut(x) for name, x in whole.items()}
+        timed = any(parts is not None for parts in cut.values())
+        steps = _length(cut, None if timed else self.steps)
+        return [
+            {
+                name: x if (parts := cut[name]) is None else self.encoders[name].joined(parts[t])
+                for name, x in whole.items()
+            }
+            for t in range(steps)
+        ]
 
     def _advance(self, inputs: dict[str, Tensor], states: States) -> tuple[FusionOutput, States]:
         """One time step of inputs `[N, ...]` by modality."""

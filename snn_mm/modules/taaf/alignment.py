@@ -131,6 +131,14 @@ class AlignedEncoder(Encoder):
             )
         return self.backbone.cut(chunk)
 
+    def timed(self, x: Tensor) -> Tensor:
+        """A whole input as the backbone's chunk of all its time steps."""
+        return self.backbone.timed(x)
+
+    def joined(self, step: Tensor) -> Tensor:
+        """The backbone's chunk of one time step."""
+        return self.backbone.joined(step)
+
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """Features `[T, N, D]` of an input of the backbone's kind, of sequences with lengths."""
         features: Tensor = self.alignment(self.projection(self.backbone(x, *lengths)))

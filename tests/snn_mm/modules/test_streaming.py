@@ -196,7 +196,8 @@ def test_two_streams_on_one_network_do_not_hear_each_other() -> None:
     module, inputs = _case(("events", "recurrent"), partial(MISNET, unimodal="shared"))
     network, others = StreamingNetwork(module), {n: -x.flip(0) for n, x in inputs.items()}
     alone = [_tensors(_streamed(network, x, (1,) * T)[0]) for x in (inputs, others)]
-    states, outputs = [network.start(), network.start()], [[], []]
+    states = [network.start(), network.start()]
+    outputs: list[list[StreamOutput]] = [[], []]
     for t in range(T):
         for at, x in enumerate((inputs, others)):
             output, states[at] = network.step(_chunk(x, t, t + 1), states[at])

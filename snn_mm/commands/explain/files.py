@@ -1,0 +1,69 @@
+"""What `snnmm explain` reads and writes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snn_mm.errors import UserError
+from snn_mm.run.links import check_links, refuse_link
+
+if TYPE_CHECKING:
+    from snn_mm.contracts import Batch
+
+
+def read_files(data: Any, files: list[str]) -> Batch:
+    """A batch of one sample without a label, of raw files.
+
+    Args:
+        data: of the run.
+        files: one file that holds all there is, or `MODALITY=FILE` each.
+
+    Raises:
+        UserError: several that are not named, or what `read_raw` refuses.
+    """
+    from snn_mm.energy import single_samples
+
+    pairs = [file.partition("=") for file in files]
+    named = {name: file for name, found, file in pairs if found}
+    if len(named) != len(files) and len(files) > 1:
+        raise UserError(f"{len(files)} files; accepted: one, or MODALITY=FILE of each modality")
+    if not hasattr(data, "read_raw"):
+        raise UserError(f"{type(data).__name__} reads no raw files; use --sample ID")
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        raw = data.read_raw(named or files[0])
+    for each in dict.fromkeys(str(note.message) for note in notes):
+        print(f"snnmm: {each}", file=sys.stderr)
+    return next(single_samples(data.raw_batch([raw])))
+
+
+def file_name(sample: str) -> str:
+    """An id as the name of a folder."""
+    from snn_mm.commands.analyse.clip import file_name as plain
+
+    return plain(sample) or "sample"
+
+
+def write_page(folder: Path, html: str, pictures: dict[str, bytes]) -> list[Path]:
+    """Write a page and its pictures, each in one step.
+
+    Returns:
+        The page, and the folder of the pictures.
+    """
+    from snn_mm.run.directory import write_text
+    from snn_mm.run.replace import replacing
+
+    refuse_link(folder)
+    check_links(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"--out {folder}: {error.strerror}") from None
+    for name, picture in pictures.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            temporary.write_bytes(picture)
+    write_text(folder / "index.html", html)
+    return [folder / "index.html"]

@@ -29,6 +29,7 @@ KINDS = {
     "landscape": "the loss around a trained network",
     "robustness": "absent and corrupted modalities; who contributes what",
     "latency": "less time, fewer bits, and ANNs made SNNs",
+    "explanations": "whether integrated gradients name what counts",
 }
 """Each kind's line in the help; its module has its name."""
 

@@ -99,3 +99,17 @@ def test_a_file_without_sound_is_explained_by_what_it_has(
     assert "the label is" not in page
     assert main(["explain", "--sample", "a", str(tmp_path / "clip.npy"), *flags]) == 2
     assert "--sample" in capsys.readouterr().err
+
+
+def test_curves_of_a_run_are_a_table_with_a_verdict(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("captum", reason="captum is an extra")
+    flags = ["--samples", "20", "--out", str(tmp_path)]
+    assert main(["analyse", "explanations", str(trained), *flags]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Deletion beats a random order in [01] of 1 runs", said)
+    row = (tmp_path / "explanations.csv").read_text().splitlines()[1].split(",")
+    assert row[:2] == ["a", "20"]
+    assert all(0 <= float(cell) <= 1 for cell in row[2:6])
+    assert (tmp_path / "explanations.png").is_file()

@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from snn_mm.analysis.explanation.asked import Asked
 from snn_mm.analysis.explanation.attribution import completeness, integrated_gradients
 from snn_mm.analysis.explanation.contribution import ask_coalitions
-from snn_mm.analysis.explanation.deletion import area, curves, random_importance, ranks
+from snn_mm.analysis.explanation.deletion import (
+    Curves,
+    area,
+    curves,
+    random_importance,
+    ranks,
+)
+from snn_mm.analysis.explanation.study import ORDERS, Checked, verdict
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.presence import present_rows
 
@@ -112,3 +119,13 @@ def test_shapley_values_of_a_sum_are_its_summands() -> None:
     parts = {m: float(batch["inputs"][m][0] @ w) for m, w in module.weights.items()}
     assert said.shapley(None) == pytest.approx(parts, abs=1e-12)
     assert sum(parts.values()) == pytest.approx(float(said.said[frozenset(module.modalities)]))
+
+
+def test_a_run_wins_only_if_its_own_areas_are_on_the_right_side() -> None:
+    falls, stays = torch.tensor([1.0, 0.2, 0.0]), torch.tensor([1.0, 0.8, 0.0])
+    good = Checked(dict(zip(ORDERS, (Curves(falls, stays), Curves(stays, falls)))), 3, 0.1)
+    bad = Checked(dict(zip(ORDERS, (Curves(stays, falls), Curves(falls, stays)))), 3, 0.1)
+    assert (good.wins, bad.wins) == ((True, True), (False, False))
+    assert good.area("deletion", ORDERS[0]) == pytest.approx(0.35)
+    said = verdict({"a": good, "b": bad})
+    assert said == "Deletion beats a random order in 1 of 2 runs, insertion in 1 of 2."

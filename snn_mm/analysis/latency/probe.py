@@ -22,8 +22,8 @@ from snn_mm.analysis.latency.record import TrialResult
 from snn_mm.analysis.latency.steps import (
     begun,
     event_modalities,
-    most_steps,
     set_steps,
+    steps_asked,
     trained_steps,
 )
 from snn_mm.analysis.latency.trials import LatencySettings, Trial, trials_of
@@ -82,8 +82,8 @@ class LatencyProbe:
 
     def trials(self) -> list[Trial]:
         """What the network is asked."""
-        most = most_steps(self.module, self.trained)
-        return trials_of(self.trained, most, self.settings, converts(self.module))
+        asked = steps_asked(self.module, self.trained)
+        return trials_of(self.trained, asked, self.settings, converts(self.module))
 
     @torch.no_grad()
     def measure(self, trial: Trial) -> TrialResult:

@@ -28,16 +28,18 @@ def trained_steps(module: Any, batch: Batch) -> int:
     return int(min(bins)) if bins else max(own)
 
 
-def most_steps(module: Any, trained: int) -> int:
-    """T up to which a network can be asked; `trained` if its T is a part of its shape.
+def steps_asked(module: Any, trained: int) -> list[int]:
+    """T that a network is asked with; that of training alone if it is a part of its shape.
 
-    So it is for encoders of sequences, whose steps are windows, and for neurons of a fixed T.
+    So it is for encoders of sequences, whose steps are windows, for TAAF's alignment, and for
+    neurons of a fixed T.
     """
     free = all(isinstance(part, ImageEncoder | MLP) for part in module.encoders.values())
     fixed = any(isinstance(getattr(part, "T", None), int) for _, part in spiking_layers(module))
     if not is_spiking(module) or not free or fixed:
-        return trained
-    return trained if event_modalities(module) else LONGER * trained
+        return [trained]
+    longest = trained if event_modalities(module) else LONGER * trained
+    return list(range(1, longest + 1))
 
 
 def set_steps(module: Any, steps: int) -> None:

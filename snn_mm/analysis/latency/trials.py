@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -75,20 +76,20 @@ class LatencySettings:
         return f"{self.split}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def trials_of(trained: int, most: int, settings: LatencySettings, converts: bool) -> list[Trial]:
+def trials_of(
+    trained: int, asked: Sequence[int], settings: LatencySettings, converts: bool
+) -> list[Trial]:
     """What is asked of a network.
 
     Args:
         trained: T that it was trained with.
-        most: T up to which it is asked; `trained` if its T can't be changed.
+        asked: T that it is asked with as it was trained.
         settings: with which T a conversion is tried.
         converts: whether it is an ANN that can be converted.
 
     Example:
-        >>> [trial.name for trial in trials_of(1, 2, LatencySettings(), converts=False)]
+        >>> [trial.name for trial in trials_of(1, [1, 2], LatencySettings(), converts=False)]
         ['trained, T = 1', 'trained, T = 2', 'int8, T = 1']
     """
-    asked = [trained] if most == trained == 1 else list(range(1, most + 1))
-    found = [Trial("trained", steps) for steps in asked]
-    found.append(Trial("int8", trained))
+    found = [*(Trial("trained", steps) for steps in asked), Trial("int8", trained)]
     return found + [Trial("converted", steps) for steps in settings.converted_steps if converts]

@@ -11,13 +11,14 @@ from lightning import LightningDataModule
 from torch import nn
 
 from snn_mm.analysis.latency.probe import LatencyProbe
+from snn_mm.analysis.latency.steps import steps_asked
 from snn_mm.analysis.latency.trials import LatencySettings, Trial
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import Batch
 from snn_mm.encoders import MLP, ConvNet
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat
-from snn_mm.modules import IEMFModule
+from snn_mm.modules import IEMFModule, TAAFModule
 from snn_mm.neurons import IEMFLIF
 from snn_mm.run import RunDirectory
 
@@ -67,6 +68,12 @@ def test_static_inputs_are_asked_up_to_twice_the_trained_t() -> None:
 def test_events_are_asked_up_to_their_bins() -> None:
     probe, _ = probe_of(IEMFLIF, BINS, events=True)
     assert names(probe) == [*(f"trained, T = {t}" for t in range(1, 4)), "int8, T = 3"]
+
+
+def test_a_network_whose_shape_has_t_is_asked_with_its_own() -> None:
+    encoders: Any = {name: MLP(4, IEMFLIF, 2, [5], 6) for name in ("audio", "visual")}
+    module = TAAFModule(encoders, num_classes=3, time_steps=3)
+    assert steps_asked(module, 3) == [3]
 
 
 def test_an_ann_has_one_step_and_is_converted() -> None:

@@ -93,7 +93,7 @@ def last_valid(x: Tensor, lengths: Tensor) -> Tensor:
         >>> last_valid(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))
         tensor([[3.]])
     """
-    rows = torch.arange(len(x), device=x.device)
+    rows = torch.arange(x.shape[0], device=x.device)
     return x[rows, (lengths.to(x.device) - 1).clamp_min(0)]
 
 
@@ -117,9 +117,9 @@ def pool_masked(x: Tensor, lengths: Tensor, window: int) -> tuple[Tensor, Tensor
     if window == 1:
         return zero_padding(x, lengths), lengths
     steps = -(-x.shape[1] // window)
-    padded = x.new_zeros(len(x), steps * window, x.shape[2])
+    padded = x.new_zeros(x.shape[0], steps * window, x.shape[2])
     padded[:, : x.shape[1]] = zero_padding(x, lengths)
-    sums = padded.reshape(len(x), steps, window, -1).sum(dim=2)  # [N, steps, D]
+    sums = padded.reshape(x.shape[0], steps, window, -1).sum(dim=2)  # [N, steps, D]
     starts = torch.arange(steps, device=x.device) * window
     counts = (lengths.unsqueeze(1) - starts).clamp(1, window)  # [N, steps]
     return sums / counts.unsqueeze(-1).to(x.dtype), -(-lengths // window)
@@ -143,11 +143,11 @@ def pool_averaged(x: Tensor, max_length: int, steps: int) -> Tensor:
         >>> pool_averaged(torch.tensor([[[1.0], [3.0]]]), max_length=3, steps=2).flatten()
         tensor([2., 0.])
     """
-    whole = x.new_zeros(len(x), max_length, x.shape[2])
+    whole = x.new_zeros(x.shape[0], max_length, x.shape[2])
     whole[:, : x.shape[1]] = x
     window = -(-max_length // steps)
     tail = whole[:, -1:].expand(-1, window * steps - max_length, -1)
-    windows = torch.cat([whole, tail], dim=1).reshape(len(x), steps, window, -1)
+    windows = torch.cat([whole, tail], dim=1).reshape(x.shape[0], steps, window, -1)
     return windows.mean(dim=2)  # [N, steps, D]
 
 
@@ -208,4 +208,4 @@ def _resized(x: Tensor, steps: int) -> Tensor:
     """Cut or extend `[N, L, D]` with zeros to `[N, steps, D]`."""
     if x.shape[1] >= steps:
         return x[:, :steps]
-    return torch.cat([x, x.new_zeros(len(x), steps - x.shape[1], x.shape[2])], dim=1)
+    return torch.cat([x, x.new_zeros(x.shape[0], steps - x.shape[1], x.shape[2])], dim=1)

@@ -36,6 +36,7 @@ COMMANDS = {
     "report": Subcommand("compare runs: tables, curves, energy", "report"),
     "analyse": Subcommand("the papers' analyses: cost, coefficient, gain, ...", "analyse"),
     "explain": Subcommand("why a network decided so: a page of one sample", "explain"),
+    "export": Subcommand("write a network as ONNX, pt2 or NIR, and prove it", "export"),
     "bench": Subcommand("time an experiment's training step on this machine", "bench"),
     "doctor": Subcommand("check versions, devices and data", "doctor"),
 }

@@ -86,7 +86,7 @@ class Encoder(StartsAtRest, ABC):
                 raise UserError(misfit) from error
             raise
         shape = list(features.shape) if isinstance(features, Tensor) else type(features).__name__
-        if len(shape) != 3 or shape[1:] != [len(x), self.feature_dim]:
+        if len(shape) != 3 or shape[1:] != [x.shape[0], self.feature_dim]:
             raise UserError(_wrong_features(self, len(x), shape))
         return cast("Tensor", features)
 

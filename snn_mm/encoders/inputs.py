@@ -60,7 +60,7 @@ def encode(
             name: part(inputs[name], own[name]) if name in own else part(inputs[name])
             for name, part in encoders.items()
         }
-        return mark_broken(features, inputs)
+        return mark_broken(features, {name: inputs[name] for name in encoders})
     samples = len(next(iter(present.values())))
     check_presence(present, list(encoders), samples)
     rows = {name: present_rows(present, name) for name in encoders}

@@ -63,7 +63,7 @@ class SequenceEncoder(Encoder):
         check_sequences(type(self).__name__, x, self.in_features)
         steps = window_statistics(x, full(x, lengths), self.steps, self.statistics)  # [N, S, D']
         signal = self.input_norm(steps.transpose(0, 1).flatten(0, 1))  # [S*N, D']
-        features = self.body(signal.view(self.steps, len(x), -1))  # [S, N, D]
+        features = self.body(signal.view(self.steps, x.shape[0], -1))  # [S, N, D]
         return features.reshape(self.time_steps, -1, *features.shape[1:]).mean(dim=1)  # [T, N, D]
 
     def cut(self, chunk: Tensor) -> None:
@@ -73,7 +73,7 @@ class SequenceEncoder(Encoder):
 
 def full(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Lengths `[N]` of sequences `[N, L, D]`, which are L if nobody says otherwise."""
-    every = x.new_full((len(x),), x.shape[1]).long()
+    every = x.new_full((x.shape[0],), x.shape[1]).long()
     return every if lengths is None else lengths
 
 

@@ -42,7 +42,7 @@ def window_statistics(
     widest = -(-x.shape[1] // windows) + 1
     at = start.unsqueeze(-1) + torch.arange(widest, device=x.device)  # [N, S, W]
     valid = (at < stop.unsqueeze(-1)).unsqueeze(-1)  # [N, S, W, 1]
-    rows = torch.arange(len(x), device=x.device).view(-1, 1, 1)
+    rows = torch.arange(x.shape[0], device=x.device).view(-1, 1, 1)
     steps = x[rows, at.clamp(max=x.shape[1] - 1)]  # [N, S, W, D]
     return torch.cat([_statistic(name, steps, valid) for name in statistics], dim=-1)
 

@@ -99,7 +99,7 @@ class AVQAModule(IEMFModule):
         asked = {name: inputs[name] for name in (QUESTION,) if name in inputs}
         needed = [name for name, own in rows.items() if own is None or len(own)]
         check_inputs(held | asked, (*needed, QUESTION))
-        features = encode_videos(self.encoders, held, rows, len(inputs[QUESTION]))
+        features = encode_videos(self.encoders, held, rows, inputs[QUESTION].shape[0])
         features[QUESTION] = self.question(inputs[QUESTION]).unsqueeze(0)  # [1, N, D]
         return features
 

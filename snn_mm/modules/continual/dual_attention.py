@@ -160,7 +160,7 @@ class DualAttention(StartsAtRest):
         """
         self._check_inputs(inputs)
         audio, visual = inputs[AUDIO], inputs[VISUAL]
-        tokens = visual.reshape(len(visual), self.frames, -1, self.dims[VISUAL])  # [N, L, S, D]
+        tokens = visual.reshape(visual.shape[0], self.frames, -1, self.dims[VISUAL])  # [N, L, S, D]
         guide = self._branch(AUDIO).attend(audio)  # [N, D]
         frames, values, spatial = self._pool_places(guide, tokens, keep_attention)
         temporal = temporal_attention(guide, frames)

@@ -61,7 +61,7 @@ def as_sequences(inputs: Tensors, lengths: Mapping[str, Tensor]) -> tuple[Tensor
         for name, x in inputs.items()
     }
     full = {
-        name: torch.full((len(x),), x.shape[1], device=x.device)
+        name: torch.full((x.shape[0],), x.shape[1], device=x.device)
         for name, x in found.items()
         if name not in lengths and isinstance(x, Tensor) and x.dim() == 3
     }
@@ -100,12 +100,12 @@ def without_absent(
             if there is None or there.any():
                 continue
             x, steps = (
-                like.new_zeros(len(like), 0, width),
-                torch.zeros(len(like), device=like.device).long(),
+                like.new_zeros(like.shape[0], 0, width),
+                torch.zeros(like.shape[0], device=like.device).long(),
             )
         steps = steps if there is None else steps.masked_fill(~there, 0)
         longest = int(steps.max())
-        x = x[:, :longest] if longest else x.new_zeros(len(x), 1, width)
+        x = x[:, :longest] if longest else x.new_zeros(x.shape[0], 1, width)
         found[name], kept[name] = zero_padding(x, steps), steps
     return found, kept
 

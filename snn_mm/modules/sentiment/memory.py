@@ -114,7 +114,7 @@ class GatedMemory(nn.Module):
         """
         from_attended, from_memory = torch.split(self.hidden.weight, self.sizes, dim=1)
         known = nn.functional.linear(attended, from_attended, self.hidden.bias)  # [N, T, H1 + H2]
-        memory = proposal.new_zeros(len(proposal), proposal.shape[2])
+        memory = proposal.new_zeros(proposal.shape[0], proposal.shape[2])
         memories = []
         for known_now, proposed in zip(known.unbind(1), proposal.unbind(1), strict=True):
             hidden = torch.addmm(known_now, memory, from_memory.T).relu()

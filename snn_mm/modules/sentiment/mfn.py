@@ -75,7 +75,7 @@ class MFN(MemoryNetwork):
         ]
         last = torch.cat([hidden[:, -1] for hidden, _ in states], dim=-1)  # M x [N, T, D] -> [N, D]
         cells = torch.cat([cell for _, cell in states], dim=-1)
-        return last, self.attention(cells, self._absent(present, len(last)))
+        return last, self.attention(cells, self._absent(present, last.shape[0]))
 
     def _absent(self, present: Presence | None, samples: int) -> Tensor | None:
         """Which features of all cells are of absent modalities, `[N, D]`; None if none is."""
@@ -106,7 +106,7 @@ class CellLSTM(nn.Module):
             x: `[N, T, D]`, zero beyond lengths.
             lengths: `[N]`.
         """
-        zeros = x.new_zeros(len(x), self.cell.hidden_size)
+        zeros = x.new_zeros(x.shape[0], self.cell.hidden_size)
         state = (zeros, zeros)
         states = [state := self.cell(step, state) for step in x.unbind(1)]
         hidden, cell = zip(*states, strict=True)

@@ -148,11 +148,11 @@ class SGMT(SentimentNetwork):
             return cast("Sequence", encoder(x, lengths))
         if len(rows):
             made = encoder(taken(x, rows), taken(lengths, rows)).x
-            return Sequence.of(scattered(made, rows, len(x)), lengths)
+            return Sequence.of(scattered(made, rows, x.shape[0]), lengths)
         if self.training and distributed.is_available() and distributed.is_initialized():
             with torch.no_grad():  # firing rates are of all ranks together: each has to ask
                 encoder(x, lengths)
-        return Sequence.of(x.new_zeros(x.shape[1], len(x), self.width), lengths)
+        return Sequence.of(x.new_zeros(x.shape[1], x.shape[0], self.width), lengths)
 
     def _renormalised(
         self, pooled: dict[str, Tensor], merged: Tensor, lengths: dict[str, Tensor]

@@ -1,0 +1,130 @@
+"""From a restored run to a proven file and its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lightning import LightningModule
+
+from snn_mm.contracts import Batch
+from snn_mm.errors import UserError
+from snn_mm.export import card, formats
+from snn_mm.export.graph import Traced, trace
+from snn_mm.export.proof import Proof, prove, tracing_batch
+from snn_mm.run.replace import replacing, writing
+
+UNPROVEN = ".unproven"
+"""Stands in the name of a file until it is proven, and stays there if it is not."""
+
+
+class Form(NamedTuple):
+    """A format that a traced graph is written in.
+
+    Attributes:
+        write: the file.
+        read: what the file says.
+    """
+
+    write: Callable[[Traced, Path], None]
+    read: Callable[[Traced, Path], formats.Answer]
+
+
+FORMS = {
+    "onnx": Form(formats.write_onnx, formats.read_onnx),
+    "pt2": Form(formats.write_pt2, formats.read_pt2),
+}
+
+
+class Subject(NamedTuple):
+    """What is exported.
+
+    Attributes:
+        module: in evaluation mode, on the CPU.
+        data: its data module.
+        batches: reads the test set anew.
+        origin: run, checkpoint and preparation, as the card tells them.
+    """
+
+    module: LightningModule
+    data: Any
+    batches: Callable[[], Iterable[Batch]]
+    origin: dict[str, Any]
+
+
+def export(subject: Subject, form: str, path: Path, allow: int) -> Proof:
+    """Write a file that is proven, and its card `<file>.json`.
+
+    Args:
+        subject: what is exported.
+        form: one of `FORMS`.
+        path: the file.
+        allow: for how many samples it may say something else.
+
+    Raises:
+        UserError: it can't be written, or says something else for more samples: then it is left
+            with `UNPROVEN` in its name.
+    """
+    traced = trace(subject.module, tracing_batch(subject.batches()))
+    draft = path.with_name(f"{path.stem}{UNPROVEN}{path.suffix}")
+    with writing(draft):
+        FORMS[form].write(traced, draft)
+    answer = FORMS[form].read(traced, draft)
+    proof = prove(subject.module, subject.batches(), traced.inputs, traced.kind, answer)
+    check_proof(draft, proof, allow)
+    content = {
+        "format": form,
+        "file": path.name,
+        "sha256": card.digest(draft),
+        "inputs": card.describe_ports(traced.inputs),
+        "outputs": _outputs(traced),
+        "readout": card.READOUT,
+        **card.describe_network(subject.module, subject.data),
+        **subject.origin,
+    }
+    write_card(path, proof, allow, content)
+    draft.replace(path)
+    return proof
+
+
+def check_proof(draft: Path, proof: Proof, allow: int) -> None:
+    """Refuse a file that says something else for more samples than may be.
+
+    Raises:
+        UserError: says for how many.
+    """
+    if max(proof.off, proof.decided_otherwise) > allow:
+        raise UserError(failure(draft, proof))
+
+
+def write_card(path: Path, proof: Proof, allow: int, content: dict[str, Any]) -> None:
+    """Write the card of a proven file beside it."""
+    content = {
+        **content,
+        "proof": {**proof.as_dict(), "allowed": allow},
+        "versions": card.describe_versions(content["format"]),
+    }
+    with replacing(path.with_name(f"{path.name}.json")) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def failure(draft: Path, proof: Proof) -> str:
+    """What is said of a file that is not proven."""
+    return (
+        f"{draft}: not proven: {proof.off} of {proof.samples} test samples differ by more than "
+        f"{proof.tolerance:g} (by {proof.largest:.2g} at most), {proof.decided_otherwise} are "
+        f"decided otherwise\nA membrane at its threshold may be rounded to the other side by other "
+        f"kernels; pt2 runs torch's own.\naccepted: --to pt2, or --allow {proof.off} if so many "
+        "may differ"
+    )
+
+
+def _outputs(traced: Traced) -> list[dict[str, Any]]:
+    names = formats.output_names(traced)
+    shape = ["N", "K"] if traced.kind == "probability" else ["N"]
+    return [
+        {"name": name, "head": head, "kind": traced.kind, "shape": shape, "position": position}
+        for position, (name, head) in enumerate(zip(names, traced.outputs, strict=True))
+    ]

@@ -40,7 +40,7 @@ def export_nir(subject: Subject, path: Path, allow: int) -> Proof:
     """
     import nir
 
-    module = subject.module
+    module: Any = subject.module
     fusion = check_module(module)
     ports = [_port(n, x) for n, x in tracing_batch(subject.batches())["inputs"].items()
              if n in module.encoders]  # fmt: skip
@@ -100,7 +100,7 @@ def modality_graph(module: Any, fusion: Fusion, port: Port) -> Any:
     return nir.NIRGraph.from_list(*nodes)
 
 
-def summand(fusion: Fusion, modality: str) -> tuple[Any, Any]:
+def summand(fusion: Any, modality: str) -> tuple[Any, Any]:
     """Weight `[K, D]` and bias `[K]` of what a modality adds to the fused logits."""
     if isinstance(fusion, Sum):
         part = fusion.classifiers[modality]

@@ -155,7 +155,7 @@ def _average(part: Named, shape: Shape) -> Any:
     return pool
 
 
-def neuron_node(name: str, layer: nn.Module, shape: Shape) -> Any:
+def neuron_node(name: str, layer: Any, shape: Shape) -> Any:
     """A layer of neurons as `nir.LIF` or `nir.IF`.
 
     NIR fires strictly above its threshold: neurons that fire at theirs get the next lower number of

@@ -32,8 +32,6 @@ def test_a_file_is_proven_and_loads_without_snn_mm(trained: Path, tmp_path: Path
     assert [output["head"] for output in card["outputs"]] == ["audio", "visual", "fused"]
     assert card["proof"]["samples"] == 40
     assert card["proof"]["off"] == card["proof"]["decided_otherwise"] == 0
-    tested = json.loads((trained / "results.json").read_text())["test"]["test/accuracy/fused"]
-    assert card["proof"]["accuracy"] == pytest.approx(tested)
     code = (
         "import sys, torch\n"
         f"network = torch.export.load({str(file)!r}).module()\n"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from snn_mm.encoders import ConvNet, Encoder
@@ -67,20 +66,3 @@ def test_spikingjelly_fires_alike_in_every_layer(neuron: type, tmp_path: Path) -
     assert [h.shape for h in heard] == [w.shape for w in wanted]
     assert all(torch.equal(h, w) for h, w in zip(heard, wanted, strict=True))
     assert all(0 < float(spikes.mean()) < 1 for spikes in wanted)
-
-
-def test_snntorch_gives_the_same_logits(tmp_path: Path) -> None:
-    # It reads r = tau/dt alone: neurons whose input does not decay.
-    snntorch = pytest.importorskip("snntorch.import_nir", reason="snntorch is no need of ours")
-    module, x = module_of(TAAFLIF), 2 * torch.randn(4, *SHAPE)
-    network: nn.Module = snntorch.import_from_nir(nir.read(written(module, tmp_path / "n.nir")))
-    for part in network.modules():
-        if hasattr(part, "reset_delay"):
-            part.reset_delay = False  # by default its neurons reset a step late
-    with torch.no_grad():
-        wanted = module({"visual": x}).fused  # [T, N, K]
-        for sample in range(len(x)):  # its flattening takes the batch in
-            state = None
-            for step in range(STEPS):
-                out, state = network(x[sample : sample + 1], state)
-                torch.testing.assert_close(out.view(-1), wanted[step, sample], atol=1e-5, rtol=0)

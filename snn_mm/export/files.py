@@ -20,7 +20,7 @@ UNPROVEN = ".unproven"
 """Stands in the name of a file until it is proven, and stays there if it is not."""
 
 
-class Form(NamedTuple):
+class FileForm(NamedTuple):
     """A format that a traced graph is written in.
 
     Attributes:
@@ -33,8 +33,8 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "onnx": Form(formats.write_onnx, formats.read_onnx),
-    "pt2": Form(formats.write_pt2, formats.read_pt2),
+    "onnx": FileForm(formats.write_onnx, formats.read_onnx),
+    "pt2": FileForm(formats.write_pt2, formats.read_pt2),
 }
 
 

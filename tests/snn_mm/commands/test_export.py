@@ -12,7 +12,7 @@ import torch
 
 from snn_mm.cli import main
 from snn_mm.export import formats
-from snn_mm.export.files import FORMS, Form
+from snn_mm.export.files import FORMS, FileForm
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_file_that_says_something_else_is_an_error_and_named_so(
         right = formats.read_pt2(*given)  # type: ignore[arg-type]
         return lambda inputs: {name: x.roll(1, -1) for name, x in right(inputs).items()}
 
-    monkeypatch.setitem(FORMS, "pt2", Form(formats.write_pt2, wrong))
+    monkeypatch.setitem(FORMS, "pt2", FileForm(formats.write_pt2, wrong))
     file = tmp_path / "toy.pt2"
     command = ["export", str(trained), "--to", "pt2", "--output", str(file)]
     assert main(command) == 2

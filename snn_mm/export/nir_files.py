@@ -103,7 +103,7 @@ def modality_graph(module: Any, fusion: Fusion, port: Port) -> Any:
 def summand(fusion: Any, modality: str) -> tuple[Any, Any]:
     """Weight `[K, D]` and bias `[K]` of what a modality adds to the fused logits."""
     if isinstance(fusion, Sum):
-        part = fusion.classifiers[modality]
+        part: Any = fusion.classifiers[modality]
         return part.weight.detach().numpy(), part.bias.detach().numpy()
     dims, classifier = fusion.feature_dims, fusion.classifier
     columns = torch.split(classifier.weight.detach(), list(dims.values()), dim=1)

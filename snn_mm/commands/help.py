@@ -37,6 +37,7 @@ COMMANDS = {
     "analyse": Subcommand("the papers' analyses: cost, coefficient, gain, ...", "analyse"),
     "explain": Subcommand("why a network decided so: a page of one sample", "explain"),
     "export": Subcommand("write a network as ONNX, pt2 or NIR, and prove it", "export"),
+    "demo": Subcommand("a page on this machine to try a run in", "demo"),
     "bench": Subcommand("time an experiment's training step on this machine", "bench"),
     "doctor": Subcommand("check versions, devices and data", "doctor"),
 }

@@ -8,11 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from snn_mm.analysis.explanation.activity import (
-    energy_over_time,
-    time_attention,
-    watch,
-)
+from snn_mm.analysis.explanation.activity import energy_over_time, time_attention, watch
 from snn_mm.analysis.explanation.asked import Asked
 from snn_mm.analysis.explanation.attribution import NEEDS_CAPTUM, completeness, integrated_gradients
 from snn_mm.analysis.explanation.contribution import CoalitionSays, ask_coalitions
@@ -36,7 +32,7 @@ from snn_mm.analysis.report.document import (
     TableCell,
     Text,
 )
-from snn_mm.analysis.report.html import to_html
+from snn_mm.analysis.report.html import block_html, to_html
 from snn_mm.analysis.sentiment.clip_figures import draw_clip
 from snn_mm.analysis.sentiment.clip_record import record_clip
 from snn_mm.contracts import FUSED, FusionOutput
@@ -96,6 +92,16 @@ class SamplePage:
         summary = f"What {run} made of the sample {name}: {self._said()}."
         return Page(to_html(Document(f"Explanation of {name}", summary, sections)), self.pictures)
 
+    def at_once(self) -> dict[str, str]:
+        """What takes a moment, as HTML by section: without gradients and energy."""
+        blocks: dict[str, list[Block]] = {
+            "Decision": [Text(f"{self._said()[0].upper()}{self._said()[1:]}."), self._verdict()],
+            "Evidence over time": self._evidence(),
+            "Modalities": self._modalities(),
+            "Spikes": self._spikes(),
+        }
+        return {title: "\n".join(map(block_html, each)) for title, each in blocks.items()}
+
     def _said(self) -> str:
         target = self.asked.batch["target"]
         if self.predicted is None:
@@ -113,11 +119,8 @@ class SamplePage:
 
     def _shown(self) -> dict[str, int]:
         """The predicted and, where it is another, the true class, by what to call them."""
-        shown = (
-            {}
-            if self.predicted is None
-            else {f"predicted: {self._name(self.predicted)}": self.predicted}
-        )
+        p = self.predicted
+        shown = {} if p is None else {f"predicted: {self._name(p)}": p}
         if self.true is not None and self.true != self.predicted:
             shown[f"true: {self._name(self.true)}"] = self.true
         return shown
@@ -126,14 +129,18 @@ class SamplePage:
         with torch.no_grad():
             heads = predict(self.asked.module, self.asked.batch)
         if self.predicted is None:
-            rows: list[list[TableCell | str]] = [[h, f"{float(x):+.3f}"] for h, x in heads.items()]
+            there = {h: x for h, x in heads.items() if not x.isnan().any()}
+            rows: list[list[TableCell | str]] = [[h, f"{float(x):+.3f}"] for h, x in there.items()]
             return Table("decision", "Score of each head.", ["Head", "Score"], rows)
         rows = []
         for head, said in heads.items():
-            best = int(said[0].argmax())
+            if said.isnan().any():
+                rows.append([head, "(absent)", *("" for _ in self._shown())])
+                continue
+            best = self._name(int(said[0].argmax()))
             chances = [f"{float(said[0, k]):.3f}" for k in self._shown().values()]
-            rows.append([head, TableCell(self._name(best), bold=head == FUSED), *chances])
-        caption = "What each head says, and its probability of the predicted and the true class."
+            rows.append([head, TableCell(best, bold=head == FUSED), *chances])
+        caption = "What each head says, and its probability of these classes."
         return Table("decision", caption, ["Head", "Says", *self._shown()], rows)
 
     def _inputs(self) -> list[Block]:
@@ -201,7 +208,7 @@ class SamplePage:
             if self.predicted is None:
                 rows.append([named, f"{float(x):+.3f}"])
                 continue
-            best = self._name(int(x.argmax())) if present else "(even chances)"
+            best = self._name(int(x.argmax())) if x.max() > x.min() else "(even chances)"
             rows.append([named, best, *(f"{float(x[k]):.3f}" for k in self._shown().values())])
         heads = ["Score"] if self.predicted is None else ["Says", *self._shown()]
         return Table("without", "What it says if only some are there.", ["There", *heads], rows)

@@ -79,7 +79,6 @@ class LinearProbe:
             "width": {name: parts["train"].values[name].shape[1] for name in modalities},
             "samples": {name: len(part.target) for name, part in parts.items()},
             "of_samples": {name: len(data.split(name)) for name in parts},
-            "seconds": round(time.monotonic() - begin, 2),
         }
 
 

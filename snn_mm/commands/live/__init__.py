@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snn_mm.commands.predict import parse_sample
 from snn_mm.commands.processing import print_fact
 from snn_mm.errors import UserError
 
@@ -167,7 +168,16 @@ def _seconds(files: list[str]) -> float:
     return max(lengths)
 
 
+def given_files(text: str) -> list[str]:
+    """The files of an argument; those of one sample may come in one, as for `snnmm predict`."""
+    if text.startswith("@"):
+        return [text]
+    (sample,) = parse_sample(text)
+    return [sample] if isinstance(sample, str) else [f"{n}={path}" for n, path in sample.items()]
+
+
 def _check(options: argparse.Namespace) -> None:
+    options.files = [file for text in options.files for file in given_files(text)]
     moving = options.microphone is not None or options.camera is not None
     if moving == bool(options.files):
         raise UserError("live: accepted: FILES, or --microphone and --camera")

@@ -19,6 +19,7 @@ from datamodules.base import MultimodalDataModule
 from datamodules.digits.nmnist import EventOptions
 from datamodules.raw.moving import MovingSound
 from snn_mm.cli import main
+from snn_mm.commands.live import given_files
 from snn_mm.config.restore import Restored
 from snn_mm.encoders import ConvNet, Encoder, RecurrentNet
 from snn_mm.fusion import Concat
@@ -63,6 +64,18 @@ def test_a_clip_has_a_decision_after_each_of_its_time_steps(
     steps = _steps(capsys.readouterr().out)
     assert len(steps) == 4
     assert all(re.fullmatch(r"fused: .*   audio: .*   visual: .*", said) for _, said in steps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (["clip.mp4"], ["clip.mp4"]),
+        (["audio=a.wav", "visual=b.png"], ["audio=a.wav", "visual=b.png"]),
+        (["audio=a.wav,visual=b.png"], ["audio=a.wav", "visual=b.png"]),
+    ],
+)
+def test_files_are_given_as_to_predict(arguments: list[str], files: list[str]) -> None:
+    assert [file for text in arguments for file in given_files(text)] == files
 
 
 def test_a_clip_is_played_at_its_own_speed(

@@ -17,6 +17,7 @@ import snn_mm
 from snn_mm.commands.predict import write_table
 from snn_mm.commands.predictions import column_names, predicted_kind
 from snn_mm.errors import UserError
+from snn_mm.run.replace import appending
 
 Files = str | Mapping[str, str]
 
@@ -82,7 +83,7 @@ def predict_files(files: Sequence[Files], run: Path, output: Path | None, worker
             continue
         print(_line(row), flush=True)
         if journal is not None:
-            with journal.open("a", encoding="utf-8") as file:
+            with appending(journal) as file:
                 file.write(json.dumps({"key": keys[place], "row": row}) + "\n")
     if output is not None:
         write_table(output, [rows[key] for key in keys])

@@ -231,6 +231,7 @@ ELSEWHERE = {
     "snn_mm/run/lock_mark.py": "a mark must be made, not replaced, to be exclusive",
     "snn_mm/config/manifest.py": "a file of the source, made by its developers",
     "datamodules/digits/speech.py": "a request in a temporary directory",
+    "datamodules/raw/moving.py": "the last second of a sound in a temporary directory",
     "datamodules/store/writer.py": "a journal and its data, cut to whole entries at each start",
     "datamodules/feature_files/writer.py": "arrays of a directory that is replaced as one",
     "feature_makers/pretrained/output.py": "a journal whose last line may be cut short",

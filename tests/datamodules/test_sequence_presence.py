@@ -40,7 +40,8 @@ class Classes(SequenceDataModule):
     num_classes = 3
 
     def load_split(self, name: SplitName) -> SequenceSplit:
-        return make_split(targets=np.array([0, 2, 1]))
+        ids = [f"{name}_{letter}" for letter in "abc"]
+        return make_split(targets=np.array([0, 2, 1]), ids=ids)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {"text": (4, 3), "audio": (6, 2)}

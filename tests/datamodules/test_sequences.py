@@ -36,7 +36,7 @@ class Made(SequenceDataModule):
     labelled_modalities = ("text",)
 
     def load_split(self, name: SplitName) -> SequenceSplit:
-        return make_split()
+        return make_split(ids=[f"{name}_{letter}" for letter in "abc"])
 
 
 def check(**changes: Any) -> None:
@@ -102,8 +102,9 @@ def test_loaders_yield_every_sample_once() -> None:
     dm = Made(loader=LoaderOptions(batch_size=2))
     dm.setup("fit")
     seen = [name for batch in dm.train_dataloader() for name in batch["id"]]
-    assert sorted(seen) == ["a", "b", "c"]
-    assert [name for batch in dm.val_dataloader() for name in batch["id"]] == ["a", "b", "c"]
+    assert sorted(seen) == ["train_a", "train_b", "train_c"]
+    seen = [name for batch in dm.val_dataloader() for name in batch["id"]]
+    assert seen == ["val_a", "val_b", "val_c"]
 
 
 @pytest.mark.parametrize(

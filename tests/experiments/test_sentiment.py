@@ -41,7 +41,7 @@ SGMT = [
 ]
 
 
-def split(sizes: dict[str, tuple[int, int]], samples: int, own: bool) -> dict[str, Any]:
+def split(part: str, sizes: dict[str, tuple[int, int]], samples: int, own: bool) -> dict[str, Any]:
     """One split of a feature file; lengths are short, so that a step takes little time."""
     rng = np.random.default_rng(samples)
     made: dict[str, Any] = {
@@ -53,7 +53,7 @@ def split(sizes: dict[str, tuple[int, int]], samples: int, own: bool) -> dict[st
         made[f"{name}_lengths"] = rng.integers(3, 20, samples)
     for key in ("", *(("_T", "_A", "_V") if own else ())):
         made[f"regression_labels{key}"] = rng.uniform(-1, 1, samples)
-    made["id"] = [f"clip{i}" for i in range(samples)]
+    made["id"] = [f"{part}{i}" for i in range(samples)]
     made["raw_text"] = ["text"] * samples
     return made
 
@@ -65,7 +65,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, (file, sizes) in FILES.items():
         made[name] = tmp_path_factory.mktemp(name)
         counts = {"train": 6, "valid": 3, "test": 3}
-        content = {key: split(sizes, n, name == "sims") for key, n in counts.items()}
+        content = {key: split(key, sizes, n, name == "sims") for key, n in counts.items()}
         (made[name] / file).write_bytes(pickle.dumps(content))
     return made
 

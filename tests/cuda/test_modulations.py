@@ -71,7 +71,7 @@ def test_all_that_are_shipped_are_here() -> None:
         kind
         for kind in vars(snn_mm.callbacks).values()
         if inspect.isclass(kind) and issubclass(kind, Modulation) and not inspect.isabstract(kind)
-    }
+    } - {snn_mm.callbacks.ModalityDropout}  # it changes no gradient: it says who is absent
     assert {type(make()) for make in [*CASES.values(), *NOISY.values()]} == shipped
 
 

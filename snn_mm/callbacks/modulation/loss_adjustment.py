@@ -168,6 +168,8 @@ class LossAdjustment(LossModulation):
             wide = there.view(len(there), *[1] * (true_class.dim() - 2), -1)  # [M, ..., N]
             true_class, count = true_class.masked_fill(~wide, 0.0), there.sum(dim=1).double()
         sums = true_class.double().sum(dim=-1)  # [M, ...]
+        if there is None and (self._trainer is None or self._trainer.world_size == 1):
+            return list(scored), sums  # nothing to count, for which a GPU would be waited for
         both = torch.cat([sums.reshape(len(sums), -1), count.unsqueeze(1)], dim=1)
         if self._trainer is not None:
             both = sum_over_ranks(both, self._trainer)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -81,9 +82,11 @@ def test_sums_and_samples_are_added_over_ranks(
     first_step = torch.tensor([3.0, 0.0, 0.0])
     trainer, monitor = make_trainer(), AttentionMonitor()
     trainer.state.fn = TrainerFn.FITTING
-    monitor._sums, monitor._samples = {FUSED: torch.tensor([1.0, 3.0, 3.0])}, 7
+    monitor._sums, monitor._counts = {FUSED: torch.tensor([1.0, 3.0, 3.0])}, Counter({FUSED: 7})
     monkeypatch.setattr(
-        trainer.strategy, "reduce", lambda x, reduce_op: x + (first_step if x.dim() else 3.0)
+        trainer.strategy,
+        "reduce",
+        lambda x, reduce_op: x + (first_step if x.shape[-1] == 3 else 3.0),
     )
     monitor.on_validation_epoch_end(trainer, module)
     assert recorded(tmp_path)[0, FUSED] == pytest.approx([0.4, 0.3, 0.3])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule
@@ -43,9 +41,3 @@ def describe_versions(form: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

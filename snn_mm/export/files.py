@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lightning import LightningModule
 
+from datamodules.store.source import sha256
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.export import card, formats
@@ -77,7 +78,7 @@ def export(subject: Subject, form: str, path: Path, allow: int) -> Proof:
     content = {
         "format": form,
         "file": path.name,
-        "sha256": card.digest(draft),
+        "sha256": sha256(draft),
         "inputs": card.describe_ports(traced.inputs),
         "outputs": _outputs(traced),
         "readout": card.READOUT,

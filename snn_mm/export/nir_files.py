@@ -10,6 +10,7 @@ import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import Tensor, nn
 
+from datamodules.store.source import sha256
 from snn_mm.contracts import FUSED
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
@@ -55,7 +56,7 @@ def export_nir(subject: Subject, path: Path, allow: int) -> Proof:
     finals = {n: path.with_name(f"{path.stem}.{n}{path.suffix}") for n in graphs}
     content = {
         "format": "nir",
-        "files": {n: {"file": finals[n].name, "sha256": card.digest(drafts[n])} for n in finals},
+        "files": {n: {"file": finals[n].name, "sha256": sha256(drafts[n])} for n in finals},
         "inputs": card.describe_ports(ports),
         "readout": READOUT,
         "discretisation": DISCRETISATION,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from snn_mm.analysis.kept import held, kept_file
 from snn_mm.analysis.landscape.probe import Cut, Value, open_probe
 from snn_mm.analysis.landscape.settings import LandscapeSettings
 from snn_mm.analysis.landscape.table import PointTable, Values
 from snn_mm.analysis.workers import Progress, RunPlace, measure_all
-from snn_mm.config.restore import open_run, restore
+from snn_mm.config.restore import restore
 from snn_mm.run.directory import RunDirectory
-from snn_mm.run.links import check_links
-from snn_mm.run.lock import RunLock
 
 Floats = NDArray[np.float64]
+FOLDER = "landscape"
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,7 @@ def compute_surface(
     Raises:
         UserError: no run, no checkpoint, no data, or another process computes the same run.
     """
-    run = open_run(place.run)
-    check_links(run.path)
-    table_path(run, settings).parent.mkdir(exist_ok=True)
-    lock = RunLock(RunDirectory(run.path / "landscape"))
-    lock.acquire()
-    try:
+    with held(place, FOLDER) as run:
         table = PointTable(table_path(run, settings))
         total = len(settings.points)
         missing = [point for point in settings.points if point not in table.values]
@@ -87,15 +81,12 @@ def compute_surface(
             if progress is not None:
                 progress(len(table.values), total)
         table.finish(settings.points)
-    finally:
-        lock.release()
     return Surface.of(settings, table.values)
 
 
 def table_path(run: RunDirectory, settings: LandscapeSettings) -> Path:
-    """The CSV file of a landscape; other settings or other weights have another file."""
-    digest = hashlib.sha256(run.best.read_bytes()).hexdigest()
-    return run.path / "landscape" / f"{settings.name(digest)}.csv"
+    """The CSV file of a landscape; see `kept_file`."""
+    return kept_file(run, FOLDER, settings, ".csv")
 
 
 def open_cut(place: RunPlace, settings: LandscapeSettings) -> Cut:

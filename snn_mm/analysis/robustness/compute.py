@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from snn_mm.analysis.kept import kept_file, measure_planned
 from snn_mm.analysis.robustness.conditions import (
     Condition,
     RobustnessSettings,
@@ -17,12 +16,9 @@ from snn_mm.analysis.robustness.conditions import (
 from snn_mm.analysis.robustness.inputs import fitting
 from snn_mm.analysis.robustness.probe import Prober, open_probe
 from snn_mm.analysis.robustness.record import ConditionTable, Record
-from snn_mm.analysis.workers import Progress, RunPlace, measure_all
-from snn_mm.config.restore import open_run
+from snn_mm.analysis.workers import Progress, RunPlace
 from snn_mm.errors import UserError
 from snn_mm.run.directory import RunDirectory
-from snn_mm.run.links import check_links
-from snn_mm.run.lock import RunLock
 
 FOLDER = "robustness"
 
@@ -82,41 +78,14 @@ def measure_conditions(
     Raises:
         UserError: another process measures one of the runs.
     """
-    with ExitStack() as held:
-        tables = {place: _open_table(place, settings, held) for place in planned}
-        missing = [
-            (place, condition)
-            for place, conditions in planned.items()
-            for condition in conditions
-            if condition not in tables[place].record
-        ]
-        total = sum(map(len, planned.values()))
-        done = total - len(missing)
-        for (place, condition), value in measure_all(partial(Prober, settings), missing, jobs):
-            tables[place].add(condition, value)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        for place, conditions in planned.items():
-            tables[place].finish(conditions)
-    return {
-        place.run: {each: tables[place].record[each] for each in conditions}
-        for place, conditions in planned.items()
-    }
+
+    def open_table(run: RunDirectory) -> ConditionTable:
+        return ConditionTable(table_path(run, settings))
+
+    make = partial(Prober, settings)
+    return measure_planned(planned, open_table, make, FOLDER, jobs, progress)
 
 
 def table_path(run: RunDirectory, settings: RobustnessSettings) -> Path:
-    """The file of a run's conditions; other settings or other weights have another file."""
-    digest = hashlib.sha256(run.best.read_bytes()).hexdigest()
-    return run.path / FOLDER / f"{settings.name(digest)}.jsonl"
-
-
-def _open_table(place: RunPlace, settings: RobustnessSettings, held: ExitStack) -> ConditionTable:
-    run = open_run(place.run)
-    check_links(run.path)
-    path = table_path(run, settings)
-    path.parent.mkdir(exist_ok=True)
-    lock = RunLock(RunDirectory(path.parent))
-    lock.acquire()
-    held.callback(lock.release)
-    return ConditionTable(path)
+    """The file of a run's conditions; see `kept_file`."""
+    return kept_file(run, FOLDER, settings)

@@ -85,7 +85,7 @@ class Study:
 
     def contribution(self, group: Group, modality: str, kind: str) -> BySeed:
         """A number of `Contribution` by seed."""
-        found = {run.seed: self._contributions[run.path].get(modality) for run in group.counted}
+        found = {run.seed: self.contributions[run.path].get(modality) for run in group.counted}
         numbers = {seed: getattr(each, kind) for seed, each in found.items() if each is not None}
         return {seed: value for seed, value in numbers.items() if value is not None}
 
@@ -108,7 +108,8 @@ class Study:
         return min(kin, key=lambda other: distance(other.facts, group.facts), default=None)
 
     @cached_property
-    def _contributions(self) -> dict[Path, dict[str, Contribution]]:
+    def contributions(self) -> dict[Path, dict[str, Contribution]]:
+        """What each modality of a run contributes, by directory of the run."""
         return {path: contributions(record) for path, record in self.records.items()}
 
     def _records(self, group: Group) -> list[Record]:

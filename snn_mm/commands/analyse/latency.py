@@ -12,14 +12,13 @@ from snn_mm.analysis.latency.trials import LatencySettings
 from snn_mm.commands.analyse.findings import Findings
 from snn_mm.commands.analyse.runs import (
     PARTS,
-    add_data_root,
-    add_device,
+    add_by,
+    add_compute,
     add_runs,
     beside,
-    choose_device,
-    choose_jobs,
     progress_bar,
     read_groups,
+    run_places,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What is measured."""
     add_runs(parser)
     default = LatencySettings()
+    add_by(parser)
     add = parser.add_argument
-    add("--by", nargs="+", default=[], metavar="KEY", help="config keys that tell methods apart")
     add("--converted", nargs="*", type=int, default=default.converted_steps, metavar="T",
         help="time steps of converted ANNs; without a number none (1 2 4 ... 64)")  # fmt: skip
     add("--calibration", type=int, default=default.calibration, metavar="N",
@@ -51,9 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--energy", type=int, default=default.energy_samples, metavar="N",
         help=f"samples whose operations are counted ({default.energy_samples})")  # fmt: skip
     add("--seed", type=int, default=default.seed, help="of the order of training samples (0)")
-    add("--jobs", type=int, default=0, help="processes (one a CPU core; 1 on a GPU)")
-    add_device(parser, "networks run")
-    add_data_root(parser)
+    add_compute(parser)
 
 
 def analyse(options: argparse.Namespace) -> Findings:
@@ -88,15 +85,10 @@ def measure(
     """What was measured of the runs."""
     from snn_mm.analysis.latency.compute import measure_trials, plan
     from snn_mm.analysis.latency.study import LatencyStudy
-    from snn_mm.analysis.workers import RunPlace
-    from snn_mm.commands.quiet import silence
 
-    silence()
-    device = choose_device(options.device)
-    paths = [run.path for group in comparison.groups for run in group.counted]
-    planned, trained = plan([RunPlace(p, device, options.data_root) for p in paths], settings)
+    places, jobs = run_places(comparison, options)
+    planned, trained = plan(places, settings)
     with progress_bar("trials") as progress:
-        jobs = choose_jobs(options.jobs, device)
         records = measure_trials(planned, settings, jobs, progress)
     return LatencyStudy(comparison, records, trained)
 

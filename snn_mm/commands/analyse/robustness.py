@@ -16,14 +16,13 @@ from snn_mm.analysis.robustness.conditions import RobustnessSettings
 from snn_mm.commands.analyse.findings import Findings
 from snn_mm.commands.analyse.runs import (
     PARTS,
-    add_data_root,
-    add_device,
+    add_by,
+    add_compute,
     add_runs,
     beside,
-    choose_device,
-    choose_jobs,
     progress_bar,
     read_groups,
+    run_places,
 )
 from snn_mm.errors import UserError
 from snn_mm.run.directory import write_json
@@ -46,8 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What is measured, and what is compared."""
     add_runs(parser)
     default = RobustnessSettings()
+    add_by(parser)
     add = parser.add_argument
-    add("--by", nargs="+", default=[], metavar="KEY", help="config keys that tell methods apart")
     add("--against", metavar="METHOD", help="what others are compared with (the first)")
     add("--metric", help="what is compared, such as test/accuracy/fused")
     add("--corruptions", nargs="*", metavar="NAME", help="these alone; without a name none (all)")
@@ -56,9 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--energy", type=int, default=default.energy_samples, metavar="N",
         help=f"samples whose energy is counted; 0: none ({default.energy_samples})")  # fmt: skip
     add("--seed", type=int, default=default.seed, help="of corruptions (0)")
-    add("--jobs", type=int, default=0, help="processes (one a CPU core; 1 on a GPU)")
-    add_device(parser, "networks run")
-    add_data_root(parser)
+    add_compute(parser)
 
 
 def analyse(options: argparse.Namespace) -> Findings:
@@ -73,7 +70,7 @@ def analyse(options: argparse.Namespace) -> Findings:
 
     metric = choose_metric(options.metric, records)
     study = Study(comparison, records, metric, baseline)
-    keep_contributions(records, settings)
+    keep_contributions(study, settings)
     found = [
         tables.absence_table(study),
         tables.curve_table(study),
@@ -92,16 +89,11 @@ def measure(
 ) -> dict[Path, Record]:
     """What was measured, by directory of the run."""
     from snn_mm.analysis.robustness.compute import measure_conditions, plan
-    from snn_mm.analysis.workers import RunPlace
-    from snn_mm.commands.quiet import silence
 
-    silence()
-    device = choose_device(options.device)
-    paths = [run.path for group in comparison.groups for run in group.counted]
-    places = [RunPlace(path, device, options.data_root) for path in paths]
+    places, jobs = run_places(comparison, options)
     planned = plan(places, settings, options.corruptions)
     with progress_bar("conditions") as progress:
-        return measure_conditions(planned, settings, choose_jobs(options.jobs, device), progress)
+        return measure_conditions(planned, settings, jobs, progress)
 
 
 def choose_metric(asked: str | None, records: Mapping[Path, Record]) -> Metric:
@@ -121,19 +113,18 @@ def choose_metric(asked: str | None, records: Mapping[Path, Record]) -> Metric:
     return Metric(chosen)
 
 
-def keep_contributions(records: Mapping[Path, Record], settings: RobustnessSettings) -> None:
+def keep_contributions(study: Study, settings: RobustnessSettings) -> None:
     """Leave what modalities contribute in each run, where a report finds it."""
     from snn_mm.analysis.robustness.compute import FOLDER
-    from snn_mm.analysis.robustness.contribution import by_name, contributions
+    from snn_mm.analysis.robustness.contribution import by_name
 
-    for path, record in records.items():
-        content = by_name(contributions(record), settings.split)
-        write_json(path / FOLDER / "contribution.json", content)
+    for path, found in study.contributions.items():
+        write_json(path / FOLDER / "contribution.json", by_name(found, settings.split))
 
 
 def as_json(study: Study, settings: RobustnessSettings) -> dict[str, Any]:
     """Settings, and every number of every run."""
-    from snn_mm.analysis.robustness.contribution import by_name, contributions
+    from snn_mm.analysis.robustness.contribution import by_name
 
     chosen = {field.name: getattr(settings, field.name) for field in fields(settings)}
     runs = [
@@ -141,7 +132,7 @@ def as_json(study: Study, settings: RobustnessSettings) -> dict[str, Any]:
             "run": str(run.path),
             "method": group.method,
             "seed": run.seed,
-            "contribution": by_name(contributions(study.records[run.path]), settings.split),
+            "contribution": by_name(study.contributions[run.path], settings.split),
             "conditions": [
                 {"condition": condition.name, **asdict(condition), "metrics": measured.metrics}
                 for condition, measured in study.records[run.path].items()

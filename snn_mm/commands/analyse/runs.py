@@ -18,7 +18,7 @@ from snn_mm.commands.report import known_library
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
-    from snn_mm.analysis.workers import Progress
+    from snn_mm.analysis.workers import Progress, RunPlace
     from snn_mm.config.restore import Restored
 
 CURVE_METRIC = "val/accuracy/fused"
@@ -52,6 +52,21 @@ def add_data_root(parser: argparse.ArgumentParser, what: str = "where data lie n
 def add_device(parser: argparse.ArgumentParser, what: str) -> None:
     """Where a network computes."""
     parser.add_argument("--device", choices=DEVICES, default="cpu", help=f"where {what} (cpu)")
+
+
+def add_by(parser: argparse.ArgumentParser) -> None:
+    """What tells methods apart."""
+    parser.add_argument(
+        "--by", nargs="+", default=[], metavar="KEY", help="config keys that tell methods apart"
+    )
+
+
+def add_compute(parser: argparse.ArgumentParser) -> None:
+    """How many processes measure, where, and where data lie."""
+    help_of_jobs = "processes (one a CPU core; 1 on a GPU)"
+    parser.add_argument("--jobs", type=int, default=0, help=help_of_jobs)
+    add_device(parser, "networks run")
+    add_data_root(parser)
 
 
 def beside(paths: Sequence[Path]) -> Path:
@@ -155,6 +170,23 @@ def choose_device(name: str) -> str:
 def choose_jobs(asked: int, device: str) -> int:
     """How many processes measure: as asked; else one a CPU core, and one on a GPU."""
     return asked or (1 if device.startswith("cuda") else os.cpu_count() or 1)
+
+
+def run_places(comparison: Comparison, options: argparse.Namespace) -> tuple[list[RunPlace], int]:
+    """Where the runs of a comparison are measured, and by how many processes.
+
+    Args:
+        comparison: the runs.
+        options: those of `add_compute`.
+    """
+    from snn_mm.analysis.workers import RunPlace
+    from snn_mm.commands.quiet import silence
+
+    silence()
+    device = choose_device(options.device)
+    paths = [run.path for group in comparison.groups for run in group.counted]
+    places = [RunPlace(path, device, options.data_root) for path in paths]
+    return places, choose_jobs(options.jobs, device)
 
 
 @contextmanager

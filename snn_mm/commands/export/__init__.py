@@ -71,14 +71,14 @@ def _one(loaders: Any) -> Any:
 
 def _origin(restored: Restored, path: Path) -> dict[str, Any]:
     """Where the network comes from, and how its inputs were prepared."""
+    from datamodules.store.source import sha256
     from snn_mm.config.restore import find_checkpoint, read_config
-    from snn_mm.export.card import digest
 
     run, checkpoint = find_checkpoint(path)
     return {
         "run": {"experiment": run.experiment, "run_id": run.run_id},
-        "checkpoint": {"file": checkpoint.name, "sha256": digest(checkpoint)},
-        "config_sha256": digest(run.config),
+        "checkpoint": {"file": checkpoint.name, "sha256": sha256(checkpoint)},
+        "config_sha256": sha256(run.config),
         "preparation": read_config(run)["data"],
     }
 

@@ -18,9 +18,8 @@ from datamodules.cache import PreparedArrays, cache_path, prepared
 from datamodules.division import warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions
 from datamodules.raw.reads import RawReader
-from datamodules.standardise import Standardise
 from datamodules.table.files import FEATURES, FileOptions, Kind, log_mel
-from datamodules.table.parts import divide, fit_scales, members_of
+from datamodules.table.parts import Standardise, divide, fit_scales, members_of
 from datamodules.table.reading import Column, check_all_absent, inventory
 from datamodules.table.rows import GROUP, OWN, TableFile, read_table
 from datamodules.table.split import StoredInputs, TableSplit
@@ -156,16 +155,15 @@ class SampleTable(MultimodalDataModule):
 
     def load_split(self, name: SplitName) -> TableSplit:
         """Take the rows of one split."""
-        readers = {column: self._reader(column) for column in self.columns}
         present = {name: column.present for name, column in self.columns.items()}
         table = self.table
-        return TableSplit(self.parts[name], table.labels, table.ids, readers, present, self.content)
+        return TableSplit(self.parts[name], table.labels, table.ids, self.readers, present, self.content)
 
     collate = staticmethod(collate_ragged)
 
     def learn_preparation(self) -> dict[str, Any]:
         """Names of the classes, and of each modality its kind, shape and scales."""
-        columns = {name: self._reader(name).record() for name in self.columns}
+        columns = {name: reader.record() for name, reader in self.readers.items()}
         return {**super().learn_preparation(), "columns": columns}
 
     def raw_readers(self) -> Mapping[str, RawReader]:
@@ -202,6 +200,11 @@ class SampleTable(MultimodalDataModule):
         if not cache_path(self.root, f"table-{name}", options).exists():
             rank_zero_info(f"{self.path}: the {cells} inputs of {name} ({kind}) are read once")
         return prepared(self.root, f"table-{name}", options, lambda: column.read(kind, self.files))
+
+    @cached_property
+    def readers(self) -> dict[str, StoredInputs]:
+        """What reads the inputs of each modality, for all splits alike."""
+        return {name: self._reader(name) for name in self.columns}
 
     def _reader(self, name: str) -> StoredInputs:
         """What reads the inputs of a modality, and scales them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
@@ -16,6 +16,11 @@ from datamodules.pairing import Rows, stream
 from datamodules.split import FeatureScale
 from datamodules.table.files import FEATURES, Kind
 from datamodules.table.rows import PARTS, TableFile
+
+Standardise = Literal["training_part", "each_group", "none"]
+"""What features are shifted and scaled by: mean and deviation of the `training_part`, as a person
+must who knows nothing of the others; of `each_group` (a speaker, a subject) over all its samples,
+which reads features of test groups too, though no labels; or by `none`."""
 
 
 def divide(table: TableFile, fractions: tuple[float, float], seed: int) -> dict[SplitName, Rows]:

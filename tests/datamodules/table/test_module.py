@@ -90,6 +90,16 @@ def test_each_group_may_be_standardised_by_itself(tmp_path: Path) -> None:
         torch.testing.assert_close(torch.stack(own).mean(0), torch.zeros(5), atol=1e-5, rtol=0)
 
 
+def test_standardisation_that_can_not_be_is_told(tmp_path: Path) -> None:
+    path = speakers(tmp_path)
+    path.write_text(path.read_text().replace("group", "who", 1))
+    data = made(path, standardise="each_group", columns=["face"])
+    with pytest.raises(UserError, match=r"data\.standardise is each_group, .* no column group"):
+        data.split("train")
+    with pytest.raises(UserError, match=r"data\.standardise"):
+        made(path, standardise="speaker")
+
+
 def test_an_empty_cell_is_a_modality_that_the_sample_lacks(tmp_path: Path) -> None:
     path = speakers(tmp_path)
     lines = path.read_text().splitlines()

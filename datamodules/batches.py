@@ -97,7 +97,7 @@ def filled(rows: Sequence[NDArray[Any] | Tensor | None]) -> Tensor:
     return batch
 
 
-def padded(rows: Sequence[NDArray[Any]]) -> Tensor:
+def padded(rows: Sequence[NDArray[Any] | Tensor]) -> Tensor:
     """Copy sequences `[L, D]` into a batch `[N, longest L, D]` in float32, zeros behind them.
 
     One of sequences without steps has a step of zeros.
@@ -143,40 +143,35 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
     A sample that lacks a modality has zeros there, and is told in `present`.
     """
-    ids, inputs = [sample.id for sample in samples], stacked(samples)
-    for name, values in inputs.items():
-        check_finite(name, values, ids)
-    target = torch.tensor([s.target for s in samples])
-    batch: Batch = {"inputs": inputs, "target": target, "id": ids}
-    return {**batch, "present": present} if (present := presence(samples)) else batch
+    return _batch(samples, stacked(samples))
 
 
 def collate_ragged(samples: Sequence[Sample]) -> Batch:
     """Make a `Batch`: sequences `[L, D]` padded with zeros and their lengths told, 0 if absent."""
-    names = samples.modalities if isinstance(samples, Together) else samples[0].inputs
-    ids, lengths = [sample.id for sample in samples], {}
     inputs: dict[str, Tensor] = {}
-    for name in names:
+    lengths: dict[str, Tensor] = {}
+    for name in modalities_of(samples):
         rows = [sample.inputs.get(name) for sample in samples]
         like = next((x for x in rows if x is not None), None)
         if like is None:
             continue
         if like.dim() == 2:
-            steps = [0 if x is None else len(x) for x in rows]
-            lengths[name] = torch.tensor(steps)
-            inputs[name] = room(len(rows), max(steps), like.shape[1])
+            sequences = [like[:0] if x is None else x for x in rows]
+            lengths[name] = torch.tensor(list(map(len, sequences)))
+            inputs[name] = padded(sequences)
         else:
-            inputs[name] = room(len(rows), *like.shape)
-        for place, x in zip(inputs[name], rows):
-            taken = 0 if x is None else len(x) if like.dim() == 2 else len(place)
-            if x is not None:
-                place[:taken] = x
-            place[taken:] = 0
-        check_finite(name, inputs[name], ids)
+            inputs[name] = filled(rows)
+    batch = _batch(samples, inputs)
+    return {**batch, "lengths": lengths} if lengths else batch
+
+
+def _batch(samples: Sequence[Sample], inputs: dict[str, Tensor]) -> Batch:
+    """Make a `Batch` of inputs `[N, ...]`, refusing those that are not finite."""
+    ids = [sample.id for sample in samples]
+    for name, values in inputs.items():
+        check_finite(name, values, ids)
     target = torch.tensor([sample.target for sample in samples])
     batch: Batch = {"inputs": inputs, "target": target, "id": ids}
-    if lengths:
-        batch["lengths"] = lengths
     return {**batch, "present": present} if (present := presence(samples)) else batch
 
 

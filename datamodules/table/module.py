@@ -157,7 +157,9 @@ class SampleTable(MultimodalDataModule):
         """Take the rows of one split."""
         present = {name: column.present for name, column in self.columns.items()}
         table = self.table
-        return TableSplit(self.parts[name], table.labels, table.ids, self.readers, present, self.content)
+        return TableSplit(
+            self.parts[name], table.labels, table.ids, self.readers, present, self.content
+        )
 
     collate = staticmethod(collate_ragged)
 

@@ -20,7 +20,6 @@ OTHERS = {
     "snn_mm/callbacks/recording/run_record.py": "the config that this process has dumped",
     "snn_mm/commands/training_cli.py": "the config that this process has dumped",
     "snn_mm/analysis/report/curves.py": "counts damaged rows instead of refusing the table",
-    "snn_mm/commands/predict/raw_files.py": "its own journal, whose last line may be cut short",
     "datamodules/table/files.py": "names of the arrays in an archive, no values",
     "datamodules/store/digests.py": "digests beside a store",
     "datamodules/digits/espeak.py": "what its parent has just written",

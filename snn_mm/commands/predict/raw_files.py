@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,28 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import snn_mm
+from snn_mm.analysis.line_table import LineTable
 from snn_mm.commands.predict import write_table
 from snn_mm.commands.predictions import column_names, predicted_kind
 from snn_mm.errors import UserError
-from snn_mm.run.replace import appending
 
 Files = str | Mapping[str, str]
+
+
+class PredictionJournal(LineTable[str, dict[str, Any]]):
+    """What was predicted, a line for each sample, by what tells it from others."""
+
+    WHAT = "journal of predictions"
+
+    @staticmethod
+    def parsed(content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Key and prediction of a line."""
+        return str(content["key"]), dict(content["row"])
+
+    @staticmethod
+    def line(task: str, result: dict[str, Any]) -> str:
+        """A prediction under its key."""
+        return json.dumps({"key": task, "row": result}) + "\n"
 
 
 class RawSamples(Dataset[Any]):
@@ -63,7 +79,8 @@ def predict_files(files: Sequence[Files], run: Path, output: Path | None, worker
         raise UserError(f"{type(data).__name__} reads no raw files")
     data.raw_readers()
     journal = None if output is None else output.with_name(f"{output.name}.journal")
-    done = {} if journal is None else _read_journal(journal)
+    kept = None if journal is None else PredictionJournal(journal)
+    done = {} if kept is None else dict(kept.record)
     weights = run if run.suffix == ".ckpt" else directory.best
     keys = [_key(each, weights) for each in files]
     to_do = [place for place, key in enumerate(keys) if key not in done]
@@ -82,9 +99,8 @@ def predict_files(files: Sequence[Files], run: Path, output: Path | None, worker
             print(f"snnmm: error: {row['file']}: {row['error']}", file=sys.stderr)
             continue
         print(_line(row), flush=True)
-        if journal is not None:
-            with appending(journal) as file:
-                file.write(json.dumps({"key": keys[place], "row": row}) + "\n")
+        if kept is not None:
+            kept.add(keys[place], row)
     if output is not None:
         write_table(output, [rows[key] for key in keys])
     return int(any("error" in row for row in rows.values()))
@@ -147,16 +163,3 @@ def _key(files: Files, weights: Path) -> str:
         status = path.stat() if path.is_file() else None
         stats.append([str(text), status and status.st_size, status and status.st_mtime_ns])
     return json.dumps([_name(files), stats])
-
-
-def _read_journal(path: Path) -> dict[str, dict[str, Any]]:
-    """What was predicted before; a line that a kill has cut short is passed over."""
-    found: dict[str, dict[str, Any]] = {}
-    lines: Iterator[str] = iter(path.read_text("utf-8").splitlines() if path.is_file() else [])
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            found[str(entry["key"])] = dict(entry["row"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found

@@ -13,6 +13,8 @@ import torch
 import snn_mm
 from snn_mm.cli import main
 from snn_mm.commands.predict import parse_sample
+from snn_mm.commands.predict.raw_files import PredictionJournal
+from snn_mm.errors import UserError
 
 EXPERIMENT = "experiments/ead_digits.yaml"
 
@@ -104,3 +106,14 @@ def test_mistakes_of_the_line_are_named(
 ) -> None:
     assert main(["predict", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "said.csv.journal"
+    PredictionJournal(path).add("one", {"file": "a.wav", "audio/0": 0.5})
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:9])
+    assert PredictionJournal(path).record == {"one": {"file": "a.wav", "audio/0": 0.5}}
+    path.write_bytes(b"\xff" + whole)
+    with pytest.raises(UserError, match=r"said\.csv\.journal"):
+        PredictionJournal(path)

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snn_mm.commands.predict import one_sample
 from snn_mm.errors import UserError
 from snn_mm.run.links import check_links, refuse_link
 
@@ -26,15 +27,11 @@ def read_files(data: Any, files: list[str]) -> Batch:
     """
     from snn_mm.energy import single_samples
 
-    pairs = [file.partition("=") for file in files]
-    named = {name: file for name, found, file in pairs if found}
-    if len(named) != len(files) and len(files) > 1:
-        raise UserError(f"{len(files)} files; accepted: one, or MODALITY=FILE of each modality")
     if not hasattr(data, "read_raw"):
         raise UserError(f"{type(data).__name__} reads no raw files; use --sample ID")
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        raw = data.read_raw(named or files[0])
+        raw = data.read_raw(one_sample(files))
     for each in dict.fromkeys(str(note.message) for note in notes):
         print(f"snnmm: {each}", file=sys.stderr)
     return next(single_samples(data.raw_batch([raw])))

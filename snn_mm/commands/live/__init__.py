@@ -6,11 +6,11 @@ import argparse
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snn_mm.commands.predict import parse_sample
+from snn_mm.commands.predict import one_sample
 from snn_mm.commands.processing import print_fact
 from snn_mm.errors import UserError
 
@@ -96,10 +96,10 @@ def _clip(
     restored: Restored, network: StreamingNetwork, options: argparse.Namespace
 ) -> Iterator[tuple[float, dict[str, Tensor]]]:
     """The time steps of a clip, and when each has come in, in seconds."""
-    named = {name: path for name, path in map(_named, options.files) if name}
-    inputs = read(restored.data, named or options.files[0])
-    chunks = network.chunks(inputs)
-    seconds = 0.0 if options.fast else _seconds(options.files)
+    files = one_sample(options.files)
+    chunks = network.chunks(read(restored.data, files))
+    paths = [files] if isinstance(files, str) else files.values()
+    seconds = 0.0 if options.fast else _seconds(paths)
     for number, chunk in enumerate(chunks, 1):
         yield seconds * number / len(chunks), chunk
 
@@ -149,17 +149,12 @@ def read(data: Any, files: str | Mapping[str, str | Path]) -> dict[str, Tensor]:
     return {name: batch["inputs"][name] for name in there}
 
 
-def _named(file: str) -> tuple[str | None, str]:
-    name, found, path = file.partition("=")
-    return (name, path) if found else (None, file)
-
-
-def _seconds(files: list[str]) -> float:
+def _seconds(files: Iterable[str]) -> float:
     """How long a clip is: its sound or film; 0 where neither is there."""
     from datamodules.raw.recordings import extent_of
 
     lengths = [0.0]
-    for _, path in map(_named, files):
+    for path in files:
         try:
             extent = extent_of(Path(path))
         except UserError:  # no sound nor film, and read as such long ago
@@ -168,21 +163,12 @@ def _seconds(files: list[str]) -> float:
     return max(lengths)
 
 
-def given_files(text: str) -> list[str]:
-    """The files of an argument; those of one sample may come in one, as for `snnmm predict`."""
-    if text.startswith("@"):
-        return [text]
-    (sample,) = parse_sample(text)
-    return [sample] if isinstance(sample, str) else [f"{n}={path}" for n, path in sample.items()]
-
-
 def _check(options: argparse.Namespace) -> None:
-    options.files = [file for text in options.files for file in given_files(text)]
     moving = options.microphone is not None or options.camera is not None
     if moving == bool(options.files):
         raise UserError("live: accepted: FILES, or --microphone and --camera")
-    if len(options.files) > 1 and any(_named(file)[0] is None for file in options.files):
-        raise UserError("live: several files are of one modality each; accepted: MODALITY=FILE ...")
+    if options.files:
+        one_sample(options.files)  # a mistake before the network is there
     if min(options.every, options.seconds) <= 0:
         raise UserError("live: --every and --seconds are above 0")
 

@@ -91,6 +91,28 @@ def parse_sample(text: str) -> Sequence[str | Mapping[str, str]]:
     return [{name: value for name, _, value in pairs}]
 
 
+def one_sample(texts: Sequence[str]) -> str | Mapping[str, str]:
+    """The one sample that arguments name: a file that has all, or its files by input.
+
+    Raises:
+        UserError: several files that are not named, or a table of several samples.
+
+    Example:
+        >>> one_sample(["audio=a.wav", "visual=b.png"])
+        {'audio': 'a.wav', 'visual': 'b.png'}
+    """
+    given = [sample for text in texts for sample in parse_sample(text)]
+    if len(given) == 1:
+        return given[0]
+    named = [each for each in given if isinstance(each, Mapping)]
+    if len(named) != len(given):
+        raise UserError(f"{len(given)} files; accepted: one, or MODALITY=FILE of each modality")
+    files = {name: file for each in named for name, file in each.items()}
+    if len(files) < sum(map(len, named)):
+        raise UserError(f"{len(given)} samples; accepted: one, an input of it once")
+    return files
+
+
 def read_list(path: Path) -> list[Mapping[str, str]]:
     """The samples of a table, whose columns are inputs; an empty cell is an absent one."""
     from snn_mm.reading.text import read_rows

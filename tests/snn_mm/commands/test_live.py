@@ -19,7 +19,6 @@ from datamodules.base import MultimodalDataModule
 from datamodules.digits.nmnist import EventOptions
 from datamodules.raw.moving import MovingSound
 from snn_mm.cli import main
-from snn_mm.commands.live import given_files
 from snn_mm.config.restore import Restored
 from snn_mm.encoders import ConvNet, Encoder, RecurrentNet
 from snn_mm.fusion import Concat
@@ -66,16 +65,16 @@ def test_a_clip_has_a_decision_after_each_of_its_time_steps(
     assert all(re.fullmatch(r"fused: .*   audio: .*   visual: .*", said) for _, said in steps)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "files"),
-    [
-        (["clip.mp4"], ["clip.mp4"]),
-        (["audio=a.wav", "visual=b.png"], ["audio=a.wav", "visual=b.png"]),
-        (["audio=a.wav,visual=b.png"], ["audio=a.wav", "visual=b.png"]),
-    ],
-)
-def test_files_are_given_as_to_predict(arguments: list[str], files: list[str]) -> None:
-    assert [file for text in arguments for file in given_files(text)] == files
+def test_files_of_one_sample_may_come_in_one_argument_as_to_predict(
+    digits: Live, sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (8, 8), 200).save(tmp_path / "v.png")
+    files = f"audio={sound}", f"visual={tmp_path / 'v.png'}"
+    printed = []
+    for given in (files, (",".join(files),)):
+        assert digits("--fast", *given) == 0
+        printed.append(_steps(capsys.readouterr().out))
+    assert printed[0] == printed[1]
 
 
 def test_a_clip_is_played_at_its_own_speed(

@@ -12,7 +12,7 @@ import torch
 
 import snn_mm
 from snn_mm.cli import main
-from snn_mm.commands.predict import parse_sample
+from snn_mm.commands.predict import one_sample, parse_sample
 from snn_mm.commands.predict.raw_files import PredictionJournal
 from snn_mm.errors import UserError
 
@@ -117,3 +117,22 @@ def test_a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_named(tmp_pat
     path.write_bytes(b"\xff" + whole)
     with pytest.raises(UserError, match=r"said\.csv\.journal"):
         PredictionJournal(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (["clip.mp4"], "clip.mp4"),
+        (["audio=a.wav", "visual=b.png"], {"audio": "a.wav", "visual": "b.png"}),
+        (["audio=a.wav,visual=b.png"], {"audio": "a.wav", "visual": "b.png"}),
+    ],
+)
+def test_the_files_of_one_sample_come_apart_or_in_one(arguments: list[str], files: object) -> None:
+    assert one_sample(arguments) == files
+
+
+def test_two_files_without_a_name_are_no_sample() -> None:
+    with pytest.raises(UserError, match="MODALITY=FILE"):
+        one_sample(["a.wav", "visual=b.png"])
+    with pytest.raises(UserError, match="2 samples"):
+        one_sample(["audio=a.wav", "audio=b.wav"])

@@ -16,7 +16,7 @@ from snn_mm.export.proof import Proof, complete, fitted, prove, tracing_batch
 PORTS = [Port("audio", (2,), "float32")]
 
 
-class Module(torch.nn.Module):
+class SoftmaxModule(torch.nn.Module):
     def predict_step(self, batch: Batch, batch_idx: int) -> Any:
         return {"id": batch["id"], "probability": {"fused": batch["inputs"]["audio"].softmax(1)}}
 
@@ -32,7 +32,7 @@ def proof_of(change: Any, batches: list[Batch] | None = None) -> Proof:
         return {"fused": change(inputs["audio"].softmax(1))}
 
     batches = [batch(), batch(3)] if batches is None else batches
-    return prove(Module(), batches, PORTS, "probability", answer)  # type: ignore[arg-type]
+    return prove(SoftmaxModule(), batches, PORTS, "probability", answer)  # type: ignore[arg-type]
 
 
 def test_a_file_that_says_the_same_is_proven() -> None:

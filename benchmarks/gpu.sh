@@ -12,5 +12,5 @@ python=python3
 [ -x .venv/bin/python ] && python=.venv/bin/python
 if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then python=$1; shift; fi
 # Sums in one order wherever cuBLAS offers it; read when CUDA starts.
-export PYTHONPATH=$PWD CUBLAS_WORKSPACE_CONFIG=:4096:8 WANDB_MODE=offline PYTHONUNBUFFERED=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} CUBLAS_WORKSPACE_CONFIG=:4096:8 WANDB_MODE=offline PYTHONUNBUFFERED=1
 exec "$python" -P benchmarks/gpu_day.py "$@"

@@ -1,12 +1,13 @@
 """What `train_step.py` times: training steps of one network written in several ways.
 
 A workload is a function without arguments that takes one step. All share batch, T and shapes: audio
-`[8, 1, 257, 188]`, visual `[8, 3, 224, 224]`, and T = 4 as in both networks' defaults.
+`[N, 1, 257, 188]`, visual `[N, 3, 224, 224]`, and T = 4 as in both networks' defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -17,10 +18,26 @@ from torch.nn.functional import cross_entropy, interpolate
 from snn_mm.encoders import ResNet18
 from snn_mm.run.malloc import keep_large_blocks
 
-BATCH, CLASSES = 8, 6
+CLASSES = 6
 SHAPES = {"audio": (1, 257, 188), "visual": (3, 224, 224)}
 
 Workload = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step is taken, and of how many samples."""
+
+    name: str = "cpu"
+    batch: int = 8
+
+    @property
+    def device(self) -> torch.device:
+        """What torch calls the place."""
+        return torch.device(self.name)
+
+
+CPU = Place()
 
 
 class AudioVisual(nn.Module):
@@ -39,23 +56,27 @@ class AudioVisual(nn.Module):
         return [self.fused(torch.cat(features, -1)).mean(0), *unimodal]
 
 
-def correlated_inputs() -> list[Tensor]:
+def correlated_inputs(place: Place = CPU) -> list[Tensor]:
     """Smooth noise: white noise saturates the first max-pool and silences a deep network."""
-    coarse = [torch.randn(BATCH, c, h // 8, w // 8) for c, h, w in SHAPES.values()]
+    coarse = [torch.randn(place.batch, c, h // 8, w // 8) for c, h, w in SHAPES.values()]
     sizes = [shape[1:] for shape in SHAPES.values()]
-    return [interpolate(x, size, mode="bilinear") for x, size in zip(coarse, sizes)]
+    smooth = [interpolate(x, size, mode="bilinear") for x, size in zip(coarse, sizes)]
+    return [x.to(place.device) for x in smooth]
 
 
-def training_step(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Workload:
+def training_step(
+    encoder: Callable[[int], nn.Module], place: Place = CPU, bf16: bool = False
+) -> Workload:
     """Forward, backward and SGD of the audio-visual network on one fixed batch."""
     torch.manual_seed(0)
-    model = AudioVisual(encoder)
+    model = AudioVisual(encoder).to(place.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    inputs, target = correlated_inputs(), torch.arange(BATCH) % CLASSES
+    inputs = correlated_inputs(place)
+    target = torch.arange(place.batch, device=place.device) % CLASSES
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.autocast(place.device.type, torch.bfloat16, enabled=bf16):
             logits = model(inputs)
         sum(cross_entropy(each.float(), target) for each in logits).backward()
         optimizer.step()
@@ -63,13 +84,15 @@ def training_step(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Wo
     return step
 
 
-def as_trained(encoder: Callable[[int], nn.Module], bf16: bool = False) -> Workload:
+def as_trained(
+    encoder: Callable[[int], nn.Module], place: Place = CPU, bf16: bool = False
+) -> Workload:
     """The training step in a process set up as `snnmm fit` does it."""
     keep_large_blocks()
-    return training_step(encoder, bf16)
+    return training_step(encoder, place, bf16)
 
 
-def convolutions() -> Workload:
+def convolutions(place: Place = CPU) -> Workload:
     """Forward and backward of every convolution of the network alone: the floor of a step."""
     calls: list[tuple[nn.Module, Tensor, Tensor]] = []
 
@@ -77,11 +100,11 @@ def convolutions() -> Workload:
         x = inputs[0].detach().clone().requires_grad_(inputs[0].requires_grad)
         calls.append((conv, x, torch.randn_like(output)))
 
-    model = AudioVisual(ResNet18)
+    model = AudioVisual(ResNet18).to(place.device)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(record)
-    model(correlated_inputs())
+    model(correlated_inputs(place))
     for module in model.modules():
         module._forward_hooks.clear()
 
@@ -92,7 +115,7 @@ def convolutions() -> Workload:
     return step
 
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {
+WORKLOADS: dict[str, Callable[[Place], Workload]] = {
     "plain loop over time": partial(training_step, PlainLoopResNet18),
     "plain loop, blocks kept": partial(as_trained, PlainLoopResNet18),
     "snn_mm": partial(training_step, ResNet18),

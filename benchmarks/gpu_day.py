@@ -2,7 +2,8 @@
 
     python benchmarks/gpu_day.py [--seconds 600] [--output FILE] [--parts tests lif experiments]
 
-Each part has a share of the time and processes of its own, which are ended when it is over. The
+Each part has a share of the time and processes of its own, which are ended when it is over; those
+of the experiments are forks of one that has imported everything and touched no device. The
 file is written after every measurement, so that whatever was measured is kept. Without a GPU every
 part runs on the CPU in its smallest form: a rehearsal, whose numbers say nothing.
 """
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from snn_mm.cli import main as main_of_snnmm
+from snn_mm.commands.sweep import WARM
+from snn_mm.sweep.launch import Child, ForkStart, Launch
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "gpu"
@@ -176,8 +182,9 @@ def experiments(day: Day) -> dict[str, Any]:
     """Measure the main experiments at each precision, float32 of all first."""
     rows: dict[str, Any] = {}
     pairs = [(name, precision) for precision in PRECISIONS for name in EXPERIMENTS]
+    launch = ForkStart(os.environ, main_of_snnmm, [WARM])
     for name, precision in [("quickstart", PRECISIONS[0])] if day.small else pairs:
-        rows[f"{name} {precision}"] = row = experiment(day, name, precision)
+        rows[f"{name} {precision}"] = row = experiment(day, launch, name, precision)
         day.found["parts"]["experiments"] = {"status": "running", "rows": rows}
         day.write()
         if why := row.get("why"):
@@ -187,19 +194,36 @@ def experiments(day: Day) -> dict[str, Any]:
     return {"status": status, "without_result": skipped, "rows": rows}
 
 
-def experiment(day: Day, name: str, precision: str) -> dict[str, Any]:
+def experiment(day: Day, launch: Launch, name: str, precision: str) -> dict[str, Any]:
     """Steps of one experiment, or why there are none; in its own batches on a GPU."""
+    left = day.left("experiments")
+    if left < SHORTEST:
+        return {"why": "no time left"}
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "result.json"
+        file, log = Path(folder) / "result.json", Path(folder) / "log.txt"
         size = ["--steps=1", "--warmup=1", "--data.loader.batch_size=2"] if day.small else []
         size = size or ["--steps=10"]
         on = f"--trainer.accelerator={'cpu' if day.small else 'gpu'}"
-        command = ["-m", "snn_mm", "bench", name, on, f"--trainer.precision={precision}", *size]
-        wrong = day.call("experiments", [*command, f"--json={file}"])
+        command = ["bench", name, on, f"--trainer.precision={precision}", *size]
+        with log.open("wb") as output:
+            child = launch([*command, f"--json={file}"], output, os.environ)
+            wrong = ended(child, left)
+        print(log.read_text(errors="replace"), flush=True)
         if wrong or not file.exists():
             return {"why": wrong or "no result"}
         result: dict[str, Any] = json.loads(file.read_text())
         return result
+
+
+def ended(child: Child, left: float) -> str | None:
+    """Wait for a process as long as there is time; what went wrong, or None."""
+    until = time.monotonic() + left
+    while (code := child.poll()) is None:
+        if time.monotonic() > until:
+            child.send_signal(signal.SIGKILL)
+            return f"ended after {left:.0f} s: no time left"
+        time.sleep(0.05)
+    return None if code == 0 else f"exit code {code}"
 
 
 PARTS: dict[str, Callable[[Day], dict[str, Any]]] = {

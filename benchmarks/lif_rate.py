@@ -28,7 +28,7 @@ from snn_mm.energy.floor import mark, seconds_of, synchronise
 from snn_mm.neurons import IEMFLIF, reset_neurons
 
 STEPS = 4
-LARGE, SMALL = (32, 128, 64, 64), (2, 4, 8, 8)  # [N, C, H, W]: 256 MiB of float32 with T = 4
+LARGE, SMALL = (256, 128, 64, 64), (2, 4, 8, 8)  # [N, C, H, W]: 2 GiB of float32 with T = 4
 LAYOUTS = ("contiguous", "channels_last")
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 FLOAT32 = 4  # bytes

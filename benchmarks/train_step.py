@@ -59,8 +59,9 @@ def measure(
         ours, theirs = context.Pipe()
         context.Process(target=serve, args=(name, threads, place, theirs), daemon=True).start()
         theirs.close()  # else a process that dies is waited for in vain
-        ours.recv()
         pipes.append(ours)
+    for pipe in pipes:
+        pipe.recv()
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for number in range(1, rounds + 1):
         print(f"round {number} of {rounds}", file=sys.stderr, flush=True)

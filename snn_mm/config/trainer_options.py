@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from jsonargparse import Namespace
 from lightning import Callback, Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
@@ -186,9 +187,13 @@ def check_devices(accelerator: str, devices: Any) -> None:
 def build_trainer(build: Callable[[], Trainer]) -> Trainer:
     """Build a trainer; whatever else Lightning has against its options is the user's to mend.
 
+    A deterministic trainer makes torch write NaN into all memory it hands out, to show who reads
+    what nobody wrote: hundreds of fills a step, for a check that results don't depend on. Off.
+
     Raises:
         UserError: what Lightning says, without its stack trace.
     """
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         return build()
     except (ImportError, MisconfigurationException, RuntimeError, TypeError, ValueError) as error:

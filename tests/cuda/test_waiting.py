@@ -86,7 +86,7 @@ def watched(device: torch.device, places: list[str | None]) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, *_: (
-            places.append(place()) if "synchroniz" in str(message) else None
+            places.append(place()) if "called a synchronizing" in str(message) else None
         )
         torch.cuda.set_sync_debug_mode("warn")
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from jsonargparse import Namespace
+from lightning import Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -90,3 +92,9 @@ def test_any_other_complaint_of_lightning_loses_its_stack_trace() -> None:
 
     with pytest.raises(UserError, match=r"^trainer: no such profiler$"):
         build_trainer(complain)
+
+
+def test_no_memory_is_filled_for_determinism(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    build_trainer(Trainer)
+    assert not torch.utils.deterministic.fill_uninitialized_memory

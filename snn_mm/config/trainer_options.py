@@ -193,7 +193,7 @@ def build_trainer(build: Callable[[], Trainer]) -> Trainer:
     Raises:
         UserError: what Lightning says, without its stack trace.
     """
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         return build()
     except (ImportError, MisconfigurationException, RuntimeError, TypeError, ValueError) as error:

@@ -101,8 +101,8 @@ def test_every_kind_of_neuron(
     ours = run(norm_for(x), LIF(**options), x, normed_spikes)
     theirs = run(norm_for(x), LIF(implementation="reference", **options), x, one_after_the_other)
     assert torch.equal(ours[0], theirs[0])
-    for mine, other in zip(ours[1:], theirs[1:], strict=True):
-        torch.testing.assert_close(mine, other, rtol=2e-5, atol=2e-5)
+    for mine, other in zip(ours[1:], theirs[1:], strict=True):  # both round in float32
+        torch.testing.assert_close(mine, other, rtol=2e-5, atol=5e-5)
 
 
 def test_evaluation_equals_torch_bit_for_bit() -> None:

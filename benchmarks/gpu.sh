@@ -13,4 +13,6 @@ python=python3
 if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then python=$1; shift; fi
 # Sums in one order wherever cuBLAS offers it; read when CUDA starts.
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} CUBLAS_WORKSPACE_CONFIG=:4096:8 WANDB_MODE=offline PYTHONUNBUFFERED=1
+# Whether there is a GPU is asked of the driver: processes are forked of one that started no CUDA.
+export PYTORCH_NVML_BASED_CUDA_CHECK=1
 exec "$python" -P benchmarks/gpu_day.py "$@"

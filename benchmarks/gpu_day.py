@@ -22,7 +22,6 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,17 +82,9 @@ class Day:
         left = self.left(part)
         if left < SHORTEST:
             return "no time left"
-        try:
-            done = subprocess.run(  # noqa: S603
-                [sys.executable, "-P", *command],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                timeout=left,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"ended after {left:.0f} s: no time left"
-        return None if done.returncode == 0 else f"exit code {done.returncode}"
+        environment = {**os.environ, **environment}
+        program = [sys.executable, "-P", *command]
+        return ended(subprocess.Popen(program, cwd=ROOT, env=environment), left)  # noqa: S603
 
 
 def machine() -> dict[str, Any]:
@@ -163,14 +154,17 @@ def test_file(day: Day, name: str, chosen: str) -> dict[str, Any]:
 
 
 def lif(day: Day) -> dict[str, Any]:
-    """The rate of each implementation of the LIF kernels; each is chosen when it is imported."""
+    """The rate of our LIF kernels, and of spikingjelly's; those are chosen when it is imported."""
     found: dict[str, Any] = {}
-    for chosen in ("auto",) if day.small else ("auto", "cuda", "triton", "torch"):
+    for chosen in ("snn_mm",) if day.small else ("snn_mm", "auto", "cuda", "triton", "torch"):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "rate.json"
             command = ["benchmarks/lif_rate.py", "--json", str(file)]
             command += ["--small"] if day.small else []
-            wrong = day.call("lif", command, SJ_LIF_CUDA_IMPLEMENTATION=chosen)
+            if chosen == "snn_mm":
+                wrong = day.call("lif", [*command, "--implementation=triton"])
+            else:
+                wrong = day.call("lif", command, SJ_LIF_CUDA_IMPLEMENTATION=chosen)
             rates = json.loads(file.read_text()) if file.exists() else {}
         found[chosen] = {**rates, **({"why": wrong} if wrong else {})}
     measured = [name for name, rates in found.items() if rates.get("rows")]
@@ -187,8 +181,7 @@ def experiments(day: Day) -> dict[str, Any]:
         rows[f"{name} {precision}"] = row = experiment(day, launch, name, precision)
         day.found["parts"]["experiments"] = {"status": "running", "rows": rows}
         day.write()
-        if why := row.get("why"):
-            print(f"{name} at {precision}: {why}", flush=True)
+        print(f"{name} at {precision}: {row.get('why', 'measured')}", flush=True)
     skipped = [name for name, row in rows.items() if "why" in row]
     status = "measured" if len(skipped) < len(rows) else "failed"
     return {"status": status, "without_result": skipped, "rows": rows}
@@ -201,8 +194,8 @@ def experiment(day: Day, launch: Launch, name: str, precision: str) -> dict[str,
         return {"why": "no time left"}
     with tempfile.TemporaryDirectory() as folder:
         file, log = Path(folder) / "result.json", Path(folder) / "log.txt"
-        size = ["--steps=1", "--warmup=1", "--data.loader.batch_size=2"] if day.small else []
-        size = size or ["--steps=10"]
+        small = ["--steps=1", "--warmup=1", "--data.loader.batch_size=2"]
+        size = small if day.small else ["--steps=10"]
         on = f"--trainer.accelerator={'cpu' if day.small else 'gpu'}"
         command = ["bench", name, on, f"--trainer.precision={precision}", *size]
         with log.open("wb") as output:
@@ -226,11 +219,7 @@ def ended(child: Child, left: float) -> str | None:
     return None if code == 0 else f"exit code {code}"
 
 
-PARTS: dict[str, Callable[[Day], dict[str, Any]]] = {
-    "tests": tests,
-    "lif": lif,
-    "experiments": experiments,
-}
+PARTS = {"tests": tests, "lif": lif, "experiments": experiments}
 
 
 def main() -> int:

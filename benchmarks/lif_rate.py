@@ -1,10 +1,11 @@
 """How near LIF layers come to the rate at which the device copies memory, and by which kernel.
 
-    python benchmarks/lif_rate.py [--json FILE] [--small]
+    python benchmarks/lif_rate.py [--json FILE] [--small] [--implementation reference]
 
-On a GPU spikingjelly has several kernels; `SJ_LIF_CUDA_IMPLEMENTATION` (auto, cuda, triton, torch)
-chooses before it is imported. `needed` are the bytes no kernel does without (forward: read the
-current, write the spikes; backward: read both of their like and write the gradient), `moved` those
+`auto` is what a training takes and `reference` spikingjelly's, of whose kernels for a GPU
+`SJ_LIF_CUDA_IMPLEMENTATION` (auto, cuda, triton, torch) chooses before it is imported; `triton` are
+ours. `needed` are the bytes no kernel does without (forward: read the current, write the spikes;
+backward: read both of their like and write the gradient), and what ours move. `moved` are those
 that spikingjelly's move, which keep the charged membrane in float32. Shares are of the rate of
 `copy_` on a tensor of the same size, measured in turn.
 """
@@ -17,7 +18,7 @@ import os
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from spikingjelly.activation_based import functional
@@ -26,6 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from snn_mm.energy.floor import mark, seconds_of, synchronise
 from snn_mm.neurons import IEMFLIF, reset_neurons
+from snn_mm.neurons.lif import Implementation
 
 STEPS = 4
 LARGE, SMALL = (256, 128, 64, 64), (2, 4, 8, 8)  # [N, C, H, W]: 2 GiB of float32 with T = 4
@@ -72,9 +74,9 @@ def current(
     return x.unflatten(0, (STEPS, shape[0])).requires_grad_()
 
 
-def row(x: Tensor, rounds: int) -> dict[str, Any]:
+def row(x: Tensor, rounds: int, implementation: Implementation) -> dict[str, Any]:
     """Rates of one LIF layer on a current `[T, N, C, H, W]`, forward and backward."""
-    layer, device = IEMFLIF().to(x.device), x.device
+    layer, device = IEMFLIF(implementation=implementation).to(x.device), x.device
     source = x.detach()
     other, gradient = torch.empty_like(source), torch.randn_like(source)
 
@@ -127,26 +129,27 @@ def kernels(device: torch.device) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--json", type=Path, help="write the result there, too")
+    parser.add_argument("--implementation", choices=get_args(Implementation), default="auto")
     parser.add_argument("--small", action="store_true", help="a rehearsal: the numbers say nothing")
     options = parser.parse_args()
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     shape, rounds = (SMALL, 3) if options.small else (LARGE, 20)
-    found: dict[str, Any] = {"kernels": kernels(device), "rows": []}
+    chosen = options.implementation
+    found: dict[str, Any] = {"ours": chosen == "triton", "kernels": kernels(device), "rows": []}
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
-    if found["kernels"]["eager"]["implementation"] is None:
+    if not found["ours"] and found["kernels"]["eager"]["implementation"] is None:
         print(found["kernels"]["eager"]["why"])
         return
+    share = "share_needed" if found["ours"] else "share_moved"
     for dtype in TYPES:
         for layout in LAYOUTS:
-            one = {"layout": layout, **row(current(shape, layout, dtype, device), rounds)}
+            one = {"layout": layout, **row(current(shape, layout, dtype, device), rounds, chosen)}
             found["rows"].append(one)
             print(
                 f"{one['dtype']:<9}{layout:<14}"
-                + "  ".join(
-                    f"{way} {one[way]['share_moved']:.0%}" for way in ("forward", "backward")
-                )
+                + "  ".join(f"{way} {one[way][share]:.0%}" for way in ("forward", "backward"))
                 + f"  {' '.join(one['operators'])}",
                 flush=True,
             )

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from snn_mm.neurons import IEMFLIF, LIF, SCMRLLIF, SGMTLIF, TAAFLIF, ConnectedLIF
+from snn_mm.neurons.gpu_lif import MOST_STEPS
+from snn_mm.neurons.lif import Implementation
 
 SHAPE = (5, 3, 8, 6, 7)  # [T, N, C, H, W]
 PRESETS: dict[str, Callable[..., LIF]] = {
@@ -65,7 +67,7 @@ def run(layer: LIF, x: Tensor, layout: str = "contiguous", calls: int = 1) -> Fo
 
 def compare(make: Callable[..., LIF], dtype: torch.dtype, device: Any, **how: Any) -> None:
     x = current(how.pop("steps", SHAPE[0]))
-    layer = make().to(device)
+    layer = make(implementation=how.pop("implementation", "auto")).to(device)
     found = run(layer, x.to(device, dtype), **how)
     exact = run(make(implementation="reference").double(), x.double(), **how)
     assert 0.02 < exact.spikes.mean() < 0.95
@@ -78,27 +80,47 @@ def compare(make: Callable[..., LIF], dtype: torch.dtype, device: Any, **how: An
     assert error < ROUNDING[dtype]
 
 
+KERNELS = pytest.mark.parametrize("implementation", ["auto", "triton"])
+
+
+@KERNELS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_in_every_type(preset: str, dtype: torch.dtype, device: torch.device) -> None:
-    compare(PRESETS[preset], dtype, device)
+def test_every_preset_in_every_type(
+    preset: str, dtype: torch.dtype, implementation: str, device: torch.device
+) -> None:
+    compare(PRESETS[preset], dtype, device, implementation=implementation)
 
 
+@KERNELS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
-def test_every_layout_in_memory(layout: str, dtype: torch.dtype, device: torch.device) -> None:
-    compare(IEMFLIF, dtype, device, layout=layout)
+def test_every_layout_in_memory(
+    layout: str, dtype: torch.dtype, implementation: str, device: torch.device
+) -> None:
+    compare(IEMFLIF, dtype, device, layout=layout, implementation=implementation)
 
 
+@KERNELS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
-def test_one_time_step(layout: str, dtype: torch.dtype, device: torch.device) -> None:
-    compare(SGMTLIF, dtype, device, layout=layout, steps=1)
+def test_one_time_step(
+    layout: str, dtype: torch.dtype, implementation: str, device: torch.device
+) -> None:
+    compare(SGMTLIF, dtype, device, layout=layout, steps=1, implementation=implementation)
 
 
+def test_more_steps_than_registers_hold(device: torch.device) -> None:
+    compare(IEMFLIF, torch.float32, device, steps=MOST_STEPS + 1, implementation="triton")
+
+
+@KERNELS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_a_membrane_that_an_earlier_call_left(dtype: torch.dtype, device: torch.device) -> None:
-    compare(TAAFLIF, dtype, device, layout="channels_last", calls=2)
+def test_a_membrane_that_an_earlier_call_left(
+    dtype: torch.dtype, implementation: str, device: torch.device
+) -> None:
+    how = {"layout": "channels_last", "calls": 2, "implementation": implementation}
+    compare(TAAFLIF, dtype, device, **how)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -112,10 +134,14 @@ def test_under_autocast_the_membrane_is_float32_and_spikes_are_as_the_current(
     assert (x.dtype, spikes.dtype, layer.v.dtype) == (torch.bfloat16, torch.bfloat16, torch.float32)
 
 
+@KERNELS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_neurons_that_drive_each_other(dtype: torch.dtype, device: torch.device) -> None:
+def test_neurons_that_drive_each_other(
+    dtype: torch.dtype, implementation: Implementation, device: torch.device
+) -> None:
     x = current(5).flatten(2)[..., :20].to(dtype)  # [T, N, D]
-    made = [ConnectedLIF(20, strength=0.125), ConnectedLIF(20, strength=0.125)]
+    neuron = partial(SGMTLIF, implementation=implementation)
+    made = [ConnectedLIF(20, neuron, strength=0.125), ConnectedLIF(20, strength=0.125)]
     with torch.no_grad():
         for layer in made:  # sums that every type and every order of adding has exactly
             layer.connection.copy_((layer.connection * 2).round() / 2)

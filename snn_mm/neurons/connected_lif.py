@@ -154,6 +154,7 @@ class ConnectedLIF(LIF):
             detach_reset=self.detach_reset,
             surrogate=self.surrogate_function,
             loop=self._settings(),
+            on_gpu=self.implementation == "triton",
         )
         spikes, v = connected_lif(inputs[0], v, fired, self._weight(v.dtype), padding, settings)
         return spikes, v, spikes[-1]

@@ -3,7 +3,8 @@
 Autograd would record a dozen small operations a step; here a step is a matrix product and a few
 operations in place, and all that can be done for all steps at once is. The operations of the
 forward pass and their order are spikingjelly's, so that spikes are equal. Single precision on the
-CPU has compiled loops (`connected_rows`), where only the backward pass needs matrix products.
+CPU has compiled loops (`connected_rows`), where only the backward pass needs matrix products, and
+on a GPU kernels that run through all steps of a sample (`gpu_kernels`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from spikingjelly.activation_based.surrogate import SurrogateFunctionBase
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from snn_mm.neurons import gpu_lif
 from snn_mm.neurons.connected_rows import backward_step, forward_rows
 from snn_mm.neurons.fused_lif import LIFSettings, fits, in_chunks, loop_settings
 
@@ -30,6 +32,7 @@ class ConnectedSettings(NamedTuple):
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
         surrogate: any surrogate of spikingjelly.
         loop: what the compiled loops need to know; None where they do not fit.
+        on_gpu: whether our kernels run on a GPU.
     """
 
     tau: float
@@ -38,6 +41,7 @@ class ConnectedSettings(NamedTuple):
     detach_reset: bool
     surrogate: SurrogateFunctionBase
     loop: LIFSettings | None = None
+    on_gpu: bool = False
 
 
 def connected_lif(
@@ -62,7 +66,9 @@ def connected_lif(
         Spikes `[T, N, D]` and the membrane after the last step `[N, D]`.
     """
     compiled = settings.loop is not None and current.dtype == torch.float32 and fits(current)
-    kind = _CompiledConnectedLIF if compiled else _ConnectedLIF
+    kind: type[torch.autograd.Function] = _CompiledConnectedLIF if compiled else _ConnectedLIF
+    if settings.on_gpu and gpu_lif.fits_connected(current):
+        kind = _GPUConnectedLIF
     result = kind.apply(current, membrane, fired, weight, padding, settings)
     return cast("tuple[Tensor, Tensor]", result)
 
@@ -165,7 +171,55 @@ class _CompiledConnectedLIF(torch.autograd.Function):
         return grad_current, carry, later, None, None, None
 
 
+class _GPUConnectedLIF(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        membrane: Tensor,
+        fired: Tensor,
+        weight: Tensor,
+        padding: Tensor | None,
+        settings: ConnectedSettings,
+    ) -> tuple[Tensor, Tensor]:
+        given = [each.contiguous() for each in (current, membrane, fired, weight)]
+        charged, spikes = torch.empty_like(given[0]), torch.empty_like(given[0])
+        last = torch.empty_like(given[1])
+        outside = _flags(padding)
+        gpu_lif.launch_connected(
+            gpu_lif.kernels().connected_forward,
+            (*given, outside, charged, spikes, last),
+            (settings.tau, settings.threshold),
+            (settings.decay_input, outside is not None),
+        )
+        ctx.save_for_backward(charged, spikes, given[3], outside)
+        ctx.settings = settings
+        return spikes, last
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad_spikes: Tensor, grad_last: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+        charged, spikes, weight, outside = ctx.saved_tensors
+        slope, kept = _slopes(charged, spikes, ctx.settings)
+        carry, later = grad_last.clone(memory_format=_ROWS), torch.empty_like(charged[0])
+        grad_current = torch.empty_like(charged)
+        gpu_lif.launch_connected(
+            gpu_lif.kernels().connected_backward,
+            (slope, kept, weight, outside, grad_spikes.contiguous(), carry, later, grad_current),
+            (ctx.settings.tau,),
+            (ctx.settings.decay_input, outside is not None),
+        )
+        return grad_current, carry, later, None, None, None
+
+
 _ROWS = torch.contiguous_format
+
+
+def _flags(padding: Tensor | None) -> Tensor | None:
+    """Padding `[T, N]` of `[T, N, 1]`, in bytes."""
+    return None if padding is None else padding.squeeze(-1).contiguous().view(torch.uint8)
 
 
 def _array(x: Tensor) -> np.ndarray[Any, Any]:

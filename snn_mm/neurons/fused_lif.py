@@ -98,7 +98,7 @@ def _is_dense(x: Tensor) -> bool:
     return True
 
 
-def _in_rows(x: Tensor) -> tuple[Tensor, int]:
+def in_rows(x: Tensor) -> tuple[Tensor, int]:
     """`x` `[T, ...]` as the loop can read it, copied only if needed, and the step between rows."""
     size = x[0].numel()
     if _is_dense(x[0]):
@@ -151,9 +151,15 @@ def repeated(row: Tensor, steps: int) -> Tensor:
 
 
 def row_of(x: Tensor) -> Tensor | None:
-    """The row that `repeated` made `x` `[T, ...]` of, if that is so and the loops can read it."""
+    """The row that `repeated` made `x` `[T, ...]` of, if the loops can read it."""
     row: Tensor | None = getattr(x, _ROW, None)
     return row if row is not None and _is_dense(row) else None
+
+
+def row_or_all(x: Tensor) -> tuple[Tensor, int | None]:
+    """The row `[...]` that is repeated and how often, or all of `x` `[T, ...]` and None."""
+    row = row_of(x)
+    return (x, None) if row is None else (row, len(x))
 
 
 class _FusedLIF(torch.autograd.Function):
@@ -161,7 +167,7 @@ class _FusedLIF(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, repeats: int | None, u: Tensor | None, lif: LIFSettings
     ) -> tuple[Tensor, Tensor]:
-        x, step = _in_rows(x if repeats is None else x.expand(repeats, *x.shape))
+        x, step = in_rows(x if repeats is None else x.expand(repeats, *x.shape))
         size = x[0].numel()
         ctx.save_for_backward(x, u)
         ctx.lif, ctx.step, ctx.is_row = lif, step, repeats is not None
@@ -217,17 +223,14 @@ def loop_settings(lif: LIFSettings) -> tuple[Any, ...]:
 
 def fits(x: Tensor) -> bool:
     """Whether the compiled loop takes `x` `[T, ...]`: plain floats on the CPU, not traced."""
+    return x.device.type == "cpu" and is_plain(x)
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether loops can read `x` `[T, ...]` as it lies in memory: floats that nobody traces."""
     plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
-    on_cpu = plain and x.device.type == "cpu" and x.dtype in FORMATS
-    return on_cpu and x.dim() > 1 and x.numel() > 0 and not torch.compiler.is_compiling()
-
-
-def is_heard(module: torch.nn.Module) -> bool:
-    """Whether anything sees what a module is given, or takes its place."""
-    own = (module._forward_hooks, module._forward_pre_hooks)
-    back = (module._backward_hooks, module._backward_pre_hooks)
-    everywhere: bool = torch.nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
-    return any(map(len, (*own, *back))) or everywhere or "forward" in vars(module)
+    floats = plain and x.dtype in FORMATS and not torch.compiler.is_compiling()
+    return floats and x.dim() > 1 and x.numel() > 0
 
 
 def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:
@@ -241,6 +244,4 @@ def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Te
     Returns:
         Spikes `[T, ...]` of 0 and 1, and the membrane after the last step `[...]`.
     """
-    row = row_of(x)
-    given = (x, None) if row is None else (row, len(x))
-    return cast("tuple[Tensor, Tensor]", _FusedLIF.apply(*given, u, lif))
+    return cast("tuple[Tensor, Tensor]", _FusedLIF.apply(*row_or_all(x), u, lif))

@@ -30,13 +30,13 @@ from snn_mm.neurons.fused_lif import (
     fits,
     in_chunks,
     in_rows_of,
-    is_heard,
     loop_settings,
     memory,
     state,
 )
 from snn_mm.neurons.lif_loops import BLOCK, forward_loop
 from snn_mm.neurons.norm_loops import finish_loop, statistics_loop
+from snn_mm.neurons.spiking import is_heard
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layer.BatchNorm1d, layer.BatchNorm2d)
 _WIDEST = 1 << 14  # channels whose block still stays in the cache

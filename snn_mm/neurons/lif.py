@@ -7,17 +7,22 @@ one precision "above" means "at or above the next number", so that is what is co
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, cast
 
 import torch
 from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.neurons import fused_lif, fused_norm, fused_pool, lif_loops
+from snn_mm.neurons import fused_lif, fused_norm, fused_pool, gpu_lif, lif_loops
+from snn_mm.neurons.spiking import is_heard
 
-Implementation = Literal["auto", "reference"]
-"""`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations."""
+Implementation = Literal["auto", "reference", "triton"]
+"""`auto` takes the compiled loop where it fits, `reference` always spikingjelly's operations.
+
+`triton` is `auto` with our kernels on a GPU too, which have not been measured on one yet.
+"""
 
 _FUSED_SURROGATES = {
     surrogate.PiecewiseQuadratic: lif_loops.TRIANGLE,
@@ -41,7 +46,8 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         detach_reset: whether the backward pass takes the spike in the reset for a constant.
         detach_membrane: whether no gradient flows from a time step to the one before it; then
             spikingjelly's operations run, one step after the other.
-        implementation: `auto`, or `reference` for spikingjelly's operations, which counters see.
+        implementation: `auto`; `reference` for spikingjelly's operations, which counters see; or
+            `triton` for kernels of ours on a GPU.
 
     Attributes:
         valid: which positions `[T, N]` of the next input are no padding; None where all are. Only
@@ -95,7 +101,7 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
 
     def takes_pool(self) -> bool:
         """Whether it can run a max-pool in the same pass: its spikes are then seen by nobody."""
-        return self._is_plain() and not fused_lif.is_heard(self)
+        return self._is_plain() and not is_heard(self)
 
     def multi_step_forward(
         self,
@@ -123,6 +129,10 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
             return pooled
         if settings is not None:
             spikes, self.v = fused_lif.fused_lif(x_seq, self._carried(x_seq), settings)
+            return spikes
+        if self._takes_gpu() and gpu_lif.fits(x_seq):
+            settings = cast("fused_lif.LIFSettings", self._settings())
+            spikes, self.v = gpu_lif.gpu_lif(x_seq, self._carried(x_seq), settings)
             return spikes
         states = self.materialize_states((x_seq,), tuple(self._memories.values()), "m")
         spikes, self.v, self.v_seq = self._step_all(x_seq, states[0], self.store_v_seq)
@@ -177,15 +187,16 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
 
     def _compared_threshold(self, dtype: torch.dtype) -> float:
         """The number of this precision at which a membrane fires."""
-        threshold = torch.tensor(self.v_threshold, dtype=dtype)
-        if not self.fires_at_threshold:
-            threshold = threshold.nextafter(torch.tensor(math.inf, dtype=dtype))
-        return float(threshold)
+        return _compared(self.v_threshold, self.fires_at_threshold, dtype)
 
     def _is_plain(self) -> bool:
         """Whether the compiled loops do all that this layer does."""
         own = type(self).multi_step_forward is LIF.multi_step_forward and self.step_mode == "m"
         return own and self._settings() is not None
+
+    def _takes_gpu(self) -> bool:
+        """Whether our kernels for a GPU are asked for, and do all that this layer does."""
+        return self.implementation == "triton" and self._settings() is not None
 
     def _settings(self) -> fused_lif.LIFSettings | None:
         """What the compiled loop needs to know; None where this layer asks more of it."""
@@ -209,6 +220,14 @@ class LIF(neuron.LIFNode):  # type: ignore[misc]
         if not isinstance(v, Tensor) or v.shape != x.shape[1:]:
             return None
         return v.to(device=x.device, dtype=torch.float32)
+
+
+@cache
+def _compared(value: float, at_threshold: bool, dtype: torch.dtype) -> float:
+    threshold = torch.tensor(value, dtype=dtype)
+    if not at_threshold:
+        threshold = threshold.nextafter(torch.tensor(math.inf, dtype=dtype))
+    return float(threshold)
 
 
 def _check_above(name: str, value: float, bound: float) -> None:

@@ -11,8 +11,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from snn_mm.neurons import fused_norm, fused_pool
-from snn_mm.neurons.fused_lif import is_heard
 from snn_mm.neurons.lif import LIF
+from snn_mm.neurons.spiking import is_heard
 
 
 def normed_spikes(norm: nn.Module, neuron: nn.Module, x: Tensor) -> Tensor:

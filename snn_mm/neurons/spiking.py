@@ -28,6 +28,14 @@ MEMBRANES = "_memories"
 """Where torch and spikingjelly keep what a copy must not have."""
 
 
+def is_heard(module: nn.Module) -> bool:
+    """Whether anything sees what a module is given, or takes its place."""
+    own = (module._forward_hooks, module._forward_pre_hooks)
+    back = (module._backward_hooks, module._backward_pre_hooks)
+    everywhere: bool = nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
+    return any(map(len, (*own, *back))) or everywhere or "forward" in vars(module)
+
+
 class StartsAtRest(nn.Module):
     """A network that begins every call with its neurons at rest, whatever its `forward` does.
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from inspect import getattr_static
 from typing import Any, ClassVar, Literal, get_args
 
+import numpy as np
+
 from datamodules.batches import collate
 from datamodules.checks import check_split
 from datamodules.corruption.kinds import Corruption
@@ -97,6 +99,10 @@ class MultimodalDataModule(SplitDataModule[SampleSource]):
         kept = groups if self.folds.by == "group" else None
         rows = fold_parts(labels, kept, (self.fold, self.folds.k), val_fraction, self.seed)
         return {name: rows[name] for name in SPLITS}
+
+    def class_counts(self) -> list[int]:
+        """How many training samples each class has, K."""
+        return [*map(int, np.bincount(self.split("train").labels, minlength=self.num_classes))]
 
     @property
     def num_classes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from datamodules.split import Split
@@ -43,3 +44,11 @@ def made_values(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.
     coarse = (*shape[:-2], -(-height // PATCH), -(-width // PATCH))
     patches = rng.standard_normal(coarse, dtype=np.float32)
     return patches.repeat(PATCH, axis=-2).repeat(PATCH, axis=-1)[..., :height, :width]
+
+
+def made_windows(
+    samples: int, steps: int, dim: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Sequences `[samples, steps, dim]`, each a step after the one before: they share memory."""
+    values = made_values((samples + steps - 1, dim), rng)
+    return sliding_window_view(values, steps, axis=0).swapaxes(1, 2)

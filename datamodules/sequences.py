@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from datamodules.batches import Together, check_finite, modalities_of, padded
 from datamodules.cache import SentAsPlaces
-from datamodules.made_up import made_ids, made_values
+from datamodules.made_up import made_ids, made_windows
 from datamodules.raw.sequences import ReadsSequences
 from datamodules.sequence_checks import check_sequence_split
 from datamodules.split import Draw, Masks, Source
@@ -201,6 +200,12 @@ class SequenceDataModule(ReadsSequences, SplitDataModule[SequenceSplit]):
         """Longest L, and D, by modality, as far as they are known before any data are read."""
         return {}
 
+    def class_counts(self) -> list[int]:
+        """How many training samples each class has, K."""
+        return [
+            *map(int, np.bincount(self.split("train").targets, minlength=self.num_classes or 0))
+        ]
+
     def facts(self) -> dict[str, Any]:
         """What is known of lengths, widths and classes."""
         classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
@@ -215,12 +220,8 @@ class SequenceDataModule(ReadsSequences, SplitDataModule[SequenceSplit]):
             return super().made_up(samples)
         scores = rng.uniform(-1, 1, samples).astype(np.float32)
         targets = scores if self.num_classes is None else np.arange(samples) % self.num_classes
-        windows = {  # each begins a step after the one before it, so that they share memory
-            name: sliding_window_view(made_values((samples + steps - 1, dim), rng), steps, axis=0)
-            for name, (steps, dim) in shapes.items()
-        }
         return SequenceSplit(
-            arrays={name: window.swapaxes(1, 2) for name, window in windows.items()},
+            arrays={name: made_windows(samples, *shape, rng) for name, shape in shapes.items()},
             lengths={name: np.full(samples, steps) for name, (steps, _) in shapes.items()},
             targets=targets,
             ids=made_ids(samples),

@@ -38,6 +38,7 @@ def joint_cross_entropy(
     joint_weight: float = 1.0,
     label_smoothing: float = 0.0,
     present: Presence | None = None,
+    class_weight: Tensor | None = None,
 ) -> LossTerms:
     """Cross-entropy of the fusion and that of every modality (IEMF Eq. 6 with joint learning).
 
@@ -52,6 +53,8 @@ def joint_cross_entropy(
         label_smoothing: share of the target spread over all classes, in [0, 1); 0.1 in the
             released code.
         present: which samples have a modality, bool `[N]`; without it all.
+        class_weight: what a sample of each class counts for, `[K]`: a mean divides by the sum over
+            its samples, as torch's; without it all count alike.
 
     Returns:
         The summands of L, scalars in nats and means over the samples that have the modality, by
@@ -67,7 +70,7 @@ def joint_cross_entropy(
     return weighted_terms(
         weights,
         lambda name: over_present(
-            lambda o, y: cross_entropy(o, y, label_smoothing=label_smoothing),
+            lambda o, y: cross_entropy(o, y, class_weight, label_smoothing=label_smoothing),
             present_rows(present, name),
             logits[name],
             target,

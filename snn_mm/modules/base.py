@@ -28,9 +28,10 @@ from snn_mm.fusion import FusionFactory
 from snn_mm.fusion.spiking import frozen_statistics
 from snn_mm.metrics.modality_accuracy import ModalityAccuracy
 from snn_mm.metrics.quick_log import quick_log
+from snn_mm.modules.class_weights import ClassWeighting, ClassWeights
 from snn_mm.modules.data_check import check_against_data, choose_modalities
 from snn_mm.modules.task import STAGES, Stage, TaskModule
-from snn_mm.presence import presence_of
+from snn_mm.presence import given, presence_of
 
 
 class Prediction(TypedDict):
@@ -53,6 +54,7 @@ class MultimodalModule(TaskModule):
         num_classes: K.
         modalities: which of the encoders to use, in this order; all if left out. Encoder and
             parameter group of a modality that is left out are gone.
+        class_weights: what a sample of each class counts for; see `ClassWeighting`.
         options: those of `TaskModule`.
     """
 
@@ -62,10 +64,12 @@ class MultimodalModule(TaskModule):
         fusion: FusionFactory,
         num_classes: int,
         modalities: list[str] | None = None,
+        class_weights: ClassWeights = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         check_range("model.num_classes", num_classes, 2)
+        self.class_weights = ClassWeighting(class_weights, self)
         self.num_classes = num_classes
         self.step: StepOutput | None = None
         self.loss_modulations: list[ModulatesLoss] = []
@@ -82,10 +86,8 @@ class MultimodalModule(TaskModule):
     def configure_models(self, encoders: dict[str, Encoder], fusion: FusionFactory) -> None:
         """Build `encoders` and `fusion`."""
         if not encoders or FUSED in encoders:
-            raise UserError(
-                f"encoders: needs at least one modality and none may be called {FUSED!r}; "
-                f"got {', '.join(encoders) or 'none'}"
-            )
+            got = ", ".join(encoders) or "none"
+            raise UserError(f"encoders: at least one, and none may be called {FUSED!r}; got {got}")
         self.encoders = nn.ModuleDict(encoders)
         dims = {name: feature_width(encoder) for name, encoder in encoders.items()}
         self.fusion = fusion(dims, self.num_classes)
@@ -110,13 +112,12 @@ class MultimodalModule(TaskModule):
         self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
     ) -> FusionOutput:
         """Logits `[T, N, K]` of inputs by modality; `present` and `lengths` as in a `Batch`."""
-        given = () if present is None else (present,)
-        return self.fuse(self.encode(inputs, *given, **lengths), *given)
+        there = given(present)
+        return self.fuse(self.encode(inputs, *there, **lengths), *there)
 
     def fuse(self, features: dict[str, Tensor], present: Presence | None = None) -> FusionOutput:
         """Logits `[T, N, K]` of features `[T, N, D]` by modality."""
-        given = () if present is None else (present,)
-        return cast("FusionOutput", self.fusion(features, *given))
+        return cast("FusionOutput", self.fusion(features, *given(present)))
 
     def encode(
         self, inputs: dict[str, Tensor], present: Presence | None = None, **lengths: Inputs
@@ -130,7 +131,8 @@ class MultimodalModule(TaskModule):
     ) -> LossTerms:
         """The summands of the loss of logits over time, their readout `[N, K]` and classes `[N]`.
 
-        The cross-entropy of the fused prediction has the name `FUSED`.
+        The cross-entropy of the fused prediction has the name `FUSED`; where `weighs_classes`, it
+        and those named by modality heed `self.class_weights.of_classes`.
         """
 
     def readout(self, output: FusionOutput) -> dict[str, Tensor]:
@@ -171,8 +173,8 @@ class MultimodalModule(TaskModule):
         """
         dtype = next(self.fusion.parameters()).dtype
         kept = {
-            name: value.to(dtype) if name in coalition else torch.zeros_like(value, dtype=dtype)
-            for name, value in features.items()
+            n: x.to(dtype) if n in coalition else torch.zeros_like(x, dtype=dtype)
+            for n, x in features.items()
         }
         with frozen_statistics(self.fusion):
             fused = self.fusion.fuse_present(kept, present)
@@ -181,8 +183,8 @@ class MultimodalModule(TaskModule):
 
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:
         """Loss of one batch; updates and logs metrics, leaves `step` for callbacks."""
-        target, given = batch["target"], presence_of(batch, self.modalities)
-        output = self.fuse(self.encode(batch["inputs"], *given, **lengths_of(self, batch)), *given)
+        target, there = batch["target"], presence_of(batch, self.modalities)
+        output = self.fuse(self.encode(batch["inputs"], *there, **lengths_of(self, batch)), *there)
         logits = self.readout(output)
         terms = self.loss_terms(output, logits, target)
         return self.finish_step(terms, StepOutput(output, logits, target), stage)
@@ -199,8 +201,7 @@ class MultimodalModule(TaskModule):
             rated: what accuracies are made of, where it is more than `step`.
         """
         rated = rated or step
-        samples = len(rated.target)
-        counts = None if rated.present is None else self.sample_counts(rated.present, samples)
+        samples, counts = len(rated.target), self.counts(rated.target, rated.present)
         if stage == "train":
             self.log_terms(terms, samples, counts)
             for modulation in self.loss_modulations:
@@ -211,10 +212,10 @@ class MultimodalModule(TaskModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Class probabilities of one batch; NaN of a modality that a sample lacks."""
-        given = presence_of(batch, self.modalities)
-        logits = self.readout(self(batch["inputs"], *given, **lengths_of(self, batch)))
+        there = presence_of(batch, self.modalities)
+        logits = self.readout(self(batch["inputs"], *there, **lengths_of(self, batch)))
         probability = {name: value.softmax(dim=-1) for name, value in logits.items()}
-        for name, mask in given[0].items() if given else ():
+        for name, mask in there[0].items() if there else ():
             probability[name][~mask] = torch.nan
         return {"id": batch["id"], "probability": probability}
 
@@ -222,6 +223,7 @@ class MultimodalModule(TaskModule):
         """Check the module against the data before the first batch."""
         data = getattr(self.trainer, "datamodule", None)
         check_against_data(self.modalities, self.num_classes, data)
+        self.class_weights.learn(data, self.num_classes, next(self.parameters()))
         super().setup(stage)
 
     def skips_parameters(self) -> bool:
@@ -241,10 +243,8 @@ class MultimodalModule(TaskModule):
     def log_accuracies(self, step: StepOutput, stage: Stage) -> None:
         """Rate predictions of a step, by modality and fused."""
         metrics: MetricCollection = getattr(self, f"{stage}_metrics")
+        options: dict[str, Any] = {"on_step": False, "on_epoch": True}
         for name, value in step.logits.items():
             cast("ModalityAccuracy", metrics[name]).rate(name, value, step.target, step.present)
-        size = len(step.target)
-        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "batch_size": size}
-        for name in step.logits:
             in_bar = (stage, name) == ("val", FUSED)
             quick_log(self, f"{stage}/accuracy/{name}", metrics[name], prog_bar=in_bar, **options)

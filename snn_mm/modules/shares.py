@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import add
 
@@ -12,11 +12,14 @@ from lightning import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from snn_mm.contracts import FUSED, LossTerms, Presence
-from snn_mm.presence import sample_counts
+from snn_mm.contracts import FUSED, FUSION_ONLY, LossTerms, Presence
+from snn_mm.presence import restricted, sample_counts
 
 SEVERAL = "several"
 """Where samples are counted by modality: those that have more than one."""
+
+WEIGHED = "weighed_"
+"""Before a name: the sum of the weights that classes give to the samples counted by it."""
 
 COMPARING = ("lfm", "semantic_alignment", "instance", "class_contrast", "match")
 """Summands that compare the modalities of a sample: means over those that have several."""
@@ -34,8 +37,32 @@ def union_counts(
     return {FUSED: samples} | sample_counts(present, modalities, samples, SEVERAL)
 
 
-def counted_by(term: str, counts: Iterable[str]) -> str:
+def weighed_counts(
+    weights: Tensor, present: Presence | None, modalities: Sequence[str]
+) -> dict[str, float]:
+    """Sums of the weights of the samples that have a modality, and of all of them.
+
+    Args:
+        weights: of the samples, `[N]`.
+        present: which samples have a modality, bool `[N]`; without it all.
+        modalities: all there are.
+
+    Example:
+        >>> there = {"audio": torch.tensor([True, False])}
+        >>> weighed_counts(torch.tensor([3.0, 1.0]), there, ["audio"])
+        {'weighed_fused': 4.0, 'weighed_fusion_only': 4.0, 'weighed_audio': 3.0}
+    """
+    masks = restricted(present, modalities) or {}
+    own = [weights * masks[name] if name in masks else weights for name in modalities]
+    total, *sums = torch.stack([weights, *own]).sum(dim=1).tolist()  # one look at all
+    every = {FUSED: total, FUSION_ONLY: total, **dict(zip(modalities, sums, strict=True))}
+    return {f"{WEIGHED}{name}": value for name, value in every.items()}
+
+
+def counted_by(term: str, counts: Collection[str]) -> str:
     """What a summand of the loss is counted by: `FUSED`, `SEVERAL`, or a modality.
+
+    Where classes have weights, that of a head by their sum; what modulations add is not weighed.
 
     Example:
         >>> [counted_by(term, {"fused": 2, "audio": 1}) for term in ("fused", "pmr_audio", "x")]
@@ -43,11 +70,13 @@ def counted_by(term: str, counts: Iterable[str]) -> str:
     """
     if term in COMPARING:
         return SEVERAL
+    if (weighed := f"{WEIGHED}{term}") in counts:
+        return weighed
     return next((n for n in counts if term == n or term.endswith(f"_{n}")), FUSED)
 
 
 def shares_of_union(
-    counts: Mapping[str, int], trainer: Trainer, device: torch.device
+    counts: Mapping[str, float], trainer: Trainer, device: torch.device
 ) -> dict[str, float]:
     """What each mean of this rank counts for, so that DDP's mean is that of the union batch.
 
@@ -60,6 +89,25 @@ def shares_of_union(
     return {n: own * ranks / (all_of or 1.0) for (n, own), all_of in zip(counts.items(), total)}
 
 
+def by_count(terms: LossTerms, counts: Collection[str]) -> LossTerms:
+    """The summands that are counted by the same, added up, by what they are counted by.
+
+    Args:
+        terms: scalars by name.
+        counts: names of what samples are counted by.
+
+    Example:
+        >>> terms = {"fused": torch.tensor(1.0), "x": torch.tensor(2.0), "audio": torch.tensor(3.0)}
+        >>> by_count(terms, ["fused", "audio"])
+        {'fused': tensor(3.), 'audio': tensor(3.)}
+    """
+    added: LossTerms = {}
+    for name, term in terms.items():
+        group = counted_by(name, counts)
+        added[group] = added[group] + term if group in added else term
+    return added
+
+
 def weighed_by_union(terms: LossTerms, loss: Tensor, shares: Mapping[str, float]) -> Tensor:
     """The loss of this rank, each of its summands times its share of the union.
 
@@ -70,8 +118,7 @@ def weighed_by_union(terms: LossTerms, loss: Tensor, shares: Mapping[str, float]
     """
     if len(set(shares.values())) == 1:
         return loss * shares[FUSED]
-    weighed = [term * shares[counted_by(name, shares)] for name, term in terms.items()]
-    return reduce(add, weighed)
+    return reduce(add, [term * shares[name] for name, term in by_count(terms, shares).items()])
 
 
 def share_of_window(trainer: Trainer | None, batch_idx: int) -> float:

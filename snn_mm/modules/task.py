@@ -5,19 +5,18 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from operator import add
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from lightning import LightningModule
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from snn_mm.contracts import Batch, LossTerms, Presence, Scope
+from snn_mm.contracts import Batch, Scope
 from snn_mm.errors import UserError
-from snn_mm.metrics.quick_log import quick_log
+from snn_mm.modules.counted_loss import STAGES as STAGES
+from snn_mm.modules.counted_loss import CountedLoss
+from snn_mm.modules.counted_loss import Stage as Stage
 from snn_mm.modules.data_check import check_batch, lacks_modalities
 from snn_mm.modules.optimizers import (
     Interval,
@@ -32,19 +31,10 @@ from snn_mm.modules.optimizers import (
     try_schedule,
     validation_interval,
 )
-from snn_mm.modules.shares import (
-    counted_by,
-    share_of_window,
-    shares_of_union,
-    union_counts,
-    weighed_by_union,
-)
-
-Stage = Literal["train", "val", "test"]
-STAGES: tuple[Stage, ...] = ("train", "val", "test")
+from snn_mm.modules.shares import share_of_window
 
 
-class TaskModule(LightningModule, ABC):
+class TaskModule(CountedLoss, ABC):
     """Base of every module of this library, whatever it predicts.
 
     A subclass builds its networks, calls `check_parameter_groups`, and says what a step computes
@@ -74,7 +64,6 @@ class TaskModule(LightningModule, ABC):
         self.scheduler_interval = lr_scheduler_interval
         self.scheduler_monitor = lr_scheduler_monitor
         self.parameter_groups = dict(parameter_groups or {})
-        self.summands: LossTerms = {}
 
     @property
     @abstractmethod
@@ -126,6 +115,7 @@ class TaskModule(LightningModule, ABC):
 
         By default it waits for all of them, so that training would end in its second step.
         """
+        super().setup(stage)
         strategy = self.trainer.strategy
         if isinstance(strategy, DDPStrategy) and self.skips_parameters():
             strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
@@ -143,10 +133,6 @@ class TaskModule(LightningModule, ABC):
     def check_parameter_groups(self) -> None:
         """Refuse optimizer options of a role that the module does not have."""
         check_groups(self.parameter_groups, self.roles)
-
-    def sample_counts(self, present: Presence | None, samples: int) -> dict[str, int]:
-        """How many samples stand behind means: of the batch, of a modality, of several at once."""
-        return union_counts(present, self.modalities, samples)
 
     def on_train_start(self) -> None:
         """Refuse a schedule that ends before the training does."""
@@ -202,43 +188,6 @@ class TaskModule(LightningModule, ABC):
             return list(self.parameters())
         members = {role: self.role_parameters(role) for role in self.roles}
         return group_parameters(members, self.parameter_groups)
-
-    def total_loss(
-        self, terms: LossTerms, samples: int, stage: Stage, counts: Mapping[str, int] | None = None
-    ) -> Tensor:
-        """Sum of `summands`, which stay, logged; in training what they count for on this rank.
-
-        Args:
-            terms: means, scalars by name.
-            samples: of the batch.
-            stage: of the step.
-            counts: those of `self.sample_counts`, where some samples lack a modality.
-        """
-        loss = reduce(add, terms.values())
-        self.log_mean(f"{stage}/loss", loss, samples)
-        self.summands = {name: term.detach() for name, term in terms.items()}
-        if stage != "train" or self._trainer is None or self.trainer.world_size == 1:
-            return loss
-        counts = self.sample_counts(None, samples) if counts is None else counts
-        return weighed_by_union(terms, loss, shares_of_union(counts, self.trainer, self.device))
-
-    def log_terms(
-        self, terms: LossTerms, samples: int, counts: Mapping[str, int] | None = None
-    ) -> None:
-        """Log the summands as they are before modulations weigh them."""
-        for name, term in terms.items():
-            count = samples if counts is None else counts[counted_by(name, counts)]
-            self.log_mean(f"train/loss/{name}", term.detach(), count)
-
-    def log_mean(self, name: str, value: Tensor, samples: int) -> None:
-        """Log a mean over the samples of a batch, in the end over those of all batches and ranks.
-
-        Lightning averages the count of samples over the ranks too, and rounds that of an integer
-        down: of two ranks with three and two samples the mean would be 5/4 of what it is.
-        """
-        count: Any = float(samples)
-        options: dict[str, Any] = {"on_step": False, "on_epoch": True, "sync_dist": True}
-        quick_log(self, name, value, batch_size=count, **options)
 
 
 def missing_arguments(made: type, given: Mapping[str, Any]) -> list[str]:

@@ -100,7 +100,9 @@ def terms_of(module: Predicts, batch: Batch, gap_of: Gap) -> tuple[Tensor, Tenso
     """Fused cross-entropy and divergence between the modalities of a batch, scalars in nats."""
     present, lengths = batch.get("present"), lengths_of(module, batch)
     logits = module.readout(module(batch["inputs"], *given(present), **lengths))
-    loss = cross_entropy(logits.pop(FUSED), batch["target"])
+    weighting = getattr(module, "class_weights", None)
+    weight = None if weighting is None else weighting.of_classes
+    loss = cross_entropy(logits.pop(FUSED), batch["target"], weight)
     return loss, gap_of(list(logits.values()), stacked_masks(present, logits))
 
 

@@ -113,7 +113,7 @@ def add_logged(trainer: Trainer, sums: dict[str, State]) -> None:
     additions is that of a training in one piece, up to swapped operands.
     """
     for key, result in results(trainer).items():
-        if not result.has_reset and (earlier := sums.pop(key, None)):
+        if result.is_tensor and not result.has_reset and (earlier := sums.pop(key, None)):
             for name, value in earlier.items():
                 now: Tensor = getattr(result, name)
                 setattr(result, name, joined(now, value.to(now.device), result.meta))

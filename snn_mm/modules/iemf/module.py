@@ -31,6 +31,8 @@ class IEMFModule(MultimodalModule):
         options: those of `MultimodalModule`.
     """
 
+    weighs_classes = True
+
     def __init__(
         self,
         encoders: dict[str, Encoder],
@@ -58,6 +60,7 @@ class IEMFModule(MultimodalModule):
             self.joint_weight,
             self.label_smoothing,
             output.present,
+            self.class_weights.of_classes,
         )
 
     def skips_parameters(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Literal, TypedDict, get_args
 
 import torch
@@ -18,6 +19,7 @@ from snn_mm.metrics.classes import ClassScores
 from snn_mm.metrics.quick_log import quick_log
 from snn_mm.metrics.sentiment import SCORES, Protocol, SentimentScores
 from snn_mm.modules.base import Prediction
+from snn_mm.modules.class_weights import ClassWeighting, ClassWeights
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
 from snn_mm.modules.sentiment.absence import as_sequences, masks, without_absent
@@ -58,6 +60,7 @@ class SentimentModule(TaskModule):
             `multimodal` one; SGMT does not say what MOSEI's heads learn.
         protocol: how scores are rated: as on `sims` (scores in [-1, 1]) or `mosei` ([-3, 3]).
         num_classes: K where targets are classes; null where they are scores.
+        class_weights: what a sample of each class counts for; see `ClassWeighting`.
         options: those of `TaskModule`.
     """
 
@@ -73,6 +76,7 @@ class SentimentModule(TaskModule):
         optimizer: OptimizerFactory = adam,
         lr_scheduler_monitor: str | None = None,
         num_classes: int | None = None,
+        class_weights: ClassWeights = None,
         **options: Any,
     ) -> None:
         monitor = lr_scheduler_monitor or ("val/loss" if num_classes else "val/mae/fused")
@@ -84,6 +88,8 @@ class SentimentModule(TaskModule):
         place = "model.feature_dims and model.max_lengths"
         names = choose_modalities(wanted, known, place, self.parameter_groups)
         self.labels, self.num_classes = labels, num_classes
+        self.weighs_classes = num_classes is not None
+        self.class_weights = ClassWeighting(class_weights, self)
         if num_classes is None:  # analyses of scores look for the attribute
             self.protocol = protocol
         self.network = network(
@@ -185,7 +191,8 @@ class SentimentModule(TaskModule):
     ) -> LossTerms:
         """Weighted mean absolute error or cross-entropy by head; heads of weight 0 are left out."""
         if self.num_classes is not None:
-            return weighted_means(cross_entropy, scores, targets, self.loss_weights, present)
+            loss = partial(cross_entropy, weight=self.class_weights.of_classes)
+            return weighted_means(loss, scores, targets, self.loss_weights, present)
         return weighted_absolute_errors(scores, targets, self.loss_weights, present)
 
     def skips_parameters(self) -> bool:
@@ -199,7 +206,7 @@ class SentimentModule(TaskModule):
         targets = self.targets(batch)
         terms = self.loss_terms(scores, targets, present)
         size = len(batch["target"])
-        counts = None if present is None else self.sample_counts(present, size)
+        counts = self.counts(batch["target"], present)
         if stage == "train":
             self.log_terms(terms, size, counts)
         for head, metric in self.metrics(stage).items():
@@ -215,24 +222,23 @@ class SentimentModule(TaskModule):
         present = self.presence(batch)
         scores = self(batch["inputs"], batch.get("lengths", {}), present)
         if self.num_classes is not None:
-            probability = {head: logits.softmax(dim=-1) for head, logits in scores.items()}
-            return {"id": batch["id"], "probability": probability}
+            scores = {head: logits.softmax(dim=-1) for head, logits in scores.items()}
         for name, there in (present or {}).items():
             if name in scores:
-                scores[name] = scores[name].masked_fill(~there, torch.nan)
-        return {"id": batch["id"], "score": scores}
+                scores[name][~there] = torch.nan
+        if self.num_classes is None:
+            return {"id": batch["id"], "score": scores}
+        return {"id": batch["id"], "probability": scores}
 
     def setup(self, stage: str) -> None:
         """Check the module against the data before the first batch."""
         super().setup(stage)
+        data = getattr(self.trainer, "datamodule", None)
         own = set(self.modalities) & set(self.network.heads) if self._learns_own() else set()
-        check_sequences(
-            self.network.feature_dims,
-            self.network.max_lengths,
-            sorted(own),
-            getattr(self.trainer, "datamodule", None),
-            self.num_classes,
-        )
+        dims, lengths = self.network.feature_dims, self.network.max_lengths
+        check_sequences(dims, lengths, sorted(own), data, self.num_classes)
+        if self.num_classes is not None:
+            self.class_weights.learn(data, self.num_classes, next(self.parameters()))
 
     def modality_parameters(self, modality: str) -> Iterator[nn.Parameter]:
         """Parameters that belong to one modality: its encoder and its own head."""

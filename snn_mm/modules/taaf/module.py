@@ -21,6 +21,7 @@ from snn_mm.errors import UserError, check_choice
 from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.losses import attention_guided_loss, weighted_terms
 from snn_mm.modules.base import MultimodalModule
+from snn_mm.modules.class_weights import relative_weights
 from snn_mm.modules.taaf.alignment import AlignedEncoder, Kernel
 from snn_mm.modules.taaf.attention import (
     TemporalAttention,
@@ -69,6 +70,8 @@ class TAAFModule(MultimodalModule):
         lam: λ of Eq. 9; not printed, TET's 1e-3.
         options: those of `MultimodalModule`.
     """
+
+    weighs_classes = True
 
     def __init__(
         self,
@@ -170,19 +173,24 @@ class TAAFModule(MultimodalModule):
         scores = self.scores(output) if on_loss else self._even_scores(output)
         if self.detach_attention:
             scores = {name: score.detach() for name, score in scores.items()}
-        values = output.by_name()
+        values, class_weight = output.by_name(), self.class_weights.of_classes
 
         def loss(name: str) -> Tensor:
             rows, factor = present_rows(output.present, name), factors.get(name)
             if rows is not None and not len(rows):
                 return values[name].new_zeros(())
+            own = taken(target, rows)
+            factor = None if factor is None else taken(factor, rows, dim=1)
+            if class_weight is not None:  # a mean of so weighed samples divides by their sum
+                weight = relative_weights(class_weight, own).expand_as(scores[name][:, : len(own)])
+                factor = weight if factor is None else weight * factor
             return attention_guided_loss(
                 taken(values[name], rows, dim=1),
-                taken(target, rows),
+                own,
                 taken(scores[name], rows, dim=1),
                 self.phi,
                 self.lam,
-                None if factor is None else taken(factor, rows, dim=1),
+                factor,
             )
 
         return weighted_terms({FUSED: 1.0, **dict.fromkeys(output.unimodal, self.beta)}, loss)

@@ -42,6 +42,8 @@ CASES: dict[str, list[Modulation]] = {
     "pmr": [PMR()],
     "loss_adjustment": [LossAdjustment()],
     "attention": [LossAdjustment(alpha="attention")],
+    "class_weights": [LFM(), PMR()],
+    "class_weights_in_time": [LossAdjustment()],
 }
 
 
@@ -76,7 +78,9 @@ def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
     fusion: FusionFactory = partial(Sum, unimodal="shared")
     encoders: dict[str, Encoder] = {"audio": Steps(), "visual": Steps()}
     options: Any = {"optimizer": partial(SGD, lr=0.2, momentum=0.9)}
-    if case in ("attention", "loss_adjustment"):
+    if case.startswith("class_weights"):
+        options["class_weights"] = {"0": 3.0, "2": 0.25}
+    if case in ("attention", "loss_adjustment", "class_weights_in_time"):
         module: Any = TAAFModule(encoders, 3, fusion, width=None, **options)
     else:
         module = IEMFModule(encoders, Sum, 3, **options)
@@ -101,7 +105,7 @@ def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
     loader: Any = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
     trainer.fit(module.double(), loader)
     weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
-    metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "train/loss"}
+    metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
     return {"factors": [c.factors for c in callbacks], "weights": weights, "metrics": metrics}
 
 

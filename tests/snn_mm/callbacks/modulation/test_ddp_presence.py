@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-CASES = ["plain", "iemf", "ogm", "agm", "lfm", "pmr", "loss_adjustment", "attention"]
+CASES = [
+    *("plain", "iemf", "ogm", "agm", "lfm", "pmr", "loss_adjustment", "attention"),
+    *("class_weights", "class_weights_in_time"),
+]
 
 
 @pytest.fixture(scope="module")

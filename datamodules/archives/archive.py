@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,22 @@ def starts_of(path: Path, key: str, lengths: Array, steps: int) -> NDArray[np.in
     if starts[-1] != steps:
         raise UserError(f"{key} of {path} add up to {starts[-1]} steps; it has {steps}.")
     return starts
+
+
+def sequence_facts(longest: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, int]]:
+    """What a model of sequences must know: every modality has steps, and all else is features.
+
+    Args:
+        longest: the shape `[L, ...]` of the longest input by modality.
+
+    Example:
+        >>> sequence_facts({"depth": (16, 1, 4, 6)})
+        {'feature_dims': {'depth': 24}, 'max_lengths': {'depth': 16}}
+    """
+    return {
+        "feature_dims": {name: math.prod(shape[1:]) for name, shape in longest.items()},
+        "max_lengths": {name: shape[0] for name, shape in longest.items()},
+    }
 
 
 def content_digest(arrays: Mapping[str, Array]) -> str:

@@ -15,6 +15,7 @@ from datamodules.archives.archive import (
     check_within,
     content_digest,
     read_archive,
+    sequence_facts,
 )
 from datamodules.archives.sentences import (
     BANDS,
@@ -118,11 +119,13 @@ class GridCorpus(MultimodalDataModule):
             "channels": {"in_channels": self.frames, "input_kind": "static"},
         }
         inputs = {"audio": {"in_features": BANDS}, "visual": visual[self.lips]}
-        return super().facts() | {"inputs": inputs}
+        return super().facts() | {"inputs": inputs, **sequence_facts(self._shapes(1.0))}
 
     def sample_shapes(self) -> Shapes:
         """Those of a clip; a word is shorter by nine tenths."""
-        share = 1.0 if self.window == "whole" else 0.1
+        return self._shapes(1.0 if self.window == "whole" else 0.1)
+
+    def _shapes(self, share: float) -> Shapes:
         film = {
             "sequence": (round(share * FRAMES), HEIGHT * WIDTH // CELL**2),
             "frames": (self.frames, 1, HEIGHT, WIDTH),

@@ -16,6 +16,7 @@ from datamodules.archives.archive import (
     check_within,
     content_digest,
     read_archive,
+    sequence_facts,
     starts_of,
 )
 from datamodules.archives.augmentation import MovementAugmentation
@@ -38,6 +39,8 @@ from datamodules.raw.reads import RawReader
 from datamodules.split import FeatureScale
 from snn_mm.errors import UserError, check_choice
 
+LONGEST_SKELETON, LONGEST_INERTIAL = 125, 326
+"""Steps of the longest recordings of the data set."""
 SUBJECTS = 8
 TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 3, 5, 7), (2, 4, 6, 8)
 VAL_FRACTION = 0.25
@@ -118,7 +121,7 @@ class UtdMhad(MultimodalDataModule):
         self.may_share: tuple[SplitName, ...] = ("train", "val") if refit else ()
 
     def facts(self) -> dict[str, Any]:
-        """K, widths of the sequences, and what the film is for its encoder."""
+        """K, widths and longest lengths of the sequences, and what the film is for its encoder."""
         kinds = {"frames": "frames", "steps": "events", "channels": "static"}
         channels = FRAMES if self.depth == "channels" else 1
         inputs = {
@@ -126,7 +129,9 @@ class UtdMhad(MultimodalDataModule):
             "skeleton": {"in_features": 3 * JOINTS},
             "inertial": {"in_features": 6},
         }
-        return super().facts() | {"inputs": inputs}
+        longest = {"skeleton": (LONGEST_SKELETON, 3 * JOINTS), "inertial": (LONGEST_INERTIAL, 6)}
+        sequences = sequence_facts({**self.sample_shapes(), **longest})
+        return super().facts() | {"inputs": inputs, **sequences}
 
     def sample_shapes(self) -> Shapes:
         """Those of a film, and of sequences of about the mean length."""

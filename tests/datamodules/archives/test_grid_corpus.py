@@ -72,6 +72,11 @@ def test_a_film_is_what_its_encoder_is_told(
     assert data.split("val")[0].inputs["visual"].shape == shape
     assert data.sample_shapes()["visual"] == shape
     assert data.facts()["inputs"]["visual"] == facts
+    widths, longest = data.facts()["feature_dims"], data.facts()["max_lengths"]
+    sample = data.split("train")[0].inputs
+    for name, x in sample.items():
+        assert widths[name] == x[0].numel()
+        assert len(x) == longest[name] if window == "whole" else len(x) <= longest[name]
     assert data.facts()["inputs"]["audio"] == {"in_features": 40}
 
 

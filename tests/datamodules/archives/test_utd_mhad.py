@@ -123,6 +123,8 @@ def test_a_film_is_what_its_encoder_is_told(
     assert data.split("val")[0].inputs["depth"].shape == shape
     assert data.sample_shapes()["depth"] == shape
     assert data.facts()["inputs"]["depth"] == facts
+    assert data.facts()["feature_dims"] == {"depth": 48 * 64, "skeleton": 60, "inertial": 6}
+    assert data.facts()["max_lengths"] == {"depth": 16, "skeleton": 125, "inertial": 326}
 
 
 def test_training_draws_anew_each_epoch_and_repeats_for_a_seed(make: Make) -> None:
@@ -209,6 +211,8 @@ def test_the_real_recordings_are_those_of_the_authors() -> None:
     data = UtdMhad(file=str(given))
     counts = {name: len(data.split(name)) for name in ("train", "val", "test")}
     assert counts == {"train": 323, "val": 108, "test": 430}
+    longest = {name: int(data.arrays[f"{name}_len"].max()) for name in ("skeleton", "inertial")}
+    assert data.facts()["max_lengths"] == {"depth": 16, **longest}
     # Of 864 recordings the authors left out these three as damaged.
     ids = {sample for name in counts for sample in data.split(name).ids}  # type: ignore[arg-type]
     named = {f"a{a}_s{s}_t{t}" for a in range(1, 28) for s in range(1, 9) for t in range(1, 5)}

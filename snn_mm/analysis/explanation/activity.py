@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,6 +70,18 @@ def watch(asked: Asked) -> Activity:
         if f"{name}/key" in seen
     }
     return Activity(said, spikes, driven, grounding)
+
+
+def some_layers(spikes: Mapping[str, Tensor], most: int) -> dict[str, Tensor]:
+    """Spikes `[T, U]` of so many layers at most, evenly chosen from the first to the last.
+
+    Example:
+        >>> list(some_layers(dict.fromkeys("abcde", torch.zeros(1, 1)), 3))
+        ['a', 'c', 'e']
+    """
+    names, count = list(spikes), min(len(spikes), most)
+    places = torch.linspace(0, len(names) - 1, count).round().int().tolist()
+    return {names[place]: spikes[names[place]] for place in places}
 
 
 def time_attention(asked: Asked, activity: Activity) -> dict[str, Tensor]:

@@ -38,15 +38,16 @@ class Asked:
         self.is_score = isinstance(module, ScoresSequences)
 
     @property
-    def attributable(self) -> list[str]:
-        """Modalities whose inputs are numbers and that some sample of the batch has."""
+    def there(self) -> dict[str, Tensor]:
+        """Inputs `[N, ...]` of modalities that some sample of the batch has."""
         present, inputs = self.batch.get("present", {}), self.batch["inputs"]
-        there = [m for m in self.module.modalities if m in inputs]
-        return [
-            m
-            for m in there
-            if inputs[m].is_floating_point() and (m not in present or bool(present[m].any()))
-        ]
+        named = [m for m in self.module.modalities if m in inputs]
+        return {m: inputs[m] for m in named if m not in present or bool(present[m].any())}
+
+    @property
+    def attributable(self) -> list[str]:
+        """Those of them whose inputs are numbers."""
+        return [m for m, x in self.there.items() if x.is_floating_point()]
 
     def output(
         self, inputs: Mapping[str, Tensor] | None = None

@@ -23,6 +23,8 @@ from snn_mm.figures.style import COLOURS, STYLE, shades
 SHARP: Any = {"aspect": "auto", "interpolation": "nearest"}
 NARROW = 4.2
 """Inches: what a phone shows without shrinking letters out of sight."""
+LONG = 32
+"""Letters of a layer's name that fit above a panel; in a legend of two columns 28."""
 SHOWN_FRAMES = 8
 SOUNDS = ("audio", "sound", "speech", "acoustic")
 """Modalities whose pictures are spectrograms: time runs from left to right."""
@@ -43,15 +45,20 @@ def image(text: str, file: bytes) -> str:
     return f'<img class="chart" alt="{escape(text)}" src="data:image/png;base64,{data}">'
 
 
-def rows_of(count: int, height: float, share_x: bool = False) -> tuple[Figure, list[Axes]]:
-    """Panels below each other, each so many inches high."""
-    figure = Figure(figsize=(NARROW, 0.45 + height * count), layout="constrained")
+def rows_of(
+    count: int, height: float, share_x: bool = False, legend: int = 0
+) -> tuple[Figure, list[Axes]]:
+    """Panels below each other, each so many inches high, above a legend of so many lines."""
+    tall = 0.45 + height * count + 0.17 * legend
+    figure = Figure(figsize=(NARROW, tall), layout="constrained")
     grid = figure.subplots(count, 1, squeeze=False, sharex=share_x)
     return figure, [line[0] for line in grid]
 
 
 @mpl.rc_context(STYLE)
-def draw_inputs(inputs: Mapping[str, Tensor], attributed: Mapping[str, Tensor] | None) -> Figure:
+def draw_inputs(
+    inputs: Mapping[str, Tensor], attributed: Mapping[str, Tensor] | None = None
+) -> Figure:
     """Every input `[1, ...]` from the beginning of the clip (0) to its end (1), or a still picture.
 
     Args:
@@ -63,7 +70,8 @@ def draw_inputs(inputs: Mapping[str, Tensor], attributed: Mapping[str, Tensor] |
     for (name, x), panel in zip(shown.items(), axes):
         picture, has_time = picture_of(name, x[0].float().cpu().numpy(), attributed is None)
         extent = (0.0, 1.0, 0.0, 1.0) if has_time else None
-        options: dict[str, Any] = {"aspect": "auto" if has_time else "equal", "extent": extent}
+        is_flat = has_time or len(picture) == 1  # a vector would be a hair
+        options: dict[str, Any] = {"aspect": "auto" if is_flat else "equal", "extent": extent}
         if attributed is not None:
             limit = float(abs(picture).max()) or 1.0
             options |= {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
@@ -124,12 +132,14 @@ def draw_lines(
         axis: what they run over.
         x: where each value stands; time steps if None.
     """
-    figure, axes = rows_of(len(lines), 1.5, share_x=True)
     names = list(dict.fromkeys(name for each in lines.values() for name in each))
+    columns = 2 if max(map(len, names)) <= 28 else 1
+    figure, axes = rows_of(len(lines), 1.5, share_x=True, legend=-(-len(names) // columns))
+    colours = COLOURS if len(names) <= len(COLOURS) else shades(len(names))
     for (kind, by_name), panel in zip(lines.items(), axes):
         for name, values in by_name.items():
             places = np.arange(1, len(values) + 1) if x is None else x
-            colour = COLOURS[names.index(name) % len(COLOURS)]
+            colour = colours[names.index(name)]
             marker = "." if len(values) <= 20 else ""
             panel.plot(places, values, color=colour, marker=marker, label=name)
         panel.set_title(kind, loc="left")
@@ -138,7 +148,7 @@ def draw_lines(
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel(axis)
     handles = {line.get_label(): line for panel in axes for line in panel.get_lines()}
-    figure.legend(list(handles.values()), names, loc="outside lower left", ncols=2)
+    figure.legend(list(handles.values()), names, loc="outside lower left", ncols=columns)
     return figure
 
 
@@ -160,7 +170,8 @@ def draw_rasters(spikes: Mapping[str, Tensor]) -> Figure:
         if raster.size:
             panel.imshow(raster, cmap=shade, vmin=0, vmax=1, extent=extent, **SHARP)
         panel.set_yticks([])
-        panel.set_title(f"{name}: {values.mean():.1%} of {fired.shape[1]} neurons", loc="left")
+        short = name if len(name) <= LONG else f"…{name[1 - LONG :]}"
+        panel.set_title(f"{short}: {values.mean():.1%} of {fired.shape[1]} neurons", loc="left")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes[-1].set_xlabel("time step")
     return figure

@@ -34,6 +34,9 @@ def run(argv: list[str]) -> int:
         raise UserError(f"--port {options.port}; accepted: 1 to 65535, or 0 for a free one")
     if find_spec("gradio") is None:
         raise UserError(NEEDS_GRADIO)
+    from snn_mm.commands.demo.port import free_port
+
+    free_port(options.port)  # a mistake before the network is there
     from snn_mm.commands.demo.network import RunOnShow
     from snn_mm.commands.demo.page import serve
     from snn_mm.commands.quiet import silence

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from snn_mm.analysis.explanation.asked import take_sample, take_samples
@@ -19,6 +20,8 @@ from snn_mm.errors import UserError
 
 SECONDS = 120.0
 """How long an answer may take."""
+GRACE = 5.0
+"""Seconds that an answer has to come to its end when the process ends."""
 SAMPLES = 100
 """Samples of the test split to choose from."""
 
@@ -30,17 +33,17 @@ class RunOnShow:
     Attributes:
         module: in evaluation mode, on the CPU.
         data: of the run.
-        title: what the run is called.
+        directory: of the run.
         samples: ids of the test split; none where the data are not there.
     """
 
     module: Any
     data: Any
-    title: str
+    directory: Path
     samples: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._worker = ThreadPoolExecutor(1)  # hooks of two questions at once would mix
+        self._turn = Lock()  # hooks of two questions at once would mix
 
     @classmethod
     def load(cls, run: Path, data_root: Any = None) -> RunOnShow:
@@ -50,9 +53,14 @@ class RunOnShow:
         except UserError as error:
             module, data, directory = restore(run, "cpu", data_root, ())
             print(f"no samples of the test split: {error}", file=sys.stderr)
-            return cls(module, data, directory.path.name)
+            return cls(module, data, directory.path)
         ids = [name for batch in take_samples(data, SAMPLES) for name in batch["id"]]
-        return cls(module, data, directory.path.name, ids)
+        return cls(module, data, directory.path, ids)
+
+    @property
+    def title(self) -> str:
+        """What the run is called."""
+        return f"{self.directory.parent.name} / {self.directory.name}"
 
     @property
     def readers(self) -> Mapping[str, Any]:
@@ -68,19 +76,39 @@ class RunOnShow:
 
         Args:
             files: by input, or a text where an input is one.
-            whole: instead, one file that holds all there is.
+            whole: instead of all files, one that holds all there is.
         """
-        if whole and files:
+        readers = self.readers
+        texts = {name: said for name, said in files.items() if not readers[name].suffixes}
+        if whole and len(files) > len(texts):
             raise UserError("one file that holds all there is, or one of each; not both")
-        if not whole and not files:
+        if not whole and len(files) == len(texts):
             raise UserError("drop a file first")
-        return self._in_time(self._read, whole or files)
+        if whole and texts:
+            suffix = Path(whole).suffix.lower()
+            held = [name for name, reader in readers.items() if suffix in reader.suffixes]
+            files, whole = {**dict.fromkeys(held, whole), **texts}, None
+        try:
+            return self._in_time(self._read, whole or files)
+        except UserError as error:  # visitors know nothing of where uploads lie
+            folders = [f"{Path(file).parent}/" for file in (whole, *files.values()) if file]
+            line = str(error)
+            for folder in folders:
+                line = line.replace(folder, "")
+            raise UserError(line) from None
 
     def say_sample(self, name: str | None) -> dict[str, str]:
         """What the page shows of a sample of the test split, as HTML by section."""
         if not name:
             raise UserError("choose a sample first")
-        return self._in_time(self._show, take_sample(self.data, name), True)
+        return self._in_time(lambda: self._show(take_sample(self.data, name), True))
+
+    def finish(self) -> bool:
+        """Answer nothing more; whether no thread computes, with which the interpreter can't end."""
+        try:
+            return self._turn.acquire(timeout=GRACE)
+        except KeyboardInterrupt:
+            return False
 
     def _read(self, files: Any) -> dict[str, str]:
         with warnings.catch_warnings(record=True) as notes:
@@ -96,11 +124,21 @@ class RunOnShow:
         names: Sequence[str] = known or getattr(self.data, "class_names", ())
         return SamplePage(self.module, sample, names, is_labelled).at_once()
 
-    def _in_time(self, answer: Any, *given: Any) -> dict[str, str]:
-        asked = self._worker.submit(answer, *given)
+    def _in_time(self, answer: Callable[..., dict[str, str]], *given: Any) -> dict[str, str]:
+        """Answer in a thread of its own, which does not keep the process from its end."""
+        asked: Future[dict[str, str]] = Future()
+        Thread(target=self._answer, args=(asked, answer, given), daemon=True).start()
         try:
-            said: dict[str, str] = asked.result(SECONDS)
+            return asked.result(SECONDS)
         except TimeoutError:
             asked.cancel()
-            raise UserError(f"no answer within {SECONDS:.0f} s; try a shorter clip") from None
-        return said
+            raise UserError(f"no answer within {SECONDS:g} s; try a shorter clip") from None
+
+    def _answer(self, asked: Future[dict[str, str]], answer: Any, given: tuple[Any, ...]) -> None:
+        with self._turn:
+            if not asked.set_running_or_notify_cancel():
+                return
+            try:
+                asked.set_result(answer(*given))
+            except BaseException as error:  # it is raised again where the answer is waited for
+                asked.set_exception(error)

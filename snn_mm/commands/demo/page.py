@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-import socket
+import signal
+import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while gradio is imported
+os.environ["GRADIO_RUN_HISTORY"] = "False"  # a page that offers to send answers elsewhere
 import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from snn_mm.commands.demo.network import RunOnShow
+from snn_mm.commands.demo.port import HOST, free_port
 from snn_mm.errors import UserError
 
-HOST = "127.0.0.1"
 UPLOAD = "64mb"
 KEEP_SECONDS = 600
 """How long uploads stay on the disk."""
-SECTIONS = ("Decision", "Evidence over time", "Modalities", "Spikes")
+PLACE = {"height": 150, "min_width": 300}
+"""Pixels of a place to drop a file in; its name stands above, that of the file within."""
+SECTIONS = ("Decision", "Input", "Evidence over time", "Modalities", "Spikes")
 POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -38,27 +44,39 @@ STYLE = """
 
 
 def serve(network: RunOnShow, port: int) -> None:
-    """Serve the page until the process is interrupted.
+    """Serve the page until the process is interrupted; uploads are gone then.
 
     Raises:
+        KeyboardInterrupt: it was.
         UserError: the port is taken.
     """
-    page = build(network)
-    address = open_page(page, port)
-    print(f"{address}  (Ctrl-C ends it)", flush=True)
-    try:
-        threading.Event().wait()
-    finally:
-        page.close(verbose=False)
+    with tempfile.TemporaryDirectory(prefix="snnmm-demo-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        address = open_page(build(network), port)
+        print(f"{address}  (Ctrl-C ends it)", flush=True)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+        idle = network.finish()  # threads of the server end with the process
+    if not idle:
+        print("snnmm: interrupted", file=sys.stderr, flush=True)
+        os._exit(128 + signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 def open_page(page: gr.Blocks, port: int) -> str:
     """Start to serve, in a thread.
 
+    Args:
+        page: what to serve.
+        port: of loopback; 0 for a free one.
+
     Returns:
         Where the page is.
+
+    Raises:
+        UserError: the port is taken, or not ours to open.
     """
-    chosen = port or _free_port()
+    chosen = free_port(port)
     try:
         _, address, _ = page.launch(
             share=False,
@@ -104,15 +122,24 @@ def _files_tab(network: RunOnShow) -> Any:
     readers = network.readers
     if not readers:
         return None
+    suffixes = [suffix for reader in readers.values() for suffix in reader.suffixes]
+    shared = len(set(suffixes)) < len(suffixes)
     with gr.Tab("Your files"):
         with gr.Row():
-            whole = gr.File(label="One file that holds all there is", height=130)
+            whole = gr.File(label="All in one file", visible=shared, **PLACE)
             each = [_input(name, reader) for name, reader in readers.items()]
         sound = next((name for name, r in readers.items() if ".wav" in r.suffixes), "")
         kinds = {name: " ".join(sorted(r.suffixes)) for name, r in readers.items() if r.suffixes}
-        gr.Markdown("  \n".join(f"{name}: {each}" for name, each in kinds.items()))
+        gr.Markdown(
+            "  \n".join(f"{name}: {each}" for name, each in kinds.items())
+            + f"  \nEach file has at most {UPLOAD.upper()}."
+        )
         speech = gr.Audio(
-            label=f"Or speak: {sound}", sources=["microphone"], type="filepath", visible=bool(sound)
+            label=f"Or speak: {sound}",
+            sources=["microphone"],
+            type="filepath",
+            buttons=[],  # gradio's own would share what was said
+            visible=bool(sound),
         )
         button = gr.Button("What is it?", variant="primary", elem_id="ask")
 
@@ -127,8 +154,8 @@ def _files_tab(network: RunOnShow) -> Any:
 
 def _input(name: str, reader: Any) -> Any:
     if not reader.suffixes:
-        return gr.Textbox(label=name)
-    return gr.File(label=name, height=130)
+        return gr.Textbox(label=name, min_width=PLACE["min_width"])
+    return gr.File(label=name, **PLACE)
 
 
 def _samples_tab(network: RunOnShow) -> Any:
@@ -171,9 +198,3 @@ class _Policy:
             await send(message)
 
         await self.app(scope, receive, with_policy)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

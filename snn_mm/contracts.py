@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    runtime_checkable,
+)
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:  # what reads finished runs needs the names here, and no torch
+    import torch
+    from torch import Tensor, nn
 
 FUSED = "fused"
 """Name of the fusion wherever results or evidence are listed by modality."""
@@ -17,7 +28,7 @@ FUSION_ONLY = "fusion_only"
 Scope = Literal["classifier", "module"]
 """Parameters of a fusion: of its `classifier` alone, or of the whole `module`; never of heads."""
 
-Presence = Mapping[str, Tensor]
+Presence: TypeAlias = "Mapping[str, Tensor]"
 """Which samples have a modality, bool `[N]` by its name; one that is not named all have."""
 
 
@@ -61,7 +72,7 @@ class FusionOutput(NamedTuple):
         return {**self.unimodal, FUSED: self.fused}
 
 
-LossTerms = dict[str, Tensor]
+LossTerms: TypeAlias = "dict[str, Tensor]"
 """Weighted scalar summands of a training loss by name; their sum is what is minimised."""
 
 

@@ -16,10 +16,11 @@ from snn_mm.analysis.report.document import Table
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.wording import NOTHING
+from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError
 from snn_mm.figures.style import COLOURS, STYLE, panels, share_range
 
-FUSED, FUSED_COLOUR = "fused", "#000000"
+FUSED_COLOUR = "#000000"
 LOSS = "train/loss/"
 MOST_COLUMNS = 3
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from snn_mm.contracts import FUSED
 from snn_mm.figures.style import STYLE, panels
 
 Numbers = NDArray[Any]
@@ -37,7 +38,7 @@ def draw_attention(rows: Iterable[Mapping[str, str]]) -> Figure:
     outputs, epochs, steps = (sorted(set(axis)) for axis in zip(*found))
     maps = {
         output: np.array([[found.get((output, e, t), np.nan) for e in epochs] for t in steps])
-        for output in sorted(outputs, key=lambda name: (name == "fused", name))
+        for output in sorted(outputs, key=lambda name: (name == FUSED, name))
     }
     centre = 1.0 / len(steps)
     span = max(MIN_SPAN, max(float(np.nanmax(abs(scores - centre))) for scores in maps.values()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from snn_mm.commands.predict import one_sample
 from snn_mm.commands.processing import print_fact
+from snn_mm.contracts import FUSED
 from snn_mm.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _play(
 def _decision(output: StreamOutput, names: list[str], there: set[str]) -> str:
     """The classes that the fusion and each modality decide for, and how sure they are."""
     said = []
-    for head in ("fused", *(name for name in output.logits if name in there)):
+    for head in (FUSED, *(name for name in output.logits if name in there)):
         share, index = output.logits[head][0].softmax(0).max(0)
         said.append(f"{head}: {names[int(index)]} {float(share):.2f}")
     return "   ".join(said)

@@ -11,8 +11,8 @@ from snn_mm.analysis.report.document import Block, Figure, Panel, Section, Table
 from snn_mm.analysis.report.groups import Comparison, Group
 from snn_mm.analysis.report.run_files import Run, as_dict, is_number
 from snn_mm.analysis.report.sections.rows import method_cell
-from snn_mm.analysis.report.sections.trends import FUSED
 from snn_mm.analysis.report.wording import NOTHING
+from snn_mm.contracts import FUSED
 from snn_mm.metrics.class_scores import balanced_accuracy, class_scores, macro_f1
 
 DRAWN = 30

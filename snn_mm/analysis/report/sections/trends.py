@@ -15,9 +15,9 @@ from snn_mm.analysis.report.metric import Metric, title_of
 from snn_mm.analysis.report.sections.rows import long_table, method_cell
 from snn_mm.analysis.report.statistics import summarise
 from snn_mm.analysis.report.wording import mean_text
+from snn_mm.contracts import FUSED
 from snn_mm.figures.names import spoken
 
-FUSED = "fused"
 RATE = "firing_rate/"
 PERCENT = (0.0, 100.0)
 FREE = (-math.inf, math.inf)

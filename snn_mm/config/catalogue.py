@@ -223,7 +223,7 @@ def _keys(entry: CatalogueEntry) -> set[str]:
 def _leading_comment(file: Path) -> str:
     """Return the comment a YAML file starts with, without its number signs."""
     lines = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):
             break
         lines.append(line.lstrip("#").strip())

@@ -166,7 +166,7 @@ def _status(pid: int) -> tuple[str, str]:
 
 def _content(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(errors="replace").strip()  # a process may be called anything
     except OSError:
         return ""
 

@@ -106,6 +106,11 @@ def test_experiments_of_the_working_directory_come_first(own_experiment: Path) -
     assert mine.text == "My experiment.\n\nMore words."
 
 
+def test_an_experiment_in_another_encoding_is_listed(own_experiment: Path) -> None:
+    own_experiment.write_bytes("# A café.\nmodel: x\n".encode("latin-1"))
+    assert experiments()[0].summary == "A caf\ufffd."
+
+
 def test_own_experiment_hides_a_shipped_one_of_its_name(own_experiment: Path) -> None:
     own_experiment.rename(own_experiment.with_name("quickstart.yaml"))
     found = [entry for entry in experiments() if entry.name == "quickstart"]

@@ -170,6 +170,16 @@ def test_an_owner_is_dead_if_its_process_is_or_if_it_is_silent_elsewhere(
         held.close()
 
 
+def test_a_process_may_be_called_anything() -> None:
+    name = Path("/proc/self/comm")
+    before, called = describe_process(os.getpid()), name.read_bytes()
+    try:
+        name.write_bytes(b"\xff")
+        assert describe_process(os.getpid()) == before
+    finally:
+        name.write_bytes(called.strip())
+
+
 def test_an_owner_beats(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_mark, "BEAT_SECONDS", 0.01)
     mark = Mark(path)

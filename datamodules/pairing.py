@@ -15,7 +15,8 @@ Rows = NDArray[np.int64]
 
 def stream(seed: int, *purpose: object) -> np.random.Generator:
     """Return a random stream of its own for a purpose, so that no draw shifts another one."""
-    return np.random.default_rng([seed, *(zlib.crc32(str(word).encode()) for word in purpose)])
+    words = (str(word).encode(errors="surrogateescape") for word in purpose)  # any name of a file
+    return np.random.default_rng([seed, *map(zlib.crc32, words)])
 
 
 def check_fractions(**fractions: float) -> None:

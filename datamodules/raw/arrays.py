@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from datamodules.feature_files.unpickle import read_pickle
 from datamodules.feature_files.values import PickledArray
 from datamodules.raw.reads import Place, RawReader
-from datamodules.table.files import Cell, keys_of, read_array
+from datamodules.table.files import Cell, read_array
 from snn_mm.errors import UserError
+from snn_mm.reading.arrays import entry_names
 from snn_mm.reading.text import naming, read_rows
 
 NUMBERS = frozenset({".npy", ".npz", ".csv", ".pkl", ".pickle"})
@@ -64,7 +65,7 @@ def _read(place: Place) -> NDArray[Any]:
         return _pickled(place)
     key = place.key
     if suffix == ".npz" and not key:
-        key = _known(place.modality, keys_of(place.path))
+        key = _known(place.modality, entry_names(place.path))
     with naming(place.path, "can't be read"):
         return read_array(Cell(place.path, key))
 

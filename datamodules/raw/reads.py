@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from torch import Tensor
 from datamodules.batches import Together, check_finite
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
-
-if TYPE_CHECKING:
-    pass
+from snn_mm.reading.arrays import entry_names
+from snn_mm.reading.text import readable
 
 UNLABELLED = -1
 """The class of a sample that has none."""
@@ -113,7 +112,7 @@ class ReadsRaw:
         places = _by_name(files, readers) if isinstance(files, Mapping) else _whole(files, readers)
         if not places:
             raise UserError(f"no input; accepted: {', '.join(readers)}")
-        name = name or next(iter(places.values())).path.stem
+        name = name or readable(next(iter(places.values())).path.stem)
         inputs: dict[str, Tensor] = {}
         lacking: list[str] = []
         for modality, place in places.items():
@@ -122,6 +121,8 @@ class ReadsRaw:
             except AbsentError as error:
                 lacking.append(f"{place.path.name} has {error}")
                 continue
+            except UserError as error:
+                raise _named(error, place, readers[modality]) from error
             inputs[modality] = torch.as_tensor(np.asarray(found))
             check_finite(modality, inputs[modality][None], [name])
         if not any(readers[modality].suffixes for modality in inputs):
@@ -138,6 +139,16 @@ class ReadsRaw:
         return batch
 
 
+def _named(error: UserError, place: Place, reader: RawReader) -> UserError:
+    """The mistake with the file that it is in."""
+    said = str(error)
+    return (
+        error
+        if place.path.name in said or not reader.suffixes
+        else UserError(f"{place.path.name}: {said}")
+    )
+
+
 def _by_name(files: Mapping[str, str | Path], readers: Mapping[str, RawReader]) -> dict[str, Place]:
     """Where each named input stands, in the order of the data."""
     if unknown := sorted(files.keys() - readers.keys()):
@@ -149,6 +160,8 @@ def _place(file: str | Path, modality: str, reader: RawReader) -> Place:
     from datamodules.table.files import parse_cell
 
     if not reader.suffixes:
+        if not str(file).strip():
+            raise UserError(f"{modality}: nothing is asked")
         return Place(Path(file), "", modality)
     place = Place(*parse_cell(str(file), Path()), modality)
     if place.path.suffix.lower() not in reader.suffixes:
@@ -163,9 +176,7 @@ def _whole(file: str | Path, readers: Mapping[str, RawReader]) -> dict[str, Plac
     suffix = path.suffix.lower()
     names = [name for name, reader in readers.items() if suffix in reader.suffixes]
     if suffix == ".npz" and path.is_file():
-        from datamodules.table.files import keys_of
-
-        there = set(keys_of(path))
+        there = set(entry_names(path))
         if named := [name for name in names if name in there]:
             return {name: Place(path, name, name) for name in named}
     if not names:

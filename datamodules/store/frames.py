@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from datamodules.store.clip import DecodeOptions, UnreadableClipError
 from datamodules.store.media import between, reading, seek, time_zero
+from snn_mm.reading.text import reason
 
 Made = TypeVar("Made")
 
@@ -160,7 +161,7 @@ def read_picture(path: Path, options: DecodeOptions) -> bytes:
                 return data
             return to_jpeg(ImageOps.exif_transpose(image).convert("RGB"), options)
     except Exception as error:  # Pillow raises errors of many kinds for damage
-        raise UnreadableClipError(f"{path.name}: not a readable image ({error})") from error
+        raise UnreadableClipError(f"{path.name}: not a readable image ({reason(error)})") from error
 
 
 def _is_turned(image: Image.Image) -> bool:

@@ -21,7 +21,7 @@ from datamodules.store.media import read_extent
 from datamodules.store.sound import read_sound
 from datamodules.store.store import FULL_SCALE
 from snn_mm.errors import UserError, check_range
-from snn_mm.reading.arrays import map_array, read_entries
+from snn_mm.reading.arrays import entry_names, map_array, read_entries
 from snn_mm.reading.text import check_regular, naming
 
 Array = NDArray[Any]
@@ -135,14 +135,8 @@ def _named(cell: Cell) -> Array:
     return np.asarray(values[int(cell.key)])
 
 
-def keys_of(path: Path) -> list[str]:
-    """Names of the arrays in an `.npz` file."""
-    with naming(path, "can't be read"), np.load(path, allow_pickle=False) as archive:
-        return list(archive.files)
-
-
 def _only_key(path: Path) -> str:
-    keys = keys_of(path)
+    keys = entry_names(path)
     if len(keys) != 1:
         raise UserError(
             f"{path.name} has {', '.join(keys[:5]) or 'nothing'}; accepted: {path.name}:key"
@@ -151,7 +145,7 @@ def _only_key(path: Path) -> str:
 
 
 def _has_events(path: Path) -> bool:
-    return set(EVENT_KEYS) <= set(keys_of(path))
+    return set(EVENT_KEYS) <= set(entry_names(path))
 
 
 def seconds_of(cell: Cell) -> float:

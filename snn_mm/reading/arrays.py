@@ -78,6 +78,17 @@ def map_array(path: Path, then: str = "") -> NDArray[Any]:
         return np.memmap(path, header.dtype, "r", start, header.shape, order)
 
 
+def entry_names(path: Path) -> list[str]:
+    """Names of the arrays in an `.npz` file.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    check_regular(path)
+    with naming(path, "can't be read"), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
 def read_entries(path: Path, keys: Collection[str]) -> dict[str, NDArray[Any]]:
     """Arrays of an archive, in memory.
 

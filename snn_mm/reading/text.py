@@ -49,6 +49,16 @@ def reason(error: Exception) -> str:
     return " ".join(said.split())[:200] or type(error).__name__
 
 
+def readable(name: str) -> str:
+    """A file's name as text that can be printed and written, whatever bytes it has.
+
+    Example:
+        >>> readable(bytes([99, 97, 102, 233]).decode(errors="surrogateescape"))
+        'caf�'
+    """
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def check_regular(path: Path) -> int:
     """The size of a file in bytes; what is no file, such as a pipe that never ends, is refused.
 

@@ -77,7 +77,7 @@ def parse_sample(text: str) -> Sequence[str | Mapping[str, str]]:
     if text.startswith("@"):
         return read_list(Path(text[1:]))
     name, equals, _ = text.partition("=")
-    if not equals or not name.isidentifier() or Path(text).exists():
+    if not equals or not name.isidentifier() or is_there(text):
         return [text]
     parts: list[str] = []
     for piece in text.split(","):
@@ -89,6 +89,14 @@ def parse_sample(text: str) -> Sequence[str | Mapping[str, str]]:
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise UserError(f"{text}: '{wrong[0]}' names no file; accepted: audio=a.wav,events=b.bs2")
     return [{name: value for name, _, value in pairs}]
+
+
+def is_there(text: str) -> bool:
+    """Whether an argument names a file; a long question can be no name."""
+    try:
+        return Path(text).exists()
+    except OSError:
+        return False
 
 
 def one_sample(texts: Sequence[str]) -> str | Mapping[str, str]:

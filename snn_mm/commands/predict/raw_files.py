@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 
 import snn_mm
 from snn_mm.analysis.line_table import LineTable
-from snn_mm.commands.predict import write_table
-from snn_mm.commands.predictions import column_names, predicted_kind
+from snn_mm.commands.predict import is_there, write_table
+from snn_mm.commands.predictions import answers, column_names, predicted_kind
 from snn_mm.errors import UserError
+from snn_mm.reading.text import readable
 
 Files = str | Mapping[str, str]
 
@@ -96,7 +97,7 @@ def predict_files(files: Sequence[Files], run: Path, output: Path | None, worker
         row = _row(module, data, _name(files[place]), sample)
         rows[keys[place]] = row
         if "error" in row:
-            print(f"snnmm: error: {row['file']}: {row['error']}", file=sys.stderr)
+            print(f"snnmm: error: {_mistake(row)}", file=sys.stderr)
             continue
         print(_line(row), flush=True)
         if kept is not None:
@@ -114,7 +115,7 @@ def _row(module: Any, data: Any, name: str, sample: Any) -> dict[str, Any]:
             return {"file": name, **_predicted(module, data, sample)}
         except UserError as error:
             mistake = str(error)
-    return {"file": name, "error": mistake.replace("\n", "; ")}
+    return {"file": name, "error": readable(mistake.replace("\n", "; "))}
 
 
 def _predicted(module: Any, data: Any, sample: Any) -> dict[str, Any]:
@@ -126,6 +127,7 @@ def _predicted(module: Any, data: Any, sample: Any) -> dict[str, Any]:
     names = data.preparation.get("class_names") or getattr(data, "class_names", ())
     absent = [name for name, there in batch.get("present", {}).items() if not there.all()]
     row: dict[str, Any] = {"id": sample.id}
+    row |= {column: value for column, (value,) in answers(said, names, {}).items()}
     for head, values in said[kind].items():
         if head in absent:
             continue
@@ -149,17 +151,25 @@ def _line(row: Mapping[str, Any]) -> str:
     return f"{row['file']}  {'  '.join(said)}"
 
 
+def _mistake(row: Mapping[str, Any]) -> str:
+    """The mistake in a row, in a line that names the file once."""
+    file, said = row["file"], row["error"]
+    for name in (file, Path(file).name) if "=" not in file else ():
+        said = said.removeprefix(name).removeprefix(":").strip()
+    return f"{file}: {said}"
+
+
 def _name(files: Files) -> str:
-    return files if isinstance(files, str) else ",".join(f"{k}={v}" for k, v in files.items())
+    named = files if isinstance(files, str) else ",".join(f"{k}={v}" for k, v in files.items())
+    return readable(named)
 
 
 def _key(files: Files, weights: Path) -> str:
     """What tells whether a prediction is still that of the same files by the same weights."""
     paths = [files] if isinstance(files, str) else list(files.values())
     stats = []
-    for text in (*paths, str(weights)):
-        path = Path(text)
-        path = path if path.exists() or not path.suffix else Path(text.rpartition(":")[0] or text)
-        status = path.stat() if path.is_file() else None
-        stats.append([str(text), status and status.st_size, status and status.st_mtime_ns])
+    for text in map(str, (*paths, weights)):
+        path = Path(text if is_there(text) else text.rpartition(":")[0])
+        status = path.stat() if is_there(str(path)) and path.is_file() else None
+        stats.append([text, status and status.st_size, status and status.st_mtime_ns])
     return json.dumps([_name(files), stats])

@@ -17,12 +17,14 @@ from snn_mm.commands.predict.raw_files import PredictionJournal
 from snn_mm.errors import UserError
 
 EXPERIMENT = "experiments/ead_digits.yaml"
+TWIN = "experiments/_base/ann_ead.yaml"
+"""After one step spiking networks are silent, and say the same of all samples."""
 
 
 @pytest.fixture
 def run(tmp_path: Path, fsdd_dir: Path, nmnist_dir: Path) -> Path:
     """A run of one step, and its predictions of the test set."""
-    arguments = ["fit", "--config", EXPERIMENT, "--data.root", str(tmp_path)]
+    arguments = ["fit", "--config", EXPERIMENT, "--config", TWIN, "--data.root", str(tmp_path)]
     arguments += ["--run.root", str(tmp_path / "runs"), "--run.id", "one"]
     arguments += ["--trainer.max_steps", "1", "--trainer.accelerator", "cpu"]
     arguments += ["--trainer.enable_progress_bar", "false", "--test_after_fit", "false"]
@@ -42,6 +44,7 @@ def test_files_without_their_data_set_get_the_predictions_of_the_test_set(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = table(run / "predictions.csv")[0]
+    assert len({row["audio/0"] for row in table(run / "predictions.csv")}) > 1
     spoken, seen = expected["id"].split(":")
     aside = tmp_path / "aside"
     aside.mkdir()
@@ -57,10 +60,11 @@ def test_files_without_their_data_set_get_the_predictions_of_the_test_set(
     capsys.readouterr()
     assert main(command) == 1
     first = capsys.readouterr()
-    assert "bad.wav is no film or recording" in first.err
+    assert "bad.wav: is no film or recording" in first.err
     assert len(first.out.splitlines()) == 2
     rows = table(output)
     assert rows[0]["id"] == spoken
+    assert rows[0]["predicted"] == expected["predicted"]
     for name in set(expected) - {"id", "target", "predicted"}:
         assert float(rows[0][name]) == pytest.approx(float(expected[name]), abs=1e-6)
     assert rows[1]["error"]
@@ -76,6 +80,30 @@ def test_files_without_their_data_set_get_the_predictions_of_the_test_set(
     batch = data.raw_batch([data.read_raw(aside / f"{spoken}.wav")])
     probability = module.predict_step(batch, 0)["probability"]["audio"]
     torch.testing.assert_close(float(probability[0, 0]), float(rows[2]["audio/0"]))
+
+
+def test_a_name_of_any_bytes_is_told_and_written(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["caf\udce9.wav", "no\udce9.txt", "text.npz"]
+    files = [str(tmp_path / name) for name in names]
+    shutil.copy(next((tmp_path / "fsdd" / "recordings").iterdir()), files[0])
+    for file in files[1:]:
+        Path(file).write_text("hello")
+    for output in (tmp_path / "said.csv", tmp_path / "said.json"):
+        assert main(["predict", *files, "--run", str(run), "--output", str(output)]) == 1
+    said = capsys.readouterr()
+    assert "caf\ufffd.wav  audio" in said.out
+    assert f"error: {tmp_path}/no\ufffd.txt: is of no known kind" in said.err
+    assert [row["file"] for row in table(tmp_path / "said.csv")] == [
+        file.replace("\udce9", "\ufffd") for file in files
+    ]
+    assert json.loads((tmp_path / "said.json").read_text())[0]["id"] == "caf\ufffd"
+
+
+def test_a_question_longer_than_a_name_can_be_is_no_file() -> None:
+    words = "Is it loud? " * 100
+    assert parse_sample(f"question={words}") == [{"question": words}]
 
 
 def test_samples_are_read_off_arguments_and_tables(tmp_path: Path) -> None:

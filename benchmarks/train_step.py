@@ -1,6 +1,7 @@
 """Time one training step of the spiking audio-visual ResNet-18 beside a plain loop over time.
 
-    python benchmarks/train_step.py [--rounds 7] [--threads 2] [--only NAME ...] [--device cuda]
+    python benchmarks/train_step.py [--rounds 7] [--threads 2] [--only NAME ...] [--base NAME]
+                                    [--device cuda] [--batch 8]
 
 Each workload lives in its own process, so that peak memory is its own; they take turns, one step a
 round, so that other load on the machine falls on all of them. A ratio is that of one round.
@@ -86,19 +87,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
+    parser.add_argument("--base", choices=list(WORKLOADS), default=BASE, help="of the ratios")
     parser.add_argument("--device", default=CPU.name, help="such as cuda")
     parser.add_argument("--batch", type=int, default=CPU.batch)
     options = parser.parse_args()
     place = Place(options.device, options.batch)
-    names = [name for name in options.only if name != BASE]
+    base = options.base
+    names = [name for name in options.only if name != base]
     print(f"torch {torch.__version__}, snn_mm {snn_mm.__version__}, {options.threads} threads")
     print(f"{place.name}, batch {place.batch}")
     print(f"{'':<30}{'median s':>9}{'ratio':>7} {'[min, max]':<13}{'peak GiB':>9}")
     for first in range(0, max(1, len(names)), TOGETHER):
-        group = [BASE, *names[first : first + TOGETHER]]
+        group = [base, *names[first : first + TOGETHER]]
         seconds, memory = measure(group, options.rounds, options.threads, place)
         for name, peak in list(zip(group, memory))[first > 0 :]:
-            print_row(name, seconds[name], seconds[BASE], peak)
+            print_row(name, seconds[name], seconds[base], peak)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,17 @@ def convolutions(place: Place = CPU) -> Workload:
     return step
 
 
+def by_hand(in_channels: int) -> nn.Module:
+    """The ANN twin of `ResNet18` as torch's users write it: the same layers, without time."""
+    return PlainLoopResNet18(in_channels, nn.ReLU, time_steps=1, reset=lambda network: None)
+
+
+def by_hand_channels_last(in_channels: int) -> nn.Module:
+    """The same with the weights in the layout that ours has."""
+    return by_hand(in_channels).to(memory_format=torch.channels_last)
+
+
+ANN_TWIN = partial(ResNet18, neuron=nn.ReLU, time_steps=1)
 WORKLOADS: dict[str, Callable[[Place], Workload]] = {
     "plain loop over time": partial(training_step, PlainLoopResNet18),
     "plain loop, blocks kept": partial(as_trained, PlainLoopResNet18),
@@ -125,4 +136,7 @@ WORKLOADS: dict[str, Callable[[Place], Workload]] = {
     "snn_mm, bfloat16": partial(training_step, ResNet18, bf16=True),
     "snn_mm, bfloat16, blocks kept": partial(as_trained, ResNet18, bf16=True),
     "convolutions alone": convolutions,
+    "ANN by hand": partial(training_step, by_hand),
+    "ANN by hand, channels last": partial(training_step, by_hand_channels_last),
+    "ANN twin": partial(training_step, ANN_TWIN),
 }

@@ -145,6 +145,8 @@ def repeated(row: Tensor, steps: int) -> Tensor:
 
     A LIF layer gives the row its gradient at once, where autograd would add up T rows.
     """
+    if steps == 1:  # an ANN's, whose gradient autograd would copy to add up one row
+        return row.unsqueeze(0)
     rows = row.expand(steps, *row.shape)
     setattr(rows, _ROW, row)
     return rows

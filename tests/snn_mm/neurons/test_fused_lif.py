@@ -180,3 +180,11 @@ def test_no_gradient_is_no_error(mode: type) -> None:
         first, second = layer(x), layer(x)  # the second starts from the membrane the first left
     assert [*first, *second] == [0, 1, 0, 1, 0, 1]
     assert not layer.v.requires_grad
+
+
+def test_one_row_is_not_added_up_on_the_way_back() -> None:
+    row = torch.randn(2, 3, 4, requires_grad=True)
+    rows = fused_lif.repeated(row, 1)
+    assert rows.grad_fn is not None
+    assert rows.grad_fn.name() == "UnsqueezeBackward0"
+    assert torch.equal(IEMFLIF()(rows), IEMFLIF()(row.unsqueeze(0)))

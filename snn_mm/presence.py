@@ -94,7 +94,7 @@ def lone_values(layer: object, samples: int) -> Iterator[None]:
         layer: what runs; anything else than a module is let be.
         samples: how many it sees.
     """
-    lone = samples == 1 and isinstance(layer, nn.Module)
+    lone = isinstance(layer, nn.Module) and layer.training and samples == 1
     norms = [m for m in layer.modules() if _takes_statistics(m)] if lone else []  # type: ignore[attr-defined]
     handles = [norm.register_forward_pre_hook(_settle) for norm in norms]
     try:

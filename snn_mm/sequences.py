@@ -198,10 +198,17 @@ def align_steps(
         name: pool_masked(x, lengths[name], -(-max_lengths[name] // steps))
         for name, x in inputs.items()
     }
-    # One look at all: each waits for the GPU.
-    longest = int(torch.stack([length.max() for _, length in pooled.values()]).max())
+    longest = _longest(list(pooled.values()))
     sequences = {name: _resized(x, longest) for name, (x, _) in pooled.items()}
     return sequences, {name: length for name, (_, length) in pooled.items()}
+
+
+def _longest(pooled: list[tuple[Tensor, Tensor]]) -> int:
+    """T' of sequences `[N, L, D]` with lengths `[N]`; a file can't know lengths, and takes L."""
+    if torch.compiler.is_exporting():
+        return max(x.shape[1] for x, _ in pooled)
+    # One look at all: each waits for the GPU.
+    return int(torch.stack([lengths.max() for _, lengths in pooled]).max())
 
 
 def _resized(x: Tensor, steps: int) -> Tensor:

@@ -41,7 +41,8 @@ def spatial_grounding(sound: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _reciprocal_lengths(pixels: Tensor) -> Tensor:
     """1 / |pixel| `[..., P]` of pixels `[..., D, P]`, in their own precision."""
-    if pixels.device.type != "cpu" or pixels.dim() < 3:
+    traced = torch.compiler.is_compiling()  # a loop over frames would fix their number
+    if traced or pixels.device.type != "cpu" or pixels.dim() < 3:
         lengths: Tensor = torch.linalg.vector_norm(pixels, dim=-2)
         return lengths.clamp_min(EPSILON).reciprocal()
     # Frame by frame the squares stay in the cache; torch's own norm takes thrice as long.

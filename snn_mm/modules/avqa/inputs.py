@@ -60,7 +60,7 @@ def encode_videos(
             found[name] = zeros if zeros.is_floating_point() else zeros.float()
             continue
         sound = (taken(found[AUDIO], there, dim=1),) if name == VISUAL and AUDIO in found else ()
-        with lone_values(encoders[name], len(held[name])):
+        with lone_values(encoders[name], held[name].shape[0]):
             made = encoders[name](held[name], *sound)
         made = mark_broken({name: made}, held)[name]
         found[name] = made if there is None else scattered(made, there, samples)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,9 @@ from snn_mm.encoders import MLP, ConvNet, Encoder
 from snn_mm.errors import UserError
 from snn_mm.export.graph import LENGTHS, Traced, as_batch, as_tensors, trace
 from snn_mm.fusion import Concat
-from snn_mm.modules import IEMFModule, TAAFModule
+from snn_mm.modules import AVQAModule, IEMFModule, SGMTModule, TAAFModule
+from snn_mm.modules.avqa import GroundedFrames, QuestionFusion, SoundEncoder
+from snn_mm.modules.sgmt.firing_rate import FiringRate
 from snn_mm.neurons import IEMFLIF, SCMRLLIF, SGMTLIF, TAAFLIF
 
 
@@ -77,3 +81,40 @@ def test_lengths_are_inputs_of_their_own() -> None:
     assert set(batch["inputs"]) == {"text"}
     assert batch["lengths"]["text"].tolist() == [1, 3]
     assert set(as_tensors(batch)) == {"text", "text.lengths"}
+
+
+def sentiment(trained: bool) -> tuple[Any, dict[str, torch.Tensor]]:
+    dims, steps = {"text": 3, "audio": 2}, {"text": 4, "audio": 6}
+    torch.manual_seed(0)
+    module = SGMTModule(dims, steps, width=8, heads=2, layers=1, fusion_layers=1, steps=4).eval()
+    for part in (part for part in module.modules() if isinstance(part, FiringRate)):
+        part.running.fill_(0.2)
+        part.batches.fill_(int(trained))
+    given = {name: 4 * torch.randn(3, steps[name], dim) for name, dim in dims.items()}
+    lengths = {name + LENGTHS: torch.tensor([steps[name], 2, 1]) for name in dims}
+    return module, given | lengths
+
+
+def questions() -> tuple[Any, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    encoders = {"audio": SoundEncoder(3, feature_dim=8), "visual": GroundedFrames(8)}
+    fusion = partial(QuestionFusion, attention_heads=2)
+    videos = {"audio": torch.randn(3, 5, 3), "visual": torch.randn(3, 5, 8, 2, 3)}
+    words = {"question": torch.randint(11, (3, 4))}
+    return AVQAModule(encoders, fusion, 6, 11).eval(), videos | words
+
+
+@pytest.mark.parametrize("made", [partial(sentiment, True), partial(sentiment, False), questions])
+def test_what_eager_code_looks_at_is_no_constant_of_a_trace(
+    made: Callable[[], tuple[Any, dict[str, torch.Tensor]]],
+) -> None:
+    """Lengths, numbers of samples and frames, and whether a rate was ever measured."""
+    module, given = made()
+    traced = trace(module, as_batch(given))
+    shorter = {name: x[1:] for name, x in given.items()}  # the longest is gone
+    for inputs in (given, shorter, {name: x[2:] for name, x in given.items()}):
+        with torch.no_grad():
+            wanted = module.predict_step(as_batch(inputs), 0)[traced.kind]
+            found = answer(traced, inputs)
+        for name, value in found.items():
+            torch.testing.assert_close(value, wanted[name], atol=1e-6, rtol=0)

@@ -66,3 +66,25 @@ def test_spikingjelly_fires_alike_in_every_layer(neuron: type, tmp_path: Path) -
     assert [h.shape for h in heard] == [w.shape for w in wanted]
     assert all(torch.equal(h, w) for h, w in zip(heard, wanted, strict=True))
     assert all(0 < float(spikes.mean()) < 1 for spikes in wanted)
+
+
+@pytest.mark.parametrize("neuron", [IEMFLIF, TAAFLIF])
+def test_snntorch_fires_alike_in_every_layer_sample_by_sample(neuron: type, tmp_path: Path) -> None:
+    """Its reader flattens all dimensions, N as well: samples go in alone, each at rest."""
+    reader = pytest.importorskip("snntorch.import_nir")
+    module, x = module_of(neuron), 2 * torch.randn(3, *SHAPE)
+    wanted = ours(module, x)  # [T, N, ...] by layer
+    graph = nir.read(written(module, tmp_path / "network.nir"))
+    for number, sample in enumerate(x):
+        network = reader.import_from_nir(graph)
+        heard: list[list[torch.Tensor]] = []
+        for part in network.modules():
+            if type(part).__name__ == "Leaky":
+                heard.append([])
+                part.register_forward_hook(lambda *seen, to=heard[-1]: to.append(seen[2]))
+        with torch.no_grad():
+            for _ in range(STEPS):
+                network(sample)
+        found = [torch.stack(spikes) for spikes in heard]  # [T, ...]
+        assert len(found) == len(wanted)
+        assert all(torch.equal(f, w[:, number]) for f, w in zip(found, wanted, strict=True))

@@ -252,7 +252,9 @@ class ScoresSequences(Protocol):
 
     protocol: Literal["sims", "mosei"]
 
-    def __call__(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def __call__(
+        self, inputs: dict[str, Tensor], lengths: dict[str, Tensor], present: Presence | None = None
+    ) -> dict[str, Tensor]:
         """Scores `[N]` by head of sequences `[N, L, D]` with their lengths `[N]`."""
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from snn_mm.analysis.answers.page import Answered
+from snn_mm.analysis.sentiment.clip_loading import batches
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Classifies
 from snn_mm.errors import UserError
+from snn_mm.modules.avqa.inputs import question_kinds
+from snn_mm.presence import presence_of
 
 
 class Replies(NamedTuple):
@@ -55,12 +58,12 @@ def ask(restored: Restored, device: str) -> Replies:
         )
     ids: list[str] = []
     found: list[Tensor] = []
-    for batch in data.test_dataloader():
-        inputs = {name: value.to(device) for name, value in batch["inputs"].items()}
-        logits = module.readout(module(inputs))[FUSED]
+    for batch in batches(data, "test", device):
+        logits = module.readout(module(batch["inputs"], *presence_of(batch, module.modalities)))
         ids += batch["id"]
-        answers = logits.argmax(dim=-1).cpu()
-        found.append(torch.stack([answers, batch["target"], batch["kind"]]))  # [3, N]
+        answers = logits[FUSED].argmax(dim=-1)
+        kinds_of = question_kinds(batch)
+        found.append(torch.stack([answers, batch["target"], kinds_of]).cpu())  # [3, N]
     classes, targets, kinds = torch.cat(found, dim=1)
     texts = [question.text for question in questions("test")]
     return Replies(ids, classes, targets, kinds, texts, data.class_names)

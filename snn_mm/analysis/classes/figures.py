@@ -42,8 +42,8 @@ def draw_confusion(counts: Mapping[str, Tensor], names: Sequence[str]) -> Figure
     figure, axes = _panels(len(counts), COLUMNS if len(names) < WIDE_FROM else 2, extra=0.35)
     for panel, (output, matrix) in zip(axes, counts.items()):
         values = matrix.double().numpy()
-        right = 100 * values.trace() / values.sum()
-        panel.set_title(f"{output}: {right:.1f} % right", loc="left")
+        right = f"{100 * values.trace() / values.sum():.1f} % right" if values.sum() else "absent"
+        panel.set_title(f"{output}: {right}", loc="left")
         _draw_shares(panel, values, names)
     axes[0].set_ylabel("class")
     for panel in axes:

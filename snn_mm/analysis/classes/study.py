@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,10 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from snn_mm.config.restore import Restored
-from snn_mm.contracts import FUSED, Batch, Classifies
+from snn_mm.contracts import FUSED, Batch, Classifies, Presence
 from snn_mm.encoders.inputs import lengths_of
 from snn_mm.errors import UserError
+from snn_mm.presence import presence_of
 
 PERPLEXITY = 30.0
 """Scikit-learn's, and that of IEMF's code; of few samples a third of their number."""
@@ -34,6 +36,7 @@ class Classified(NamedTuple):
         names: of the K classes.
         features: mean over time `[N, D]` by modality.
         logits: one prediction per sample `[N, K]`, by modality and for `FUSED`.
+        present: which samples have a modality, bool `[N]`; one that is not named all have.
     """
 
     ids: list[str]
@@ -41,10 +44,17 @@ class Classified(NamedTuple):
     names: Sequence[str]
     features: dict[str, Tensor]
     logits: dict[str, Tensor]
+    present: Presence = MappingProxyType({})
+
+    def rows(self, output: str) -> Tensor | slice:
+        """The samples that an output says something of."""
+        return self.present.get(output, slice(None))
 
     def accuracy(self, output: str) -> float:
-        """Share of the samples that an output sorts right."""
-        return float((self.logits[output].argmax(dim=-1) == self.target).double().mean())
+        """Share of the samples that an output sorts right, of those that it says something of."""
+        rows = self.rows(output)
+        said = self.logits[output][rows].argmax(dim=-1)
+        return float((said == self.target[rows]).double().mean())
 
 
 def classifier(restored: Restored) -> Classifies:
@@ -80,8 +90,14 @@ def classify(module: Classifies, batches: Iterable[Batch], names: Sequence[str])
     targets: list[Tensor] = []
     features: dict[str, list[Tensor]] = {name: [] for name in module.modalities}
     logits: dict[str, list[Tensor]] = {name: [] for name in (*module.modalities, FUSED)}
+    there: dict[str, list[Tensor]] = {name: [] for name in module.modalities}
     for batch in batches:
-        output = module(batch["inputs"], **lengths_of(module, batch))
+        given = presence_of(batch, module.modalities)
+        output = module(batch["inputs"], *given, **lengths_of(module, batch))
+        masks: Presence = given[0] if given else {}
+        for name, known in there.items():
+            every = torch.ones(len(batch["target"]), dtype=torch.bool)
+            known.append(masks.get(name, every).cpu())
         said = module.readout(output)
         ids += batch["id"]
         targets.append(batch["target"].cpu())
@@ -95,14 +111,18 @@ def classify(module: Classifies, batches: Iterable[Batch], names: Sequence[str])
         names,
         {name: torch.cat(parts) for name, parts in features.items()},
         {name: torch.cat(parts) for name, parts in logits.items()},
+        {n: mask for n, parts in there.items() if not (mask := torch.cat(parts)).all()},
     )
 
 
 def confusion(found: Classified) -> dict[str, Tensor]:
     """How often each class (row) is taken for each (column), `[K, K]` by output."""
+    said = {name: values[found.rows(name)].argmax(dim=-1) for name, values in found.logits.items()}
     return {
-        name: multiclass_confusion_matrix(values.argmax(dim=-1), found.target, len(found.names))
-        for name, values in found.logits.items()
+        name: multiclass_confusion_matrix(classes, found.target[found.rows(name)], len(found.names))
+        if len(classes)
+        else torch.zeros(len(found.names), len(found.names), dtype=torch.int64)
+        for name, classes in said.items()
     }
 
 
@@ -120,10 +140,20 @@ def evenly(samples: int, most: int) -> NDArray[np.int64]:
 def layouts(found: Classified, points: NDArray[np.int64], seed: int) -> dict[str, Plane | None]:
     """Places `[n, 2]` of the chosen samples: features of each modality, and the fused logits.
 
-    Of the fusion these are the logits, for not every fusion has features of its own.
+    A sample that lacks a modality has no place there: NaN. Of the fusion these are the logits, for
+    not every fusion has features of its own.
     """
-    shown = {**found.features, FUSED: found.logits[FUSED]}
-    return {name: plane(values[points].double().numpy(), seed) for name, values in shown.items()}
+    placed: dict[str, Plane | None] = {}
+    for name, values in {**found.features, FUSED: found.logits[FUSED]}.items():
+        there = np.ones(len(points), dtype=bool)
+        if name in found.present:
+            there = found.present[name].numpy()[points]
+        own = plane(values[points[there]].double().numpy(), seed)
+        if own is not None:
+            own, those = np.full((len(points), 2), np.nan), own
+            own[there] = those
+        placed[name] = own
+    return placed
 
 
 def plane(values: Plane, seed: int) -> Plane | None:

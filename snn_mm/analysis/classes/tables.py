@@ -25,7 +25,9 @@ def recall_table(found: Classified, counts: Mapping[str, Tensor]) -> Table:
         ]
         for place, name in enumerate(found.names)
     ]
-    overall = [f"{100 * found.accuracy(output):.1f}" for output in counts]
+    overall = [
+        f"{100 * found.accuracy(output):.1f}" if counts[output].sum() else "—" for output in counts
+    ]
     rows.append(["all", str(len(found.target)), *overall, ""])
     heads = ["Class", "Samples", *(f"{output}, %" for output in counts), "Taken for (fused)"]
     return Table("classes", "Share of each class that is sorted right", heads, rows)
@@ -71,4 +73,5 @@ def _rival(found: Classified, counts: Mapping[str, Tensor], place: int) -> str:
 
 def _places(placed: Mapping[str, Plane | None], line: int) -> Iterator[str]:
     for layout in placed.values():
-        yield from ("", "") if layout is None else (f"{value:.3f}" for value in layout[line])
+        place = () if layout is None or np.isnan(layout[line]).any() else layout[line]
+        yield from [f"{value:.3f}" for value in place] or ("", "")

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningDataModule
+from lightning.fabric.utilities.apply_func import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from snn_mm.analysis.robustness.inputs import first
+from snn_mm.contracts import Batch, Presence
+from snn_mm.encoders.inputs import lengths_of
 from snn_mm.errors import UserError
+from snn_mm.presence import presence_of
 
 
 class Samples(NamedTuple):
-    """Part of a batch: inputs `[N, ...]` by modality (or features `[T, N, D]`), classes `[N]`."""
+    """Part of a batch: inputs `[N, ...]` by modality (or features `[T, N, D]`), classes `[N]`.
+
+    Attributes:
+        given: which of them have a modality, as the last argument of a call, or no argument.
+        lengths: of sequences, as an argument by name, or no argument.
+    """
 
     inputs: dict[str, Tensor]
     target: Tensor
+    given: tuple[()] | tuple[Presence] = ()
+    lengths: Mapping[str, Any] = MappingProxyType({})
 
 
 def collect(
     data: LightningDataModule,
     split: str,
     limit: int,
-    modalities: tuple[str, ...],
+    module: Any,
     device: torch.device,
     seed: int = 0,
 ) -> list[Samples]:
@@ -36,7 +50,7 @@ def collect(
         data: set up.
         split: `train`, `val` or `test`.
         limit: at most so many samples.
-        modalities: those the network takes.
+        module: `Classifies`, the network that takes them.
         device: where the samples go.
         seed: of order and augmentation of training batches.
 
@@ -47,10 +61,14 @@ def collect(
     missing = limit
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        loader: DataLoader[dict[str, object]] = getattr(data, f"{split}_dataloader")()
+        loader: DataLoader[Batch] = getattr(data, f"{split}_dataloader")()
         for batch in loader:
-            inputs = {name: batch["inputs"][name][:missing].to(device) for name in modalities}
-            found.append(Samples(inputs, batch["target"][:missing].to(device)))
+            part = move_data_to_device(first(batch, missing), device)
+            held = part["inputs"]
+            others = {*getattr(data, "modalities", ())} - {*module.modalities}
+            inputs = {name: x for name, x in held.items() if name not in others}
+            given = presence_of(part, module.modalities)
+            found.append(Samples(inputs, part["target"], given, lengths_of(module, part)))
             missing -= len(found[-1].target)
             if missing <= 0:
                 break

@@ -63,7 +63,7 @@ class Probe:
         """Loss and accuracy where the weights are."""
         loss = right = 0.0
         for batch in self.samples:
-            logits = self.logits(batch.inputs)
+            logits = self.logits(batch)
             loss += float(cross_entropy(logits, batch.target, reduction="sum").double())
             right += int((logits.argmax(dim=-1) == batch.target).sum())
         return Value(loss / self.count, right / self.count)
@@ -71,13 +71,14 @@ class Probe:
     def summands(self) -> Iterator[Tensor]:
         """The loss batch by batch, with its graph; the summands add up to the mean."""
         for batch in self.samples:
-            yield cross_entropy(self.logits(batch.inputs), batch.target, reduction="sum") / (
-                self.count
-            )
+            yield cross_entropy(self.logits(batch), batch.target, reduction="sum") / (self.count)
 
-    def logits(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Fused prediction `[N, K]` of inputs `[N, ...]`, or of features `[T, N, D]`."""
-        output: FusionOutput = (self.module.fusion if self.from_features else self.module)(inputs)
+    def logits(self, batch: Samples) -> Tensor:
+        """Fused prediction `[N, K]` of inputs, or of features."""
+        # A module may do more with features than its fusion does.
+        fuse = getattr(self.module, "fuse", self.module.fusion)
+        asked = fuse if self.from_features else self.module
+        output: FusionOutput = asked(batch.inputs, *batch.given, **batch.lengths)
         fused: Tensor = self.module.readout(output)[FUSED]
         return fused
 
@@ -90,7 +91,7 @@ class Probe:
             norm.momentum = None  # torch: a plain mean over batches instead of a moving one
             norm.train()
         for batch in self.calibration:
-            self.logits(batch.inputs)
+            self.logits(batch)
         for norm, momentum in zip(self.norms, momenta):
             norm.momentum = momentum
             norm.eval()
@@ -99,7 +100,10 @@ class Probe:
     def _encoded(self, batches: list[Samples]) -> list[Samples]:
         if not self.from_features:
             return batches
-        return [Samples(self.module.encode(batch.inputs), batch.target) for batch in batches]
+        return [
+            Samples(self.module.encode(x, *given, **lengths), target, given)
+            for x, target, given, lengths in batches
+        ]
 
 
 class Cut:
@@ -154,7 +158,7 @@ def open_probe(restored: Restored, settings: LandscapeSettings, scope: PartScope
             f"{run.path}: {type(module).__name__} is no classifier; "
             "a landscape needs encoders and a fusion"
         )
-    place = module.modalities, module.device
+    place = module, module.device
     samples = collect(data, settings.split, settings.samples, *place, settings.seed)
     calibration = collect(data, "train", settings.samples, *place, settings.seed)
     return Probe(module, samples, calibration, scope)

@@ -18,6 +18,7 @@ from snn_mm.analysis.sentiment.attention_variance import Element, Setting, atten
 from snn_mm.analysis.sentiment.clip_record import stacks
 from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
+from snn_mm.modules.sentiment.absence import network_arguments
 from snn_mm.modules.sgmt import SGMT
 from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttention, attention_scale
 
@@ -127,14 +128,11 @@ def measure_attention(network: SGMT, batches: Iterable[Batch]) -> list[Measured]
     if any(attention.scale != "theorem" for _, _, attention in places):
         raise UserError("theorem: the run is an ANN twin, whose attention has no firing rate")
     sums = [Sums(attention) for _, _, attention in places]
-    names = network.modalities
     try:
         for batch in batches:
             with torch.no_grad():
-                network(
-                    {name: batch["inputs"][name] for name in names},
-                    {name: batch["lengths"][name] for name in names},
-                )
+                x, lengths, present = batch["inputs"], batch["lengths"], batch.get("present")
+                network(*network_arguments(x, lengths, present, network.feature_dims))
     finally:
         for total in sums:
             total.hook.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from snn_mm.analysis.report.axes import Scale, make_scale
@@ -22,13 +23,15 @@ def case_chart(name: str, case: Case, heads: Sequence[str], limit: float) -> str
         limit: where the axis ends on both sides.
     """
     bottom = TOP + ROW * len(heads)
+    there = [head for head in heads if not math.isnan(case.score[head])]
     said = " ".join(
-        f"{head}: {number(case.score[head])}, label {number(case.label[head])}." for head in heads
+        f"{head}: {number(case.score[head])}, label {number(case.label[head])}." for head in there
     )
     scale = make_scale([-limit, limit], LEFT, WIDTH - RIGHT, count=4)
     rows = [
         part
         for place, head in enumerate(heads)
+        if head in there
         for part in head_row(head, place, case.score[head], case.label[head], scale)
     ]
     return "\n".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from snn_mm.analysis.report.document import (
@@ -72,16 +73,17 @@ def axis_limit(cases: Sequence[Case], shown: Sequence[Case]) -> float:
     """The farthest any label lies from 0, or any score that is shown."""
     labels = [abs(x) for case in cases for x in case.label.values()]
     scores = [abs(x) for case in shown for x in case.score.values()]
-    return max([*labels, *scores, 1e-3])
+    return max([*(x for x in (*labels, *scores) if not math.isnan(x)), 1e-3])
 
 
 def heads_table(cases: Sequence[Case], part: str, protocol: Protocol) -> Table:
     """Error and wrong signs of every head over all clips."""
     rows: list[list[TableCell | str]] = []
     for record in rate_heads(cases, protocol):
+        error = NOTHING if math.isnan(record.error) else f"{record.error:.4f}"
         share = f"{record.opposed / record.signed:.1%}" if record.signed else NOTHING
         counted = f"{record.opposed} of {record.signed}"
-        rows.append([record.head, f"{record.error:.4f}", TableCell(share, detail=counted)])
+        rows.append([record.head, error, TableCell(share, detail=counted)])
     caption = (
         f"All {len(cases)} clips of the {part} part, rated as in the run's results"
         f"{CLIPPED.get(protocol, '')}. Opposite sign: among clips whose label for "
@@ -107,7 +109,11 @@ def cases_table(choice: Choice, heads: Sequence[str], say: Texts) -> Table:
     for case in choice.cases:
         said: list[TableCell | str] = [texts[case.id] or NOTHING] if has_text else []
         numbers = [
-            TableCell(signed(case.score[head], 3), detail=f"label {signed(case.label[head], 3)}")
+            NOTHING
+            if math.isnan(case.score[head])
+            else TableCell(
+                signed(case.score[head], 3), detail=f"label {signed(case.label[head], 3)}"
+            )
             for head in heads
         ]
         opposed = ", ".join(case.opposed) or "none"

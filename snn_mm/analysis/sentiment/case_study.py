@@ -6,6 +6,7 @@ choice follows rules, which the page states, and the share of wrong signs is tha
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,6 +16,8 @@ import torch
 from snn_mm.analysis.sentiment.clip_loading import unknown_clip
 from snn_mm.contracts import FUSED, FUSION_ONLY, Batch, ScoresSequences
 from snn_mm.metrics.sentiment_scores import Protocol, rate
+from snn_mm.modules.sentiment.absence import masks
+from snn_mm.presence import given
 
 ZERO = 1e-6
 """Labels nearer to 0 have no sign: a mean of several ratings need not be 0 to the last bit."""
@@ -25,8 +28,8 @@ class Case(NamedTuple):
 
     Attributes:
         id: of the clip.
-        score: by head.
-        label: by head; that of a modality where it has its own.
+        score: by head; NaN of a modality that the clip lacks.
+        label: by head; that of a modality where it has its own, NaN where that is absent.
     """
 
     id: str
@@ -51,7 +54,8 @@ class Case(NamedTuple):
     @property
     def disagreement(self) -> float:
         """Distance between the highest and the lowest label of the modalities."""
-        own = [x for head, x in self.label.items() if head not in (FUSED, FUSION_ONLY)]
+        parts = {head: x for head, x in self.label.items() if head not in (FUSED, FUSION_ONLY)}
+        own = [x for x in parts.values() if not math.isnan(x)]
         return max(own) - min(own) if own else 0.0
 
 
@@ -83,12 +87,17 @@ def score_clips(module: ScoresSequences, batches: Iterable[Batch]) -> list[Case]
     cases = []
     for batch in batches:
         with torch.no_grad():
-            scores = module(batch["inputs"], batch["lengths"])
+            scores = module(batch["inputs"], batch["lengths"], *given(batch.get("present")))
         targets = module.targets(batch)
+        absent = {
+            n: (~there).tolist()
+            for n, there in (masks(batch.get("present"), batch["lengths"], scores) or {}).items()
+        }
         for row, name in enumerate(batch["id"]):
+            lost = dict.fromkeys((n for n, mask in absent.items() if mask[row]), math.nan)
             said = {head: float(score[row]) for head, score in scores.items()}
             label = {head: float(targets[head][row]) for head in scores}
-            cases.append(Case(name, said, label))
+            cases.append(Case(name, said | lost, label | lost))
     return cases
 
 
@@ -148,9 +157,10 @@ def rate_heads(cases: Sequence[Case], protocol: Protocol) -> list[HeadRecord]:
     """Error, as the protocol rates it, and wrong signs of every head over all clips."""
     records = []
     for head in cases[0].score:
-        score = torch.tensor([case.score[head] for case in cases])
-        label = torch.tensor([case.label[head] for case in cases])
-        error = float(rate(score, label, protocol)["mae"])
+        rated = [case for case in cases if not math.isnan(case.score[head])]
+        score = torch.tensor([case.score[head] for case in rated])
+        label = torch.tensor([case.label[head] for case in rated])
+        error = float(rate(score, label, protocol)["mae"]) if rated else math.nan
         opposed = sum(head in case.opposed for case in cases)
         signed = sum(case.has_sign(head) for case in cases)
         records.append(HeadRecord(head, error, opposed, signed))

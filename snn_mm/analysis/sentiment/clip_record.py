@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from snn_mm.callbacks.recording.firing_rate import FUSION
 from snn_mm.contracts import Batch
+from snn_mm.modules.sentiment.absence import network_arguments
 from snn_mm.modules.sgmt import SGMT, SingleModalNetwork, SpikingLayer
 from snn_mm.modules.sgmt.spike_generated_attention import SpikeGeneratedAttention
 from snn_mm.neurons import spiking_layers
@@ -60,12 +61,9 @@ def record_clip(network: SGMT, clip: Batch) -> list[PartRecord]:
         network: in evaluation mode; left as it was.
         clip: a batch of one sample.
     """
-    names = network.modalities
     with torch.no_grad(), recording(network) as (lengths, spikes):
-        network(
-            {name: clip["inputs"][name] for name in names},
-            {name: clip["lengths"][name] for name in names},
-        )
+        x, steps, present = clip["inputs"], clip["lengths"], clip.get("present")
+        network(*network_arguments(x, steps, present, network.feature_dims))
         return [
             PartRecord(
                 stack.name,

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from snn_mm.contracts import Presence
+from snn_mm.encoders.inputs import check_inputs
 from snn_mm.errors import UserError
-from snn_mm.presence import scattered, taken
+from snn_mm.presence import check_presence, given, scattered, taken
 from snn_mm.sequences import zero_padding
 
 Tensors = dict[str, Tensor]
@@ -36,6 +37,36 @@ def masks(
         return None
     there = torch.stack(list(found.values())).all(dim=1).tolist()  # one look at all
     return {name: mask for (name, mask), all_of in zip(found.items(), there) if not all_of} or None
+
+
+def network_arguments(
+    inputs: Tensors,
+    lengths: Mapping[str, Tensor],
+    present: Presence | None,
+    widths: Mapping[str, int],
+) -> tuple[Any, ...]:
+    """What a network of sequences is called with.
+
+    Args:
+        inputs: sequences `[N, L, D]` by modality; frames `[N, L, C, H, W]` are made so.
+        lengths: `[N]` by modality; what is not named has no padding.
+        present: which samples have a modality, bool `[N]`.
+        widths: D by modality of the network.
+
+    Returns:
+        Inputs, lengths, and which samples have a modality where some lack one.
+
+    Raises:
+        UserError: an input is missing or of another shape, or a sample has no modality.
+    """
+    inputs, lengths = as_sequences(inputs, lengths)
+    lacking = masks(present, lengths, widths)
+    if lacking is not None:
+        check_presence(lacking, [*widths], len(next(iter(lacking.values()))))
+        inputs, lengths = without_absent(inputs, lengths, lacking, widths)
+    check_inputs(inputs, [*widths], lengths)
+    own = {name: inputs[name] for name in widths}, {name: lengths[name] for name in widths}
+    return (*own, *given(lacking))
 
 
 def _full(lengths: Tensor) -> bool:

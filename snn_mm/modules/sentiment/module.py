@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam, Optimizer
 
 from snn_mm.contracts import Batch, LossTerms, Presence, Scope
-from snn_mm.encoders.inputs import broken, check_inputs
+from snn_mm.encoders.inputs import broken
 from snn_mm.errors import check_choice, check_range
 from snn_mm.losses import weighted_absolute_errors, weighted_means
 from snn_mm.metrics.classes import ClassScores
@@ -22,7 +22,7 @@ from snn_mm.modules.base import Prediction
 from snn_mm.modules.class_weights import ClassWeighting, ClassWeights
 from snn_mm.modules.data_check import check_sequences, choose_modalities
 from snn_mm.modules.optimizers import OptimizerFactory
-from snn_mm.modules.sentiment.absence import as_sequences, masks, without_absent
+from snn_mm.modules.sentiment.absence import masks, network_arguments
 from snn_mm.modules.sentiment.heads import head_weights, marked
 from snn_mm.modules.sentiment.network import NetworkFactory
 from snn_mm.modules.task import STAGES, Stage, TaskModule
@@ -150,18 +150,10 @@ class SentimentModule(TaskModule):
             present: which samples have a modality, bool `[N]`; one that is not named all have. On
                 the CPU a length of 0 says it too.
         """
-        names = self.modalities
-        inputs, lengths = as_sequences(inputs, lengths)
-        lacking = masks(present, lengths, names)
-        given = () if lacking is None else (lacking,)
-        if lacking is not None:
-            check_presence(lacking, names, len(next(iter(lacking.values()))))
-            inputs, lengths = without_absent(inputs, lengths, lacking, self.network.feature_dims)
-        check_inputs(inputs, names, lengths)
-        scores: dict[str, Tensor] = self.network(
-            {name: inputs[name] for name in names}, {name: lengths[name] for name in names}, *given
-        )
-        return marked(scores, {name: broken(inputs[name], lengths[name]) for name in names})
+        given = network_arguments(inputs, lengths, present, self.network.feature_dims)
+        scores: dict[str, Tensor] = self.network(*given)
+        x, lengths = given[:2]
+        return marked(scores, {name: broken(x[name], lengths[name]) for name in x})
 
     def presence(self, batch: Batch) -> dict[str, Tensor] | None:
         """Which samples have a modality, bool `[N]`; None where all have all.

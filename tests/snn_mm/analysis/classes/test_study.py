@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import lacking
 import numpy as np
 import pytest
 import torch
@@ -12,14 +13,17 @@ from lightning import LightningDataModule, LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snn_mm.analysis.classes.figures import draw_confusion, draw_layouts
 from snn_mm.analysis.classes.study import (
     Classified,
     class_names,
     classifier,
     classify,
     confusion,
+    layouts,
     plane,
 )
+from snn_mm.analysis.classes.tables import layout_table, recall_table
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.encoders.base import Encoder
@@ -129,3 +133,35 @@ def test_a_layout_keeps_groups_together_and_repeats_itself(count: int) -> None:
 @pytest.mark.parametrize("values", [np.ones((30, 4)), np.zeros((9, 4)), blobs(2)])
 def test_vectors_that_are_alike_or_too_few_have_no_layout(values: NDArray[np.float64]) -> None:
     assert plane(values, seed=0) is None
+
+
+def test_samples_count_where_they_have_a_modality_up_to_their_length() -> None:
+    """Whatever stands elsewhere, classes, counts and places are the same."""
+    module = lacking.network()
+    found, other = (
+        classify(module, lacking.batches(fill), ["x", "y", "z"]) for fill in (7.0, np.nan)
+    )
+    assert {n: mask.tolist() for n, mask in found.present.items()} == {
+        "text": [True, False, False, True, True, True, True],
+        "motion": [False, True, True, True, False, False, False],
+    }
+    counts = confusion(found)
+    assert {name: int(matrix.sum()) for name, matrix in counts.items()} == {
+        "text": 5,
+        "motion": 3,
+        FUSED: 7,
+    }
+    assert found.accuracy("motion") == int(counts["motion"].trace()) / 3
+    for name, values in found.logits.items():
+        assert torch.equal(values, other.logits[name])
+        own = [module.readout(lacking.said(module, batch))[name] for batch in lacking.batches(0.0)]
+        torch.testing.assert_close(values, torch.cat(own).float())
+    points = np.arange(7)
+    placed = layouts(found, points, seed=0)
+    assert placed["motion"] is None  # of three samples
+    assert np.isnan(placed["text"]).any(axis=1).tolist() == (~found.present["text"]).tolist()  # type: ignore[arg-type]
+    rows = [[c.text for c in row] for row in layout_table(found, points, placed).cells]
+    assert [row[2] == "" for row in rows] == (~found.present["text"]).tolist()
+    assert [cell.text for cell in recall_table(found, counts).cells[-1]][1] == "7"
+    draw_confusion({**counts, "nobody": torch.zeros(3, 3, dtype=torch.int64)}, "xyz")
+    draw_layouts(placed, found.target.numpy(), "xyz")

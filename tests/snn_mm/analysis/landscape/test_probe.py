@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import lacking
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,7 +22,7 @@ from snn_mm.contracts import FUSED, Batch
 from snn_mm.encoders import ConvNet
 from snn_mm.errors import UserError
 from snn_mm.fusion import Concat
-from snn_mm.modules import IEMFModule
+from snn_mm.modules import IEMFModule, TAAFModule
 from snn_mm.run.directory import RunDirectory
 
 MakeModule = Callable[..., IEMFModule]
@@ -148,7 +152,7 @@ def test_the_fusion_s_landscape_is_the_network_s_with_still_encoders(
 
 
 def test_samples_are_limited_and_the_same_each_time(toy_data: object) -> None:
-    place = ("audio", "visual"), torch.device("cpu")
+    place = SimpleNamespace(modalities=("audio", "visual")), torch.device("cpu")
     one, two = (collect(toy_data, "train", 11, *place) for _ in range(2))  # type: ignore[arg-type]
     assert [len(batch.target) for batch in one] == [8, 3]
     for a, b in zip(one, two, strict=True):
@@ -158,7 +162,9 @@ def test_samples_are_limited_and_the_same_each_time(toy_data: object) -> None:
 
 def test_collecting_leaves_the_global_generator_alone(toy_data: object) -> None:
     before = torch.random.get_rng_state()
-    collect(toy_data, "train", 11, ("audio",), torch.device("cpu"), seed=5)  # type: ignore[arg-type]
+    collect(
+        toy_data, "train", 11, SimpleNamespace(modalities=("audio",)), torch.device("cpu"), seed=5
+    )  # type: ignore[arg-type]
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -166,3 +172,29 @@ def test_a_module_without_fusion_is_explained(tmp_path: object, toy_data: object
     restored = Restored(nn.Linear(2, 2), toy_data, RunDirectory(tmp_path))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="Linear is no classifier"):
         open_probe(restored, LandscapeSettings(), "network")
+
+
+@pytest.mark.parametrize("scope", ["network", "fusion"])
+def test_samples_are_heard_where_they_have_a_modality_up_to_their_length(scope: str) -> None:
+    module, values = lacking.network(), []
+    for fill in (7.0, math.nan):
+        data: Any = SimpleNamespace(test_dataloader=lambda fill=fill: lacking.batches(fill))
+        samples = collect(data, "test", 6, module, torch.device("cpu"))
+        values.append(Probe(module, samples, samples, scope).measure())  # type: ignore[arg-type]
+    whole = lacking.batches(0.0)
+    logits = torch.cat([module.readout(lacking.said(module, batch))[FUSED] for batch in whole])[:6]
+    target = torch.cat([batch["target"] for batch in whole])[:6]
+    assert values[0] == values[1]
+    assert values[0].loss == pytest.approx(float(cross_entropy(logits, target)), rel=1e-12)
+
+
+def test_a_fusion_that_attends_to_time_is_probed_as_it_trained() -> None:
+    """What a module does with features beside its fusion is part of the landscape."""
+    torch.manual_seed(0)
+    encoders = {
+        name: ConvNet(1, channels=[4], feature_dim=6, time_steps=3) for name in ("audio", "visual")
+    }
+    module = TAAFModule(encoders, 3, width=6, attention_on="fusion").eval()  # type: ignore[arg-type]
+    batch = Samples({m: 9 * torch.rand(5, 1, 8, 8) for m in encoders}, torch.arange(5) % 3)
+    network, fusion = (Probe(module, [batch], [], part).measure() for part in ("network", "fusion"))
+    assert network.loss == pytest.approx(fusion.loss, rel=1e-6)

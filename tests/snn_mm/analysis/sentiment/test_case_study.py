@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from snn_mm.analysis.sentiment.case_study import Case, choose_cases, rate_heads,
 from snn_mm.analysis.sentiment.clip_loading import alone, batches, sentiment_module
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored, restore
+from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.metrics.sentiment import SCORES
 
@@ -161,3 +163,25 @@ def test_a_run_of_another_module_is_refused(restored: Restored) -> None:
     other = restored._replace(module=torch.nn.Identity())  # type: ignore[arg-type]
     with pytest.raises(UserError, match="trained a Identity"):
         sentiment_module(other)
+
+
+def test_a_modality_that_a_clip_lacks_says_nothing_and_is_not_rated(restored: Restored) -> None:
+    module = sentiment_module(restored)
+    batch = next(iter(batches(restored.data, "test")))
+    whole = score_clips(module, [batch])
+    lengths = {name: length.clone() for name, length in batch["lengths"].items()}
+    lengths["audio"][0] = 0
+    inputs = {name: x.clone() for name, x in batch["inputs"].items()}
+    inputs["audio"][0] = math.nan
+    lacking: Batch = {**batch, "inputs": inputs, "lengths": lengths}
+    cases = score_clips(module, [lacking])
+    assert math.isnan(cases[0].score["audio"])
+    assert not math.isnan(cases[0].score["text"] + cases[0].score["fused"])
+    assert cases[0].disagreement == abs(cases[0].label["text"] - cases[0].label["visual"])
+    rated = {record.head: record for record in rate_heads(cases, "sims")}
+    expected = {record.head: record for record in rate_heads(whole[1:], "sims")}
+    assert rated["audio"] == pytest.approx(expected["audio"])
+    chosen = choose_cases(cases, 3)
+    page = case_page("run", "test", cases, chosen, lambda name: None, "sims")
+    assert "nan" not in page.lower().replace("financ", "")
+    assert case_chart("one", cases[0], list(cases[0].score), 1.0).count("<rect") == 2 * 4

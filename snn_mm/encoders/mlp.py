@@ -37,8 +37,8 @@ class MLP(Encoder):
         feature_dim: D of the features, the neurons of the last layer.
         dropout: share of the inputs of each layer but the first that training leaves out, the same
             at all time steps.
-        statistics: of a sequence `[N, L, D]`: its `mean`, `std`, `min`, `max`, or several of them;
-            none if the input is a vector `[N, D]`.
+        statistics: of a sequence `[N, L, D]`: its `mean`, `std`, `min`, `max`, `delta`, or several
+            of them; none if the input is a vector `[N, D]`.
         windows: how many parts of a sequence they are taken of.
         input_norm: normalise what goes in by batch norm without weights.
     """

@@ -27,7 +27,8 @@ class SequenceEncoder(Encoder):
         in_features: D of the sequence.
         time_steps: T of the features, a divisor of `steps`; 1 for the ANN twin.
         steps: S, the time steps of the neurons.
-        statistics: what a window becomes: its `mean`, `std`, `min`, `max`, or several of them.
+        statistics: what a window becomes: its `mean`, `std`, `min`, `max`, or several of them, and
+            `delta`, the mean change from step to step: a film of a mouth is read by how it moves.
         input_norm: normalise what goes in by batch norm without weights.
     """
 

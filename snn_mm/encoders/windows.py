@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Statistic = Literal["mean", "std", "min", "max"]
+Statistic = Literal["mean", "std", "min", "max", "delta"]
 
 
 def window_statistics(
@@ -24,7 +24,8 @@ def window_statistics(
         x: `[N, L, D]`; beyond the lengths anything may stand.
         lengths: `[N]`, at least 1.
         windows: S.
-        statistics: of each feature; the deviation `std` is that of the window itself, over n.
+        statistics: of each feature; the deviation `std` is that of the window itself, over n, and
+            `delta` the mean change from step to step, which the first step lacks and has as zero.
 
     Returns:
         `[N, S, D']`, D' = D times the number of statistics, one statistic after the other.
@@ -35,6 +36,8 @@ def window_statistics(
         tensor([4., 1., 8.])
         >>> window_statistics(x, torch.tensor([2]), 4).flatten()
         tensor([1., 1., 3., 3.])
+        >>> window_statistics(x, torch.tensor([3]), 3, ("delta",)).flatten()
+        tensor([0., 2., 5.])
     """
     first = torch.arange(windows, device=x.device)  # [S]
     long = lengths.to(x.device).unsqueeze(1)  # [N, 1]
@@ -43,8 +46,20 @@ def window_statistics(
     at = start.unsqueeze(-1) + torch.arange(widest, device=x.device)  # [N, S, W]
     valid = (at < stop.unsqueeze(-1)).unsqueeze(-1)  # [N, S, W, 1]
     rows = torch.arange(x.shape[0], device=x.device).view(-1, 1, 1)
-    steps = x[rows, at.clamp(max=x.shape[1] - 1)]  # [N, S, W, D]
-    return torch.cat([_statistic(name, steps, valid) for name in statistics], dim=-1)
+    at = at.clamp(max=x.shape[1] - 1)
+    steps = x[rows, at]  # [N, S, W, D]
+    columns = [
+        _statistic("mean", _changes(x)[rows, at], valid)
+        if name == "delta"
+        else _statistic(name, steps, valid)
+        for name in statistics
+    ]
+    return torch.cat(columns, dim=-1)  # [N, S, D']
+
+
+def _changes(x: Tensor) -> Tensor:
+    """From the step before to each step of sequences `[N, L, D]`; zero at the first."""
+    return torch.diff(x, dim=1, prepend=x[:, :1])
 
 
 def _statistic(name: Statistic, steps: Tensor, valid: Tensor) -> Tensor:

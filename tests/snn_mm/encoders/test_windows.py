@@ -33,13 +33,15 @@ def test_means_and_maxima_are_those_of_torchs_adaptive_pooling(windows: int) -> 
 @pytest.mark.parametrize("windows", [1, 4])
 def test_statistics_are_numpys(windows: int) -> None:
     x = sequences()
-    names: tuple[Statistic, ...] = ("mean", "std", "min", "max")
+    names: tuple[Statistic, ...] = ("mean", "std", "min", "max", "delta")
     found = window_statistics(x, torch.tensor(LENGTHS), windows, names).numpy()
     for row, length in enumerate(LENGTHS):
         own = x[row, :length].numpy()
+        changes = np.diff(own, axis=0, prepend=own[:1])
         for t in range(windows):
-            part = own[t * length // windows : math.ceil((t + 1) * length / windows)]
-            wanted = [part.mean(0), part.std(0), part.min(0), part.max(0)]
+            window = slice(t * length // windows, math.ceil((t + 1) * length / windows))
+            part = own[window]
+            wanted = [part.mean(0), part.std(0), part.min(0), part.max(0), changes[window].mean(0)]
             np.testing.assert_allclose(found[row, t], np.concatenate(wanted), rtol=0, atol=1e-12)
 
 

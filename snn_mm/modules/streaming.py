@@ -15,6 +15,7 @@ from snn_mm.encoders.base import Encoder
 from snn_mm.encoders.inputs import check_inputs, widths
 from snn_mm.errors import UserError, check_range
 from snn_mm.modules.base import MultimodalModule
+from snn_mm.modules.continual.task_sequence import TaskSequenceModule
 from snn_mm.modules.taaf import TAAFModule
 from snn_mm.neurons import Carrier, States, reset_neurons
 
@@ -68,8 +69,9 @@ class StreamingNetwork:
     all steps, and are exact within the window.
 
     Args:
-        module: an IEMFModule, TAAFModule or another one that changes neither `forward` nor
-            `encode`, in evaluation mode, whose encoders and fusion run step by step.
+        module: an IEMFModule, TAAFModule, ContinualModule of encoders, or another one that changes
+            neither `forward` nor `encode`, in evaluation mode, whose encoders and fusion run step
+            by step.
         window: time steps of the running decision; None is the T that the encoders have.
 
     Raises:
@@ -179,13 +181,19 @@ def check_streams(module: nn.Module) -> MultimodalModule:
         UserError: it, or its fusion, does not; encoders are asked when they get their first chunk.
     """
     name, base = type(module).__name__, MultimodalModule
-    if not isinstance(module, base) or any(
-        getattr(type(module), method) is not getattr(base, method)
-        for method in ("forward", "encode")
+    of_tasks = isinstance(module, TaskSequenceModule)
+    if of_tasks and cast("TaskSequenceModule", module).trunk is not None:
+        name = type(cast("TaskSequenceModule", module).trunk).__name__
+        of_tasks = False
+    encode = TaskSequenceModule.encode if of_tasks else base.encode
+    if (
+        not isinstance(module, base)
+        or type(module).forward is not base.forward
+        or type(module).encode is not encode
     ):
         raise UserError(
             f"{name}: can't run step by step: it reads its whole input at once\n"
-            "accepted: IEMFModule, TAAFModule"
+            "accepted: IEMFModule, TAAFModule, ContinualModule of encoders"
         )
     if module.training:
         raise UserError(f"{name}: is in training; accepted: module.eval()")

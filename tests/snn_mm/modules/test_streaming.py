@@ -29,6 +29,8 @@ from snn_mm.fusion import (
     WeightAttention,
 )
 from snn_mm.modules import IEMFModule, MultimodalModule, TAAFModule
+from snn_mm.modules.continual import ContinualModule
+from snn_mm.modules.continual.dual_attention import DualAttention
 from snn_mm.modules.streaming import StreamingNetwork, StreamOutput, StreamState
 from snn_mm.neurons import IEMFLIF, TAAFLIF
 
@@ -176,6 +178,23 @@ def test_any_chunks_of_every_fusion_equal_the_whole(
         *_case(("picture", "recurrent", "vector"), fusion, dtype),
         CHUNKINGS[:2],
     )
+
+
+def _of_tasks(encoders: Any, fusion: Any, num_classes: int) -> ContinualModule:
+    return ContinualModule(num_classes, 1, encoders, fusion)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_network_that_learned_classes_in_tasks_runs_step_by_step(dtype: torch.dtype) -> None:
+    module, inputs = _case(("events", "recurrent"), Concat, dtype)
+    tasks = _of_tasks(module.encoders, Concat, 3).to(dtype).eval()
+    _check(tasks, inputs, CHUNKINGS[:2])
+
+
+def test_a_trunk_is_refused_by_name() -> None:
+    trunk = DualAttention(4, 4, 4, frames=2)
+    with pytest.raises(UserError, match=r"DualAttention: can't run step by step"):
+        StreamingNetwork(ContinualModule(4, 2, trunk=trunk).eval())
 
 
 @pytest.mark.parametrize("attention", ["logits", "features", "none"])

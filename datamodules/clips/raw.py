@@ -14,7 +14,8 @@ from torch import Tensor
 
 from datamodules.clips.frames import resize, spread
 from datamodules.clips.protocols import Protocol
-from datamodules.clips.sound import MARGIN_S, audio_input
+from datamodules.clips.sound import MARGIN_S, audio_input, columns_of, finished
+from datamodules.raw.listening import Listener
 from datamodules.raw.reads import AbsentError, Place, RawReader
 from datamodules.raw.recordings import HEARD, as_mistake, extent_of, sound_of
 from datamodules.store.clip import DecodeOptions as DecodeOptions
@@ -40,7 +41,7 @@ class RawClips:
     def readers(self) -> dict[str, RawReader]:
         """How the inputs are made, by modality."""
         return {
-            "audio": RawReader(self.hear, HEARD),
+            "audio": RawReader(self.hear, HEARD, self.listen),
             "visual": RawReader(self.see, FILMS | IMAGES),
         }
 
@@ -51,6 +52,18 @@ class RawClips:
         rate, wave = sound_of(place.path, needed)
         with one_thread():
             return self.noisy("audio", audio_input(wave, rate, self.protocol), place.path.stem)
+
+    def listen(self, rate: int) -> Listener | None:
+        """What makes the spectrogram of the last seconds, by the rate of the sound in Hz."""
+        protocol = self.protocol
+        if protocol.seconds is None or protocol.spectrogram == "fbank":
+            return None
+        hops, columns = columns_of(protocol, protocol.seconds)
+
+        def finish(spectrum: Tensor) -> Tensor:
+            return self.noisy("audio", finished(spectrum, protocol), "heard")
+
+        return Listener((rate, protocol.sample_rate), hops, columns, finish)
 
     def see(self, place: Place, sample: str) -> Tensor:
         """Frames `[L, 3, H, W]`, or the one frame `[3, H, W]` of the protocol."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,7 +14,9 @@ from torchaudio.transforms import Resample
 
 from datamodules.clips.protocols import Protocol
 from datamodules.signal.audio import Wave
+from datamodules.signal.hops import Hops
 from datamodules.signal.spectrogram import kaldi_fbank, log_mel, log_power, log_stft
+from snn_mm.errors import UserError
 
 MARGIN_S = 0.1
 """What is resampled beyond the end of the window, longer than any resampling filter."""
@@ -25,7 +29,12 @@ def audio_input(wave: Wave, sample_rate: int, protocol: Protocol) -> Tensor:
 
 def window_input(wave: Tensor, protocol: Protocol) -> Tensor:
     """Turn a protocol's stretch of a wave `[samples]` into its spectrogram `[1, F, L]`."""
-    spectrum = spectrogram(wave, protocol).unsqueeze(0)
+    return finished(spectrogram(wave, protocol), protocol)
+
+
+def finished(spectrum: Tensor, protocol: Protocol) -> Tensor:
+    """Turn a spectrogram `[F, L]` into the input `[1, F', L']` of a protocol."""
+    spectrum = spectrum.unsqueeze(0)
     if protocol.standardise:
         deviation, mean = torch.std_mean(spectrum, correction=0)
         spectrum = (spectrum - mean) / (deviation + 1e-9)
@@ -59,6 +68,30 @@ def spectrogram(wave: Tensor, protocol: Protocol) -> Tensor:
             return log_power(wave, rate, n_fft, hop)
         case "fbank":
             return kaldi_fbank(wave, rate, protocol.n_mels)
+
+
+def columns_of(protocol: Protocol, seconds: float) -> tuple[Hops, int]:
+    """How a protocol's columns are made hop by hop, and how many there are in a time.
+
+    Raises:
+        UserError: they are not: Kaldi takes the mean of the whole wave off.
+    """
+    rate, n_fft, hop = protocol.sample_rate, protocol.n_fft, protocol.hop
+    samples = round(seconds * rate)
+    match protocol.spectrogram:
+        case "log_stft":
+            made: Callable[[Tensor], Tensor] = partial(log_stft, n_fft=n_fft, hop=hop, centre=False)
+        case "log_mel":
+            bands = protocol.n_mels
+            made = partial(
+                log_mel, sample_rate=rate, n_fft=n_fft, hop=hop, n_mels=bands, centre=False
+            )
+        case "log_power":
+            made = partial(log_power, sample_rate=rate, n_fft=n_fft, hop=hop)
+            return Hops(made, n_fft, hop), 1 + max(0, samples - n_fft) // hop
+        case "fbank":
+            raise UserError("protocol: fbank is not made hop by hop")
+    return Hops(made, n_fft, hop, lead=n_fft // 2), 1 + samples // hop
 
 
 @functools.cache

@@ -6,14 +6,19 @@ FFmpeg's own inputs for devices, which PyAV carries, need no library more.
 from __future__ import annotations
 
 import wave
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
+from datamodules.raw.listening import Listener
+from datamodules.raw.reads import Place, RawReader
+from datamodules.store.store import to_wave
 from snn_mm.errors import UserError
 
 HEARD, SEEN = "alsa", "video4linux2,v4l2"
@@ -25,17 +30,28 @@ class MovingSound:
 
     Args:
         source: a file, or a microphone as ALSA names it, such as `default`.
-        seconds: how much is kept.
+        modality: that it is.
+        reader: makes the input of it.
+        seconds: how much is kept for the reader, which then prepares all of it at each time step;
+            None hands the sound on to what makes the input column by column, where there is such,
+            or keeps one second.
     """
 
     kind = "audio"
 
-    def __init__(self, source: str, seconds: float) -> None:
+    def __init__(
+        self, source: str, modality: str, reader: RawReader, seconds: float | None
+    ) -> None:
         from av import AudioResampler
 
+        self.place, self.reader = Place(Path("heard.wav"), "", modality), reader
         self.container, self.stream = _opened(source, HEARD, self.kind)
         self.rate, self.heard = int(self.stream.rate), 0
-        self.kept: deque[int] = deque(maxlen=max(1, round(seconds * self.rate)))
+        self.listener: Listener | None = None
+        if seconds is None and reader.listen is not None:
+            self.listener = reader.listen(self.rate)
+        self.kept = np.zeros(max(1, round((seconds or 1.0) * self.rate)), np.int16)
+        self.new: list[NDArray[np.int16]] = []
         self.resampler = AudioResampler(format="s16", layout="mono", rate=self.rate)
         self.frames = _frames(self.container, self.stream, source)
 
@@ -46,19 +62,28 @@ class MovingSound:
             if frame is None:
                 return False
             for part in self.resampler.resample(frame):
-                samples = part.to_ndarray().reshape(-1)
-                self.kept.extend(map(int, samples))
-                self.heard += len(samples)
+                self.new.append(part.to_ndarray().reshape(-1).astype(np.int16, copy=False))
+                self.heard += len(self.new[-1])
         return True
+
+    def input(self, folder: Path) -> Tensor:
+        """What a network gets now, `[...]`; a folder is for what is written on the way."""
+        if self.listener is not None:
+            samples = np.concatenate([self.kept[:0], *self.new])
+            self.new.clear()
+            self.listener.hear(torch.from_numpy(to_wave(samples)))
+            return self.listener.input()
+        place = self.place._replace(path=self.write(folder))
+        return torch.as_tensor(self.reader.read(place, "heard"))
 
     def write(self, folder: Path) -> Path:
         """What is kept as a WAV file; zeros stand before the start."""
-        missing = (self.kept.maxlen or 0) - len(self.kept)
-        samples = np.array([0] * missing + list(self.kept), np.int16)
-        path = folder / "heard.wav"
+        self.kept = np.concatenate([self.kept, *self.new])[-len(self.kept) :]
+        self.new.clear()
+        path = folder / self.place.path
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 2, self.rate, 0, "NONE", "not compressed"))
-            file.writeframes(samples.tobytes())
+            file.writeframes(self.kept.tobytes())
         return path
 
     def close(self) -> None:
@@ -71,11 +96,14 @@ class MovingPicture:
 
     Args:
         source: a file, or a camera such as `/dev/video0`.
+        modality: that it is.
+        reader: makes the input of it.
     """
 
     kind = "video"
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, modality: str, reader: RawReader) -> None:
+        self.place, self.reader = Place(Path("seen.png"), "", modality), reader
         self.container, self.stream = _opened(source, SEEN, self.kind)
         self.frames = _frames(self.container, self.stream, source)
         self.start: float | None = None
@@ -92,11 +120,11 @@ class MovingPicture:
             self.last, at = frame, float(frame.time) - self.start
         return True
 
-    def write(self, folder: Path) -> Path:
-        """The picture as a PNG file."""
-        path = folder / "seen.png"
+    def input(self, folder: Path) -> Tensor:
+        """What a network gets now, `[...]`; a folder is for what is written on the way."""
+        path = folder / self.place.path
         self.last.to_image().save(path)
-        return path
+        return torch.as_tensor(self.reader.read(self.place._replace(path=path), "seen"))
 
     def close(self) -> None:
         """Let go of the device."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.reading.arrays import entry_names
 from snn_mm.reading.text import readable
+
+if TYPE_CHECKING:
+    from datamodules.raw.listening import Listener
 
 UNLABELLED = -1
 """The class of a sample that has none."""
@@ -52,10 +55,13 @@ class RawReader:
     Attributes:
         read: of a place and the name of the sample the input without batch dimension.
         suffixes: of files that may hold it; none where a text is given, not a file.
+        listen: of the rate in Hz of a sound that comes in what makes the input of it, column by
+            column; None, here or of a rate, where only a whole sound makes one.
     """
 
     read: Callable[[Place, str], NDArray[Any] | Tensor]
     suffixes: Collection[str] = ()
+    listen: Callable[[int], Listener | None] | None = None
 
 
 class ReadsRaw:

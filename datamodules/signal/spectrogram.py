@@ -17,7 +17,7 @@ FBANK_FRAMES = 1024
 """L of Kaldi's filter bank, ten seconds and a little."""
 
 
-def log_stft(wave: Tensor, n_fft: int = 512, hop: int = 353) -> Tensor:
+def log_stft(wave: Tensor, n_fft: int = 512, hop: int = 353, centre: bool = True) -> Tensor:
     """Logarithm of the magnitude spectrum: what the published code of IEMF and OGM-GE feeds.
 
     log(|STFT| + 1e-7) with a Hann window, frames centred on multiples of `hop` and zeros beyond
@@ -27,16 +27,22 @@ def log_stft(wave: Tensor, n_fft: int = 512, hop: int = 353) -> Tensor:
         wave: `[samples]`.
         n_fft: samples a Fourier transform sees; F = n_fft // 2 + 1.
         hop: samples from one frame to the next.
+        centre: False adds no zeros: L = 1 + (samples - n_fft) // hop.
 
     Example:
         >>> log_stft(torch.zeros(706)).shape  # 512 // 2 + 1, 1 + 706 // 353
         torch.Size([257, 3])
     """
-    return (_magnitude(wave, n_fft, hop) + EPSILON).log()
+    return (_magnitude(wave, n_fft, hop, centre) + EPSILON).log()
 
 
 def log_mel(
-    wave: Tensor, sample_rate: int = 22050, n_fft: int = 512, hop: int = 353, n_mels: int = 64
+    wave: Tensor,
+    sample_rate: int = 22050,
+    n_fft: int = 512,
+    hop: int = 353,
+    n_mels: int = 64,
+    centre: bool = True,
 ) -> Tensor:
     """Logarithm of mel bands over the frames of `log_stft`: what the text of IEMF's paper says.
 
@@ -50,13 +56,14 @@ def log_mel(
         n_fft: as for `log_stft`.
         hop: as for `log_stft`.
         n_mels: F, the number of mel bands.
+        centre: as for `log_stft`.
 
     Example:
         >>> log_mel(torch.zeros(706)).shape
         torch.Size([64, 3])
     """
-    power = _magnitude(wave, n_fft, hop).square()
-    return (_mel_bank(sample_rate, n_fft, n_mels) @ power + EPSILON).log()
+    power = _magnitude(wave, n_fft, hop, centre).square()
+    return (_mel_bank(sample_rate, n_fft, n_mels).to(wave) @ power + EPSILON).log()
 
 
 def log_power(wave: Tensor, sample_rate: int = 16000, n_fft: int = 512, hop: int = 159) -> Tensor:
@@ -121,11 +128,11 @@ def _at_least(wave: Tensor, samples: int) -> Tensor:
     return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))
 
 
-def _magnitude(wave: Tensor, n_fft: int, hop: int) -> Tensor:
+def _magnitude(wave: Tensor, n_fft: int, hop: int, centre: bool) -> Tensor:
     """Return |STFT| `[F, L]` of `[samples]`."""
-    window = _hann(n_fft)
+    window = _hann(n_fft).to(wave)
     return torch.stft(
-        wave, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True
+        wave, n_fft, hop, window=window, center=centre, pad_mode="constant", return_complex=True
     ).abs()
 
 

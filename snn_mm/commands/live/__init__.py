@@ -7,8 +7,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snn_mm.commands.predict import one_sample
 from snn_mm.commands.processing import print_fact
@@ -36,6 +37,20 @@ EXAMPLES = """\
   snnmm live --run RUN --microphone lecture.wav --fast"""
 
 
+class Chunk(NamedTuple):
+    """What comes in at a time step.
+
+    Attributes:
+        at: seconds since the start when it has come in.
+        inputs: of one time step, `[1, ...]` by modality.
+        prepared: seconds that it took to make them.
+    """
+
+    at: float
+    inputs: dict[str, Tensor]
+    prepared: float
+
+
 def run(argv: list[str]) -> int:
     """Print decisions until the input ends."""
     options = _parser().parse_args(argv[1:])
@@ -54,30 +69,32 @@ def run(argv: list[str]) -> int:
     if not taken:
         raise UserError("the input ends before its first time step")
     print_fact("time steps", f"{len(taken)}")
-    taken.sort()
-    half, most = taken[len(taken) // 2], taken[min(len(taken) - 1, int(0.95 * len(taken)))]
-    print_fact("of the network", f"{1e3 * half:.1f} ms a step, 95 % below {1e3 * most:.1f} ms")
+    for name, each in zip(("of the network", "of the preparation"), zip(*taken)):
+        if any(each):
+            half, most = (sorted(each)[int(part * (len(each) - 1))] for part in (0.5, 0.95))
+            print_fact(name, f"{1e3 * half:.1f} ms a step, 95 % below {1e3 * most:.1f} ms")
     return 0
 
 
 def _play(
-    network: StreamingNetwork,
-    chunks: Iterator[tuple[float, dict[str, Tensor]]],
-    names: list[str],
-    fast: bool,
-) -> list[float]:
-    """Run the network on chunks of one time step, each at its time; seconds that each took."""
-    taken: list[float] = []
+    network: StreamingNetwork, chunks: Iterator[Chunk], names: list[str], fast: bool
+) -> list[tuple[float, float]]:
+    """Run the network on chunks of one time step, each at its time.
+
+    Returns:
+        Seconds that each step took, and its preparation.
+    """
+    taken: list[tuple[float, float]] = []
     state, start = network.start(), time.monotonic()
     try:
-        for at, chunk in chunks:
+        for at, chunk, prepared in chunks:
             if not taken:
                 network.step(chunk, state)  # compiled loops are loaded, which takes a while
             if not fast:
                 time.sleep(max(0.0, start + at - time.monotonic()))
             begin = time.perf_counter()
             output, state = network.step(chunk, state)
-            taken.append(time.perf_counter() - begin)
+            taken.append((time.perf_counter() - begin, prepared))
             print(f"{at:8.2f} s  {_decision(output, names, set(chunk))}", flush=True)
     except KeyboardInterrupt:
         print()
@@ -95,27 +112,32 @@ def _decision(output: StreamOutput, names: list[str], there: set[str]) -> str:
 
 def _clip(
     restored: Restored, network: StreamingNetwork, options: argparse.Namespace
-) -> Iterator[tuple[float, dict[str, Tensor]]]:
-    """The time steps of a clip, and when each has come in, in seconds."""
+) -> Iterator[Chunk]:
+    """The time steps of a clip."""
     files = one_sample(options.files)
     chunks = network.chunks(read(restored.data, files))
     paths = [files] if isinstance(files, str) else files.values()
     seconds = 0.0 if options.fast else _seconds(paths)
     for number, chunk in enumerate(chunks, 1):
-        yield seconds * number / len(chunks), chunk
+        yield Chunk(seconds * number / len(chunks), chunk, 0.0)
 
 
 def _moving(
     restored: Restored, network: StreamingNetwork, options: argparse.Namespace
-) -> Iterator[tuple[float, dict[str, Tensor]]]:
+) -> Iterator[Chunk]:
     """What is heard and seen at each time step."""
-    sources = _sources(restored.data, options)
+    data: Any = restored.data
     number = 1
+    sources = _sources(data, options)
     with tempfile.TemporaryDirectory() as folder:
         try:
             while all(source.until(number * options.every) for source in sources.values()):
-                files = {name: source.write(Path(folder)) for name, source in sources.items()}
-                yield number * options.every, network.chunks(read(restored.data, files))[-1]
+                begin = time.perf_counter()
+                with _unsaid():
+                    inputs = {name: source.input(Path(folder)) for name, source in sources.items()}
+                sample = data.raw_sample(data.finish_raw(inputs), "live")
+                chunk = network.chunks(_inputs(data, sample))[-1]
+                yield Chunk(number * options.every, chunk, time.perf_counter() - begin)
                 number += 1
         finally:
             for source in sources.values():
@@ -135,16 +157,31 @@ def _sources(data: Any, options: argparse.Namespace) -> dict[str, MovingSound | 
         name = next((name for name, reader in readers.items() if suffix in reader.suffixes), None)
         if name is None:
             raise UserError(f"--{option}: no modality of {type(data).__name__} reads a {suffix}")
-        sound = option == "microphone"
-        sources[name] = MovingSound(source, options.seconds) if sound else MovingPicture(source)
+        sources[name] = (
+            MovingSound(source, name, readers[name], options.seconds)
+            if option == "microphone"
+            else MovingPicture(source, name, readers[name])
+        )
     return sources
 
 
 def read(data: Any, files: str | Mapping[str, str | Path]) -> dict[str, Tensor]:
     """Inputs `[1, ...]` by modality of raw files, as the run's data make them."""
+    with _unsaid():
+        return _inputs(data, data.read_raw(files))
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Cut, resampled: said once a step, it would hide the rest."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # cut, resampled: said once a step, it would hide the rest
-        batch = data.raw_batch([data.read_raw(files)])
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _inputs(data: Any, sample: Any) -> dict[str, Tensor]:
+    """Inputs `[1, ...]` by modality that a sample has."""
+    batch = data.raw_batch([sample])
     present = batch.get("present", {})
     there = [name for name in batch["inputs"] if name not in present or present[name].all()]
     return {name: batch["inputs"][name] for name in there}
@@ -170,7 +207,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("live: accepted: FILES, or --microphone and --camera")
     if options.files:
         one_sample(options.files)  # a mistake before the network is there
-    if min(options.every, options.seconds) <= 0:
+    if options.every <= 0 or (options.seconds is not None and options.seconds <= 0):
         raise UserError("live: --every and --seconds are above 0")
 
 
@@ -188,7 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--microphone", nargs="?", const="default", metavar="DEVICE", help="of ALSA, or a file")
     add("--camera", nargs="?", const="/dev/video0", metavar="DEVICE", help="of V4L2, or a file")
     add("--every", type=float, default=0.1, metavar="S", help="seconds of a time step (0.1)")
-    add("--seconds", type=float, default=1.0, metavar="S", help="of sound that a step sees (1)")
+    add(
+        "--seconds", type=float, metavar="S", help="of sound that a step sees (the run's own, or 1)"
+    )
     add("--window", type=int, metavar="STEPS", help="of the decision (T of the run)")
     add("--fast", action="store_true", help="files as fast as they can be read")
     add("--data.root", dest="data_root", metavar="DIR", help="where data lie now")

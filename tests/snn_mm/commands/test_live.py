@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import pytest
 import soundfile
 import torch
 from PIL import Image
+from torchaudio.functional import resample
 
 import snn_mm.config.restore
 from datamodules import DigitsAV, SpokenDigitsEvents
 from datamodules.base import MultimodalDataModule
+from datamodules.clips.protocols import IEMF
+from datamodules.clips.raw import DecodeOptions, RawClips
 from datamodules.digits.nmnist import EventOptions
 from datamodules.raw.moving import MovingSound
+from datamodules.raw.reads import RawReader
+from datamodules.signal.spectrogram import EPSILON, log_stft
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored
 from snn_mm.encoders import ConvNet, Encoder, RecurrentNet
 from snn_mm.fusion import Concat
 from snn_mm.modules import IEMFModule
+from snn_mm.modules.streaming import StreamingNetwork
 from snn_mm.run.directory import RunDirectory
 
 Live = Callable[..., int]
@@ -145,7 +154,7 @@ def test_events_with_columns_of_a_recurrent_network_are_those_of_the_whole(
 
 def test_the_sound_that_is_kept_is_the_last_of_it(sound: Path, tmp_path: Path) -> None:
     samples, _ = soundfile.read(sound, dtype="int16")
-    moving = MovingSound(str(sound), 0.25)
+    moving = MovingSound(str(sound), "audio", RawReader(lambda *_: np.zeros(1)), 0.25)
     assert moving.until(0.1)
     early, rate = soundfile.read(moving.write(tmp_path), dtype="int16")
     heard = moving.heard
@@ -155,6 +164,113 @@ def test_the_sound_that_is_kept_is_the_last_of_it(sound: Path, tmp_path: Path) -
     late, _ = soundfile.read(moving.write(tmp_path), dtype="int16")
     np.testing.assert_array_equal(late, samples[moving.heard - 2000 : moving.heard])
     assert not moving.until(5)
+
+
+class Heard(NamedTuple):
+    """A device in place of one that PyAV opens: sound that never ends."""
+
+    rate: int = 48000
+    type: str = "audio"
+
+    @property
+    def streams(self) -> list[Any]:
+        return [self]
+
+    def decode(self, _: Any) -> Iterator[av.AudioFrame]:
+        source = np.random.default_rng(0)
+        while True:
+            block = source.normal(0, 3000, (1, 1024)).astype(np.int16).repeat(2, axis=1)
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="stereo")
+            frame.sample_rate = self.rate
+            yield frame
+
+    def close(self) -> None:
+        pass
+
+
+class Seen(NamedTuple):
+    """A camera in place of one that PyAV opens."""
+
+    type: str = "video"
+
+    @property
+    def streams(self) -> list[Any]:
+        return [self]
+
+    def decode(self, _: Any) -> Iterator[av.VideoFrame]:
+        for number in range(1000):
+            picture = np.full((48, 64, 3), number % 256, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            yield frame
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is opened, as if there were a microphone and a camera."""
+    opened: list[tuple[str, str]] = []
+
+    real: Any = av.open
+
+    def stand_in(source: str, **options: Any) -> Any:
+        if options.get("format") is None:
+            return real(source, **options)
+        opened.append((source, options["format"]))
+        return Heard() if options["format"] == "alsa" else Seen()
+
+    monkeypatch.setattr(av, "open", stand_in)
+    return opened
+
+
+def test_a_microphone_and_a_camera_are_read_to_ctrl_c(
+    digits: Live,
+    devices: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    play, steps = StreamingNetwork.step, []
+
+    def interrupted(self: StreamingNetwork, *given: Any) -> Any:
+        steps.append(given)
+        if len(steps) > 4:
+            raise KeyboardInterrupt
+        return play(self, *given)
+
+    monkeypatch.setattr(StreamingNetwork, "step", interrupted)
+    assert digits("--microphone", "--camera", "--fast") == 0
+    assert devices == [("default", "alsa"), ("/dev/video0", "video4linux2,v4l2")]
+    printed = capsys.readouterr().out
+    steps_said = _steps(printed)
+    assert len(steps_said) == 3  # the first step is run once before, to warm up
+    assert all("audio: " in said and "visual: " in said for _, said in steps_said)
+    assert re.search(r"of the preparation [\d.]+ ms a step", printed)
+
+
+def test_a_spectrogram_that_moves_on_is_that_of_the_sound_so_far(
+    devices: list[tuple[str, str]],
+) -> None:
+    clips = RawClips(IEMF, DecodeOptions(), lambda _, x, __: x)
+    moving = MovingSound("default", "audio", clips.readers()["audio"], None)
+    assert moving.until(1.0)
+    early = moving.input(Path())
+    assert moving.until(3.7)
+    late = moving.input(Path())
+    sound = Heard().decode(None)
+    blocks = [next(sound).to_ndarray()[0, ::2] for _ in range(moving.heard // 1024)]
+    wave = torch.from_numpy(np.concatenate(blocks).astype(np.float32) / 32768)
+    whole = log_stft(resample(wave, 48000, 22050).clamp(-1, 1)).exp()
+    assert early.shape == late.shape == (1, 257, 188)
+    near = (whole - late[0, :, -1:].exp()).abs().amax(dim=0)
+    last = int(near.argmin())
+    assert whole.shape[1] - last <= 3
+    torch.testing.assert_close(late[0].exp(), whole[:, last - 187 : last + 1], rtol=0, atol=1e-4)
+    torch.testing.assert_close(early[0, :, 0].exp(), torch.full((257,), EPSILON), rtol=1e-3, atol=0)
+    assert moving.listener is not None
+    assert len(moving.listener.state) < 1024
+    assert len(moving.listener.rest) < 1024
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from snn_mm.errors import UserError
 from snn_mm.neurons import reset_neurons
 
 NEEDS_CAPTUM = 'integrated gradients need captum: pip install "snn_mm[explain]"'
-STEPS = 32
-"""Points of the integral."""
-AT_ONCE = 64
-"""Inputs that go through the network together."""
+STEPS, FEW_STEPS = 32, 12
+"""Points of the integral, and of inputs that are `LARGE`, such as pictures of 224 x 224."""
+LARGE = 50_000
+"""Numbers of a sample from which on fewer points are taken: each is a pass through a network."""
+AT_ONCE, NUMBERS_AT_ONCE = 64, 2_000_000
+"""Inputs that go through the network together, and the numbers in them; both at most."""
 
 
 class Attribution(NamedTuple):
@@ -32,7 +34,9 @@ class Attribution(NamedTuple):
     error: Tensor
 
 
-def integrated_gradients(asked: Asked, classes: Tensor | None, steps: int = STEPS) -> Attribution:
+def integrated_gradients(
+    asked: Asked, classes: Tensor | None, steps: int | None = None
+) -> Attribution:
     """IG_i = (x_i - x'_i) ∫₀¹ ∂F(x' + α (x - x')) / ∂x_i dα against x' = 0.
 
     F is the fused logit of a class, or the fused score. Source: Sundararajan et al., "Axiomatic
@@ -43,7 +47,7 @@ def integrated_gradients(asked: Asked, classes: Tensor | None, steps: int = STEP
     Args:
         asked: network and batch.
         classes: whose logit, `[N]`; None for scores.
-        steps: points of the integral.
+        steps: points of the integral; None takes `STEPS`, or `FEW_STEPS` of large inputs.
 
     Raises:
         UserError: captum is not installed.
@@ -54,6 +58,7 @@ def integrated_gradients(asked: Asked, classes: Tensor | None, steps: int = STEP
         raise UserError(NEEDS_CAPTUM) from None
     names = asked.attributable
     inputs = tuple(asked.batch["inputs"][name].detach().clone() for name in names)
+    size = sum(x[0].numel() for x in inputs)
 
     def forward(*changed: Tensor) -> Tensor:
         return asked.chosen(dict(zip(names, changed, strict=True)), classes)
@@ -62,8 +67,8 @@ def integrated_gradients(asked: Asked, classes: Tensor | None, steps: int = STEP
         values, _ = IntegratedGradients(forward).attribute(
             inputs,
             baselines=tuple(torch.zeros_like(x) for x in inputs),
-            n_steps=steps,
-            internal_batch_size=max(AT_ONCE, len(inputs[0])),
+            n_steps=steps or (FEW_STEPS if size > LARGE else STEPS),
+            internal_batch_size=max(min(AT_ONCE, NUMBERS_AT_ONCE // size), len(inputs[0])),
             return_convergence_delta=True,
         )
     with torch.no_grad():

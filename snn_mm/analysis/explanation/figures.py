@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snn_mm.analysis.explanation.activity import UNITS
+from snn_mm.analysis.sentiment.clip_figures import even_scale
 from snn_mm.figures.style import COLOURS, STYLE, shades
 
 SHARP: Any = {"aspect": "auto", "interpolation": "nearest"}
@@ -26,6 +27,8 @@ NARROW = 4.2
 LONG = 32
 """Letters of a layer's name that fit above a panel; in a legend of two columns 28."""
 SHOWN_FRAMES = 8
+STRONG = 0.995
+"""Share of the attributions that get a colour of their own; one outlier must not pale all."""
 SOUNDS = ("audio", "sound", "speech", "acoustic")
 """Modalities whose pictures are spectrograms: time runs from left to right."""
 
@@ -73,7 +76,7 @@ def draw_inputs(
         is_flat = has_time or len(picture) == 1  # a vector would be a hair
         options: dict[str, Any] = {"aspect": "auto" if is_flat else "equal", "extent": extent}
         if attributed is not None:
-            limit = float(abs(picture).max()) or 1.0
+            limit = float(np.quantile(abs(picture), STRONG)) or float(abs(picture).max()) or 1.0
             options |= {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
         elif picture.ndim == 2:
             options |= {"cmap": "magma"}
@@ -200,4 +203,23 @@ def draw_signed(values: Mapping[str, float], label: str) -> Figure:
     panel.axvline(0.0, color="0.3", lw=0.6)
     panel.invert_yaxis()
     panel.set_xlabel(label)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_maps(maps: Mapping[str, Numbers]) -> Figure:
+    """Attention `[T, S]` of each part in multiples of 1 / S, all on one scale; white is even."""
+    figure, axes = rows_of(len(maps), 1.6)
+    scale = even_scale(list(maps.values()))
+    for (name, values), panel in zip(maps.items(), axes):
+        steps, keys = values.shape
+        extent = (0.5, keys + 0.5, steps + 0.5, 0.5)
+        drawn = panel.imshow(values, cmap="PuOr_r", norm=scale, extent=extent, **SHARP)
+        panel.set_title(name, loc="left")
+        panel.set_ylabel("step")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes[-1].set_xlabel("attended step")
+    bar = figure.colorbar(drawn, ax=axes, location="bottom", aspect=40)
+    bar.set_label("attention · steps (white: even)")
     return figure

@@ -19,6 +19,7 @@ from snn_mm.analysis.explanation.evidence import evidence_over_steps, scores_of_
 from snn_mm.analysis.explanation.figures import (
     draw_inputs,
     draw_lines,
+    draw_maps,
     draw_rasters,
     draw_shares,
     draw_signed,
@@ -37,7 +38,7 @@ from snn_mm.analysis.report.document import (
     Text,
 )
 from snn_mm.analysis.report.html import block_html, to_html
-from snn_mm.analysis.sentiment.clip_figures import draw_clip
+from snn_mm.analysis.sentiment.clip_figures import attention_map
 from snn_mm.analysis.sentiment.clip_record import record_clip
 from snn_mm.contracts import FusionOutput
 from snn_mm.errors import UserError
@@ -45,6 +46,8 @@ from snn_mm.modules.sgmt import SGMT
 
 MANY_LAYERS = 12
 """More layers of neurons than a page shows rasters of; the table has all."""
+UNITS_OF_ENERGY = {"mJ": 1e9, "µJ": 1e6, "nJ": 1e3}
+"""In pJ, the largest first."""
 
 
 class Page(NamedTuple):
@@ -137,9 +140,10 @@ class SamplePage:
     def _attention(self) -> list[Section]:
         network = getattr(self.asked.module, "network", None)
         if isinstance(network, SGMT) and "present" not in self.asked.batch:
-            name = self.asked.batch["id"][0]
-            figure = draw_clip(name, record_clip(network, self.asked.batch))
-            caption = "Attention between steps, spikes and firing of each part of the network."
+            parts = record_clip(network, self.asked.batch)
+            maps = [(part.name, attention_map(part, None, None)) for part in parts]
+            figure = draw_maps({f"{name}: {which}": values for name, (values, which) in maps})
+            caption = "How much each step looks at each other one, in each part of the network."
             shown = self._figure(caption, "attention", "Attention between steps", figure)
             return [Section("Attention", [shown])]
         weights = time_attention(self.asked, self.activity)
@@ -188,15 +192,16 @@ class SamplePage:
 
     def _energy(self) -> list[Block]:
         by_part = energy_over_time(self.asked, self.activity)
-        shown = {name: (pj / 1e3).tolist() for name, pj in by_part.items() if float(pj.sum())}
-        total = sum(float(pj.sum()) for pj in by_part.values()) / 1e3
+        total = sum(float(pj.sum()) for pj in by_part.values())
+        unit, size = next(((u, s) for u, s in UNITS_OF_ENERGY.items() if total >= s), ("pJ", 1.0))
+        shown = {name: (pj / size).tolist() for name, pj in by_part.items() if float(pj.sum())}
         caption = (
-            f"Arithmetic of this inference, {total:.4g} nJ (45 nm, 32-bit floats), counted by "
-            "layer and laid on the time steps by how many inputs of a layer are not zero."
+            f"Arithmetic of this inference, {total / size:.4g} {unit} (45 nm, 32-bit floats), "
+            "counted by layer and laid on the time steps by how many inputs of one are not zero."
         )
         if not shown:
             return [Text("No layer with weights ran.")]
-        return [self._figure(caption, "energy", "Energy by modality", draw_shares(shown, "nJ"))]
+        return [self._figure(caption, "energy", "Energy by modality", draw_shares(shown, unit))]
 
     def _figure(self, caption: str, name: str, title: str, figure: Any) -> Figure:
         return Figure(caption, [self._panel(name, title, figure)], [])

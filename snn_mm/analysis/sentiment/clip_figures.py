@@ -63,7 +63,7 @@ def draw_clip(
     maps = [attention_map(record, layer, head) for record in records]
     spiking = any(layer.spikes for record in records for layer in record.layers)
     figure, attention_panels = _layout(len(records), spiking)
-    scale = _scale([values for values, _ in maps])
+    scale = even_scale([values for values, _ in maps])
     for record, (values, title), line in zip(records, maps, attention_panels):
         image = _draw_attention(line[0], values, scale)
         line[0].set_title(f"{record.name}: {title}", loc="left")
@@ -99,7 +99,7 @@ def _layout(parts: int, spiking: bool) -> tuple[Figure, list[list[Axes]]]:
     return figure, [list(line) for line in grid]
 
 
-def _scale(maps: Sequence[NDArray[np.float64]]) -> TwoSlopeNorm:
+def even_scale(maps: Sequence[NDArray[np.float64]]) -> TwoSlopeNorm:
     """One scale for all parts, white where attention is even."""
     span = max(MIN_CONTRAST, *(float(abs(values - 1.0).max()) for values in maps))
     return TwoSlopeNorm(1.0, max(0.0, 1.0 - span), 1.0 + span)

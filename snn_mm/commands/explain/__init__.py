@@ -43,12 +43,15 @@ def run(argv: list[str]) -> int:
     stages: tuple[str, ...] = ("test",) if options.split == "test" else ("fit", "test")
     if options.files:
         stages = ()
-    module, data, directory = restore(options.run, "cpu", options.data_root, stages)
+    module, data, directory = restore(
+        options.ckpt_path or options.run, "cpu", options.data_root, stages
+    )
     if options.files:
         sample = read_files(data, options.files)
     else:
         sample = take_sample(data, options.sample, options.split)
-    names = getattr(data, "class_names", ())
+    known = data.preparation if options.files else {}
+    names = known.get("class_names") or getattr(data, "class_names", ())
     page = SamplePage(module, sample, names, not options.files).write(directory.path.name)
     name = file_name(sample["id"][0])
     if options.out is None:
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("files", nargs="*", metavar="FILE", help="a raw file, or MODALITY=FILE of each")
     add("--run", type=Path, required=True, metavar="RUN", help="a run directory, or a checkpoint")
+    add("--ckpt_path", type=Path, metavar="P", help="another checkpoint of the run")
     add("--sample", metavar="ID", help="which sample (the first)")
     add("--split", choices=PARTS, default=PARTS[0], help=f"of which part ({PARTS[0]})")
     add("--out", type=Path, metavar="DIR", help=f"where to write (`{FOLDER}/ID` of the run)")

@@ -115,3 +115,10 @@ def test_raw_files_of_a_test_sample_are_said_to_be_what_the_test_said(
         assert float(found[name]) == pytest.approx(float(expected[name]), abs=1e-6), name
     assert found.get("predicted") == expected.get("predicted")
     assert found.keys() - {"file"} == expected.keys() - {"target"}
+    last = ["--ckpt_path", str(run / "checkpoints" / "last.ckpt")]
+    assert main(["explain", case.raw, "--run", str(run), *last, "--out", str(tmp_path / "p")]) == 0
+    page = (tmp_path / "p" / "index.html").read_text()
+    drawn = {file.stem for file in (tmp_path / "p").glob("*.png")}
+    assert page.count("<img ") == len(drawn)
+    assert ("attention" in drawn) == (module != "continual")
+    assert "of this inference" in page

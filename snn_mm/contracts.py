@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Collection, Iterator, Mapping
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    NamedTuple,
-    NotRequired,
-    Protocol,
-    TypeAlias,
-    TypedDict,
-    runtime_checkable,
-)
+from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict, runtime_checkable
 
-if TYPE_CHECKING:  # what reads finished runs needs the names here, and no torch
+if typing.TYPE_CHECKING:  # what reads finished runs needs the names here, and no torch
     import torch
     from torch import Tensor, nn
 
@@ -28,7 +19,7 @@ FUSION_ONLY = "fusion_only"
 Scope = Literal["classifier", "module"]
 """Parameters of a fusion: of its `classifier` alone, or of the whole `module`; never of heads."""
 
-Presence: TypeAlias = "Mapping[str, Tensor]"
+Presence = Mapping[str, "Tensor"]
 """Which samples have a modality, bool `[N]` by its name; one that is not named all have."""
 
 
@@ -72,7 +63,7 @@ class FusionOutput(NamedTuple):
         return {**self.unimodal, FUSED: self.fused}
 
 
-LossTerms: TypeAlias = "dict[str, Tensor]"
+LossTerms = dict[str, "Tensor"]
 """Weighted scalar summands of a training loss by name; their sum is what is minimised."""
 
 
@@ -114,11 +105,9 @@ def _detached(values: dict[str, Tensor]) -> dict[str, Tensor]:
 class Evidence(NamedTuple):
     """What a modulation sums up over one micro-batch, detached (IEMF Eqs 7-9).
 
-    Sums, not means, so that micro-batches and ranks add up.
-
     Attributes:
-        sums: a scalar by modality, and for `FUSED` where the fusion has one: the probability of
-            the true class, unless a modulation gathers something else.
+        sums: a scalar by modality, and for `FUSED` where the fusion has one: the probability of the
+            true class, unless a modulation gathers something else; micro-batches and ranks add up.
         samples: number of samples behind the sums, a scalar.
         counts: the same by name, where some samples lack a modality.
     """

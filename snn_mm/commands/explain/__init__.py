@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from snn_mm.commands.analyse.runs import PARTS, add_data_root
-from snn_mm.commands.explain.files import file_name, read_files, write_page
+from snn_mm.commands.explain.files import class_names, file_name, read_files, write_page
 from snn_mm.errors import UserError
 from snn_mm.run.links import refuse_link
 
@@ -50,8 +50,7 @@ def run(argv: list[str]) -> int:
         sample = read_files(data, options.files)
     else:
         sample = take_sample(data, options.sample, options.split)
-    known = data.preparation if options.files else {}
-    names = known.get("class_names") or getattr(data, "class_names", ())
+    names = class_names(data, bool(options.files))
     page = SamplePage(module, sample, names, not options.files).write(directory.path.name)
     name = file_name(sample["id"][0])
     if options.out is None:

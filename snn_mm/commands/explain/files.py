@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ def read_files(data: Any, files: list[str]) -> Batch:
     for each in dict.fromkeys(str(note.message) for note in notes):
         print(f"snnmm: {each}", file=sys.stderr)
     return next(single_samples(data.raw_batch([raw])))
+
+
+def class_names(data: Any, raw: bool) -> Sequence[str]:
+    """Names of the classes; of raw files those that the run recorded, its data may be gone."""
+    known: Sequence[str] = data.preparation.get("class_names", ()) if raw else ()
+    return known or tuple(getattr(data, "class_names", ()))
 
 
 def file_name(sample: str) -> str:

@@ -97,6 +97,8 @@ def _play(
             taken.append((time.perf_counter() - begin, prepared))
             print(f"{at:8.2f} s  {_decision(output, names, set(chunk))}", flush=True)
     except KeyboardInterrupt:
+        if not taken:
+            raise
         print()
     return taken
 
@@ -135,13 +137,26 @@ def _moving(
                 begin = time.perf_counter()
                 with _unsaid():
                     inputs = {name: source.input(Path(folder)) for name, source in sources.items()}
-                sample = data.raw_sample(data.finish_raw(inputs), "live")
-                chunk = network.chunks(_inputs(data, sample))[-1]
+                given = _inputs(data, data.raw_sample(data.finish_raw(inputs), "live"))
+                _check_moves(network, sources, given)
+                chunk = network.chunks(given)[-1]
                 yield Chunk(number * options.every, chunk, time.perf_counter() - begin)
                 number += 1
         finally:
             for source in sources.values():
                 source.close()
+
+
+def _check_moves(network: StreamingNetwork, sources: Mapping[str, Any], given: Any) -> None:
+    """Refuse sound that is prepared as a whole for an encoder of its columns, one after another."""
+    for name, source in sources.items():
+        encoder = network.encoders[name]
+        moves = getattr(source, "listener", None) is not None
+        if not moves and encoder.cut(encoder.timed(given[name])) is not None:
+            raise UserError(
+                f"--microphone: {type(encoder).__name__} takes columns as they come, and the data "
+                f"of the run prepare each {name} as a whole\naccepted: {name}=FILE"
+            )
 
 
 def _sources(data: Any, options: argparse.Namespace) -> dict[str, MovingSound | MovingPicture]:

@@ -152,6 +152,31 @@ def test_events_with_columns_of_a_recurrent_network_are_those_of_the_whole(
     assert steps[-1][1].startswith(f"fused: {int(index)} {float(share):.2f}")
 
 
+def test_columns_of_a_word_that_is_put_in_the_middle_are_no_stream(
+    digits_root: str,
+    sound: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    encoders: dict[str, Encoder] = {"audio": RecurrentNet(32, 32, time_steps=4, hidden=())}
+    live = _live(monkeypatch, IEMFModule(encoders, Concat, 10), DigitsAV(digits_root))
+    assert live("--fast", f"audio={sound}") == 0
+    assert live("--microphone", sound, "--fast") == 2
+    assert "RecurrentNet takes columns as they come" in capsys.readouterr().err
+
+
+def test_interrupted_before_its_first_step_it_ends_with_130(
+    digits: Live, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(av, "open", lambda *_, **__: Heard())
+    monkeypatch.setattr(MovingSound, "until", interrupted)
+    assert digits("--microphone") == 130
+    assert capsys.readouterr().err == "snnmm: interrupted\n"
+
+
 def test_the_sound_that_is_kept_is_the_last_of_it(sound: Path, tmp_path: Path) -> None:
     samples, _ = soundfile.read(sound, dtype="int16")
     moving = MovingSound(str(sound), "audio", RawReader(lambda *_: np.zeros(1)), 0.25)

@@ -15,7 +15,7 @@ from snn_mm.contracts import FUSED
 from snn_mm.encoders.base import ImageEncoder
 from snn_mm.errors import UserError
 from snn_mm.export import card
-from snn_mm.export.files import UNPROVEN, Subject, check_proof, write_card
+from snn_mm.export.files import UNPROVEN, Allowed, Subject, check_proof, write_card
 from snn_mm.export.graph import Port, quietly
 from snn_mm.export.nir_graph import DT, encoder_nodes
 from snn_mm.export.proof import Proof, prove, tracing_batch
@@ -33,7 +33,7 @@ DISCRETISATION = (
 )
 
 
-def export_nir(subject: Subject, path: Path, allow: int) -> Proof:
+def export_nir(subject: Subject, path: Path, allow: Allowed) -> Proof:
     """Write `<name>.<modality>.nir` for each modality and one card, all proven together.
 
     Raises:

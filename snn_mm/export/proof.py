@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning import LightningModule
@@ -15,6 +16,7 @@ from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
 from snn_mm.export.formats import Answer
 from snn_mm.export.graph import LENGTHS, Port, as_batch, as_tensors
+from snn_mm.export.rounding import Rounds
 from snn_mm.neurons import reset_neurons
 
 TOLERANCE = 1e-5
@@ -31,6 +33,8 @@ class Proof:
         left_out: lack a modality, which a file does not take.
         decided_otherwise: for how many the largest probability of some head is another one.
         off: for how many some number differs by more than the tolerance.
+        rounded: of these, for how many only spikes at a rounding error from their threshold do it,
+            and nothing is decided otherwise.
         largest: difference of all.
         tolerance: what may differ.
         correct: how many the file's fused decision gets right; None of scores.
@@ -41,6 +45,7 @@ class Proof:
     left_out: int = 0
     decided_otherwise: int = 0
     off: int = 0
+    rounded: int = 0
     largest: float = 0.0
     tolerance: float = TOLERANCE
     correct: int | None = None
@@ -51,20 +56,40 @@ class Proof:
         rate = {} if correct is None or not self.samples else {"accuracy": correct / self.samples}
         return asdict(self) | rate
 
-    def add(self, wanted: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    def add(
+        self,
+        wanted: dict[str, Tensor],
+        found: dict[str, Tensor],
+        rounds: Callable[[], tuple[dict[str, Tensor], Tensor]] | None = None,
+    ) -> None:
         """Count a batch.
 
         Args:
             wanted: of the module, `[N, K]` or `[N]` by head.
             found: of the file.
+            rounds: what the module says with the spikes of the file; see `rounding.Rounds`.
         """
-        gaps, otherwise = zip(*(gap(wanted[name], found[name]) for name in found), strict=True)
-        worst = torch.stack(gaps).amax(dim=0)  # [N]
+        worst, otherwise = worst_gap(wanted, found)
         self.samples += len(worst)
-        # Not `>`: NaN is no agreement.
-        self.off += int((~(worst <= self.tolerance)).sum())
-        self.decided_otherwise += int(torch.stack(otherwise).any(dim=0).sum())
+        off = ~(worst <= self.tolerance)  # not `>`: NaN is no agreement
+        self.off += int(off.sum())
+        self.decided_otherwise += int(otherwise.sum())
         self.largest = max(self.largest, float(worst.nan_to_num(torch.inf).max()))
+        if rounds is not None and off.any():
+            with_spikes, close = rounds()
+            same = worst_gap(with_spikes, found)[0] <= self.tolerance
+            self.rounded += int((off & same & close & ~otherwise).sum())
+
+
+def worst_gap(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The largest `gap` of all heads, and whether one decides otherwise, `[N]` each.
+
+    Args:
+        wanted: `[N, K]` or `[N]` by head.
+        found: of the same shapes.
+    """
+    gaps, otherwise = zip(*(gap(wanted[name], found[name]) for name in found), strict=True)
+    return torch.stack(gaps).amax(dim=0), torch.stack(otherwise).any(dim=0)
 
 
 def gap(wanted: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,6 +117,7 @@ def prove(
     ports: list[Port],
     kind: str,
     answer: Answer,
+    rounds: Rounds | None = None,
 ) -> Proof:
     """Ask file and module for all samples of a test set that have all modalities.
 
@@ -101,6 +127,7 @@ def prove(
         ports: what the file takes.
         kind: `probability` or `score`.
         answer: what the file says.
+        rounds: what the module says with the spikes of the file, for samples that differ.
 
     Raises:
         UserError: no sample has all modalities.
@@ -110,31 +137,34 @@ def prove(
         batch, left_out = complete(batch)
         proof.left_out += left_out
         if len(batch["id"]):
-            _compare(proof, module, batch, ports, kind, answer)
+            _compare(proof, module, batch, Asked(ports, kind, answer, rounds))
     reset_neurons(module)
     if not proof.samples:
         raise UserError(f"export: none of {proof.left_out} test samples has all modalities")
     return proof
 
 
-def _compare(
-    proof: Proof,
-    module: LightningModule,
-    batch: Batch,
-    ports: list[Port],
-    kind: str,
-    answer: Answer,
-) -> None:
+class Asked(NamedTuple):
+    """What `prove` was given of a file."""
+
+    ports: list[Port]
+    kind: str
+    answer: Answer
+    rounds: Rounds | None
+
+
+def _compare(proof: Proof, module: LightningModule, batch: Batch, file: Asked) -> None:
     with torch.no_grad():
-        wanted: dict[str, Tensor] = cast("Any", module).predict_step(batch, 0)[kind]
-    inputs = fitted(batch, ports)
+        wanted: dict[str, Tensor] = cast("Any", module).predict_step(batch, 0)[file.kind]
+    inputs, answer = fitted(batch, file.ports), file.answer
     found = answer(inputs)
-    proof.add({name: wanted[name] for name in found}, found)
+    proof.add(wanted, found, partial(file.rounds, inputs) if file.rounds else None)
     if proof.correct is not None and FUSED in found:
         proof.correct += int((found[FUSED].argmax(dim=1) == batch["target"]).sum())
     if not proof.alone:
-        first = answer({name: x[:1] for name, x in inputs.items()})
-        proof.add({name: wanted[name][:1] for name in first}, first)
+        one = {name: x[:1] for name, x in inputs.items()}
+        rounds = partial(file.rounds, one) if file.rounds else None
+        proof.add({name: x[:1] for name, x in wanted.items()}, answer(one), rounds)
         proof.alone, proof.samples = 1, proof.samples - 1
 
 

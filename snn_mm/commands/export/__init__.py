@@ -34,8 +34,8 @@ def run(argv: list[str]) -> int:
         UserError: no run, no package, a network that the format can't hold, or a failed proof.
     """
     options = _parser().parse_args(argv[1:])
-    if options.allow < 0:
-        raise UserError(f"--allow {options.allow}: accepted are numbers from 0 on")
+    if options.allow != "rounding" and not options.allow.isdecimal():
+        raise UserError(f"--allow {options.allow}: accepted are numbers from 0 on, or rounding")
     from snn_mm.commands.quiet import silence
     from snn_mm.config.restore import restore
     from snn_mm.export.formats import check_installed
@@ -56,12 +56,13 @@ def _export(restored: Restored, options: argparse.Namespace, path: Path) -> Proo
 
     module, data, _ = restored
     origin = _origin(restored, options.ckpt_path or options.run)
+    allow = options.allow if options.allow == "rounding" else int(options.allow)
     subject = Subject(module, data, lambda: _one(data.test_dataloader()), origin)
     if options.to == "nir":
         from snn_mm.export.nir_files import export_nir
 
-        return export_nir(subject, path, options.allow)
-    return export(subject, options.to, path, options.allow)
+        return export_nir(subject, path, allow)
+    return export(subject, options.to, path, allow)
 
 
 def _one(loaders: Any) -> Any:
@@ -88,7 +89,8 @@ def _show(path: Path, proof: Proof) -> None:
     print(f"{path}.json")
     print(
         f"proof: {proof.samples} test samples, largest difference {proof.largest:.2g}, "
-        f"{proof.off} above {proof.tolerance:g}, {proof.decided_otherwise} decided otherwise"
+        f"{proof.off} above {proof.tolerance:g} ({proof.rounded} by rounding), "
+        f"{proof.decided_otherwise} decided otherwise"
     )
     if proof.left_out:
         print(f"left out: {proof.left_out} samples that lack a modality; the file takes all")
@@ -106,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--to", choices=FORMS, required=True, help="the format")
     add("--ckpt_path", type=Path, metavar="FILE", help="a checkpoint of it instead of the best")
     add("--output", type=Path, metavar="FILE", help="default: RUN/export/model.<format>")
-    add("--allow", type=int, default=0, metavar="N",
-        help="how many test samples may come out otherwise (0)")  # fmt: skip
+    add("--allow", default="0", metavar="N|rounding",
+        help="how many test samples may come out otherwise (0); `rounding`, with onnx: those where "
+             "only spikes at a rounding error from their threshold differ")  # fmt: skip
     add("--data.root", dest="data_root", metavar="DIR", help="where the data lie now")
     return parser

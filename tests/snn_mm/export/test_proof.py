@@ -65,6 +65,18 @@ def test_samples_that_lack_a_modality_are_left_out_and_counted() -> None:
         proof_of(lambda p: p, [nobody])
 
 
+def test_only_what_close_spikes_explain_and_decide_alike_is_rounding() -> None:
+    wanted = torch.tensor([[0.4, 0.6]] * 4)
+    file = torch.tensor([[0.4, 0.6], [0.3, 0.7], [0.3, 0.7], [0.6, 0.4]])
+    close = torch.tensor([True, True, False, True])
+    proof = Proof()
+    proof.add({"fused": wanted}, {"fused": file}, lambda: ({"fused": file}, close))
+    assert (proof.off, proof.rounded, proof.decided_otherwise) == (3, 1, 1)
+    proof = Proof()
+    proof.add({"fused": wanted}, {"fused": file}, lambda: ({"fused": wanted}, close))
+    assert (proof.off, proof.rounded) == (3, 0)
+
+
 def test_sequences_are_padded_to_the_longest_of_all_batches() -> None:
     def sequences(steps: int) -> Batch:
         lengths = {"audio": torch.tensor([steps, 1])}

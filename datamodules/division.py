@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
@@ -11,6 +12,11 @@ from datamodules.pairing import Rows
 from datamodules.split import SampleSource
 from datamodules.split_module import SplitName
 from snn_mm.errors import UserError
+
+Standardise = Literal["training_part", "each_group", "none"]
+"""What features are shifted and scaled by: mean and deviation of the `training_part`, as a person
+must who knows nothing of the others; of `each_group` (a speaker, a subject) over all its samples,
+which reads features of test groups too, though no labels; or by `none`."""
 
 SHOWN_CLASSES = 10
 """Classes that a message names."""
@@ -99,3 +105,13 @@ def cut_groups(
         if np.abs(rest).sum() < np.abs(missing).sum():
             missing, is_cut[group] = rest, True
     return np.flatnonzero(~is_cut[group_of]), np.flatnonzero(is_cut[group_of])
+
+
+def members_of(training: Rows, groups: Sequence[str] | None) -> dict[str, list[int]]:
+    """Rows that a scale is of: those that train, under "", or all of each group."""
+    if groups is None:
+        return {"": training.tolist()}
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    return members

@@ -16,6 +16,13 @@ FRAMES, HEIGHT, WIDTH, JOINTS = 16, 48, 64, 20
 HIP, SHOULDERS = 3, 1
 """Joints of the Kinect: centre of the hip, and between the shoulders."""
 Depth = Literal["frames", "steps", "channels"]
+ACTIONS = (
+    *("swipe_left", "swipe_right", "wave", "clap", "throw", "cross_arms", "basketball_shoot"),
+    *("draw_x", "draw_circle_clockwise", "draw_circle_counterclockwise", "draw_triangle"),
+    *("bowling", "boxing", "baseball_swing", "tennis_swing", "arm_curl", "tennis_serve", "push"),
+    *("knock", "catch", "pick_up_and_throw", "jog", "walk", "sit_to_stand", "stand_to_sit"),
+    *("lunge", "squat"),
+)
 
 
 @dataclass(frozen=True)

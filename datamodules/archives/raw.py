@@ -20,9 +20,12 @@ def movement_readers(scales: Scales, form: movements.Depth) -> dict[str, RawRead
     """Depth `[16, 48, 64]`, skeleton `[L, 20, 3]` in metres and inertial `[L, 6]` as inputs.
 
     Args:
-        scales: what they are shifted and scaled by.
+        scales: what they are shifted and scaled by; sequences that have none are by nothing.
         form: of the depth film, as `UtdMhad` has it.
     """
+
+    def scaled(name: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scales[name](x) if name in scales else x
 
     def depth(place: Place, _: str) -> NDArray[np.float32]:
         film = numbers_of(place, (movements.FRAMES, movements.HEIGHT, movements.WIDTH))
@@ -31,10 +34,10 @@ def movement_readers(scales: Scales, form: movements.Depth) -> dict[str, RawRead
     def skeleton(place: Place, _: str) -> NDArray[np.float32]:
         joints = numbers_of(place, (None, movements.JOINTS, 3)).astype(np.float32)
         moved = movements.trunk_lengths(joints, np.array([0, len(joints)]))
-        return scales["skeleton"](moved.reshape(len(moved), -1))
+        return scaled("skeleton", moved.reshape(len(moved), -1))
 
     def inertial(place: Place, _: str) -> NDArray[np.float32]:
-        return scales["inertial"](numbers_of(place, (None, 6)).astype(np.float32))
+        return scaled("inertial", numbers_of(place, (None, 6)).astype(np.float32))
 
     made = {"depth": depth, "skeleton": skeleton, "inertial": inertial}
     return {name: RawReader(read, NUMBERS) for name, read in made.items()}

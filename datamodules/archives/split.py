@@ -30,21 +30,26 @@ class StepReader:
     Attributes:
         steps: of all recordings, `[sum of L, ...]`.
         starts: where each recording begins, and the end, `[n + 1]`.
-        scale: what values are shifted and scaled by, after augmentation.
+        scales: what values are shifted and scaled by, after augmentation; by group, or under "" for
+            all; by nothing where there is none.
         augment: changes a sequence `[L, ...]` in training.
+        groups: the group of each recording where scales are by group.
     """
 
     steps: Array
     starts: Rows
-    scale: FeatureScale
+    scales: Mapping[str, FeatureScale]
     augment: Augmentation | None = None
+    groups: Sequence[str] | None = None
 
     def __call__(self, row: int, rng: np.random.Generator | None) -> NDArray[np.float32]:
         """Read `[L, D]`."""
         x = self.steps[self.starts[row] : self.starts[row + 1]]
         if self.augment is not None and rng is not None:
             x = self.augment(x, rng)
-        return self.scale(x.reshape(len(x), -1))
+        values = x.reshape(len(x), -1)
+        scale = self.scales.get(self.groups[row] if self.groups else "")
+        return values.astype(np.float32) if scale is None else scale(values)
 
 
 class RecordingSplit(SampleSource):

@@ -21,6 +21,7 @@ from datamodules.archives.archive import (
 )
 from datamodules.archives.augmentation import MovementAugmentation
 from datamodules.archives.movements import (
+    ACTIONS,
     FRAMES,
     HEIGHT,
     JOINTS,
@@ -33,6 +34,7 @@ from datamodules.archives.movements import (
 from datamodules.archives.split import RecordingSplit, StepReader
 from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.batches import collate_ragged
+from datamodules.division import Standardise, members_of
 from datamodules.made_up import Shapes
 from datamodules.pairing import Rows
 from datamodules.raw.reads import RawReader
@@ -45,13 +47,6 @@ SUBJECTS = 8
 TRAINING_SUBJECTS, TEST_SUBJECTS = (1, 3, 5, 7), (2, 4, 6, 8)
 VAL_FRACTION = 0.25
 """Of the subjects of the training folds, where there are folds."""
-ACTIONS = (
-    *("swipe_left", "swipe_right", "wave", "clap", "throw", "cross_arms", "basketball_shoot"),
-    *("draw_x", "draw_circle_clockwise", "draw_circle_counterclockwise", "draw_triangle"),
-    *("bowling", "boxing", "baseball_swing", "tennis_swing", "arm_curl", "tennis_serve", "push"),
-    *("knock", "catch", "pick_up_and_throw", "jog", "walk", "sit_to_stand", "stand_to_sit"),
-    *("lunge", "squat"),
-)
 LAYOUT = {
     "depth": ("u", (None, FRAMES, HEIGHT, WIDTH)),
     "skeleton": ("f", (None, JOINTS, 3)),
@@ -75,8 +70,7 @@ class UtdMhad(MultimodalDataModule):
     Depth is a film of 16 frames, 48x64 pixels. The skeleton has 20 joints in space, `[L, 60]`, 30
     times a second: relative to where the hip is in the first frame, in lengths of the trunk. The
     inertial sensor, on the right wrist or thigh, has acceleration and angular velocity, `[L, 6]`,
-    50 times a second. Every recording has lengths of its own. All are shifted and scaled by mean
-    and deviation of the training part.
+    50 times a second. Every recording has lengths of its own.
 
     The split is the authors': subjects 1, 3, 5 and 7 train, 2, 4, 6 and 8 test. Subjects of the
     training part validate, so that validation too is on somebody who was never seen. Folds
@@ -89,6 +83,9 @@ class UtdMhad(MultimodalDataModule):
             choose; validation then says nothing about anybody else.
         depth: what the film is for its encoder: `frames` `[16, 1, 48, 64]`, whose features it
             averages; `steps` of time, as events are; or `channels` of one image `[16, 48, 64]`.
+        standardise: how skeletons and inertial recordings are shifted and scaled: by the
+            `training_part`, by `each_group` (a subject), which reads test subjects too, or by
+            `none`. Depth is by the training part, unless it is `none`.
         augmentation: what training changes in skeletons and inertial recordings, anew in each
             epoch; as a function of (seed, epoch, recording).
     """
@@ -105,10 +102,13 @@ class UtdMhad(MultimodalDataModule):
         refit: bool = False,
         depth: Depth = "channels",
         augmentation: MovementAugmentation | None = DEFAULT_AUGMENTATION,
+        standardise: Standardise = "training_part",
         **options: Any,
     ) -> None:
         super().__init__(root, **options)
         check_choice("depth", depth, get_args(Depth))
+        check_choice("data.standardise", standardise, get_args(Standardise))
+        self.standardise = standardise
         if not set(val_subjects) < set(TRAINING_SUBJECTS) or not val_subjects:
             raise UserError(
                 f"val_subjects is {list(val_subjects)}; accepted are some, not all, of "
@@ -182,12 +182,11 @@ class UtdMhad(MultimodalDataModule):
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""
         augmentation = self.augmentation and asdict(self.augmentation)
-        return {
-            "val_subjects": self.val_subjects,
-            "refit": self.refit,
-            "depth": self.depth,
-            "augmentation": augmentation,
-        }
+        names = ("val_subjects", "refit", "depth")
+        options = {name: getattr(self, name) for name in names} | {"augmentation": augmentation}
+        if self.standardise == "training_part":  # as in runs of before there was a choice
+            return options
+        return options | {"standardise": self.standardise}
 
     collate = staticmethod(collate_ragged)
 
@@ -198,40 +197,55 @@ class UtdMhad(MultimodalDataModule):
 
     def learn_preparation(self) -> dict[str, Any]:
         """Names of the classes, and what recordings are shifted and scaled by."""
-        scales = {name: reader.scale.record() for name, reader in self.readers.items()}
+        own = {"depth": self.film_scale} | {
+            name: reader.scales[""]
+            for name, reader in self.readers.items()
+            if isinstance(reader, StepReader) and "" in reader.scales
+        }
+        scales = {name: scale.record() for name, scale in own.items()}
         return {**super().learn_preparation(), "scales": scales}
 
     def raw_readers(self) -> Mapping[str, RawReader]:
         """Arrays of a recording, as the archive has them."""
         from datamodules.archives.raw import movement_readers  # training reads no raw files
 
+        if self.standardise == "each_group":
+            raise UserError(
+                "data.standardise was each_group: the subject of a file is not known\n"
+                "accepted: a run with data.standardise training_part or none"
+            )
         scales = {name: FeatureScale.of_record(x) for name, x in self.preparation["scales"].items()}
         return movement_readers(scales, self.depth)
 
     @cached_property
     def readers(self) -> dict[str, FilmReader | StepReader]:
         """What makes the inputs of a recording, by modality."""
-        skeleton = starts_of(
-            self.file, "skeleton_len", self.arrays["skeleton_len"], len(self.arrays["skeleton"])
-        )
-        inertial = starts_of(
-            self.file, "inertial_len", self.arrays["inertial_len"], len(self.arrays["inertial"])
+        skeleton, inertial = (
+            starts_of(self.file, f"{name}_len", self.arrays[f"{name}_len"], len(self.arrays[name]))
+            for name in ("skeleton", "inertial")
         )
         joints = trunk_lengths(self.arrays["skeleton"].astype(np.float32), skeleton)
         vectors = self.arrays["inertial"].astype(np.float32).reshape(-1, 2, 3)
-        film = self.arrays["depth"]
-        train = self.parts["train"]
-        seen = film[train]
         return {
-            "depth": FilmReader(
-                film, FeatureScale(float(seen.mean()), float(seen.std())), self.depth
-            ),
+            "depth": FilmReader(self.arrays["depth"], self.film_scale, self.depth),
             "skeleton": self._steps(joints, skeleton),
             "inertial": self._steps(vectors, inertial),
         }
 
     def _steps(self, steps: Array, starts: Rows) -> StepReader:
         """Read sequences out of all their steps `[sum of L, ...]`."""
-        own = steps_of(self.parts["train"], starts)
-        scale = FeatureScale.fit(steps[own].reshape(len(own), -1))
-        return StepReader(steps, starts, scale, self.augmentation)
+        by_group = self.standardise == "each_group"
+        groups = [str(subject) for subject in self.arrays["subject"]] if by_group else None
+        members = {} if self.standardise == "none" else members_of(self.parts["train"], groups)
+        own = {name: steps_of(np.asarray(rows), starts) for name, rows in members.items()}
+        flat = steps.reshape(len(steps), -1)
+        scales = {name: FeatureScale.fit(flat[rows]) for name, rows in own.items()}
+        return StepReader(steps, starts, scales, self.augmentation, groups)
+
+    @cached_property
+    def film_scale(self) -> FeatureScale:
+        """What films are shifted and scaled by."""
+        if self.standardise == "none":
+            return FeatureScale(0.0, 1.0)
+        seen = self.arrays["depth"][self.parts["train"]]
+        return FeatureScale(float(seen.mean()), float(seen.std()))

@@ -106,6 +106,12 @@ class Corruption:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
+        if "." in self.kind:
+            raise UserError(
+                f"data.corruptions: kind is {self.kind}, an import path; accepted are names, whose "
+                f"five severities are what networks are compared by: {', '.join(NAMES)}\n"
+                "a change of your own belongs into the data module (load_split of a subclass)"
+            )
         check_choice("data.corruptions: kind", self.kind, NAMES)
         check_range("data.corruptions: severity", self.severity, SEVERITIES[0], SEVERITIES[-1])
         for part in self.parts:

@@ -15,11 +15,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from datamodules.base import MultimodalDataModule, SplitName
 from datamodules.batches import collate_ragged
 from datamodules.cache import PreparedArrays, cache_path, prepared
-from datamodules.division import warn_of_small_classes
+from datamodules.division import Standardise, members_of, warn_of_small_classes
 from datamodules.pairing import Rows, check_fractions
 from datamodules.raw.reads import RawReader
 from datamodules.table.files import FEATURES, FileOptions, Kind, log_mel
-from datamodules.table.parts import Standardise, divide, fit_scales, members_of
+from datamodules.table.parts import divide, fit_scales
 from datamodules.table.reading import Column, check_all_absent, inventory
 from datamodules.table.rows import GROUP, OWN, TableFile, read_table
 from datamodules.table.split import StoredInputs, TableSplit

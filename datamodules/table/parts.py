@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
@@ -16,11 +16,6 @@ from datamodules.pairing import Rows, stream
 from datamodules.split import FeatureScale
 from datamodules.table.files import FEATURES, Kind
 from datamodules.table.rows import PARTS, TableFile
-
-Standardise = Literal["training_part", "each_group", "none"]
-"""What features are shifted and scaled by: mean and deviation of the `training_part`, as a person
-must who knows nothing of the others; of `each_group` (a speaker, a subject) over all its samples,
-which reads features of test groups too, though no labels; or by `none`."""
 
 
 def divide(table: TableFile, fractions: tuple[float, float], seed: int) -> dict[SplitName, Rows]:
@@ -63,16 +58,6 @@ def _warn_of_leaks(table: TableFile, parts: Sequence[str]) -> None:
             f"{table.path}: {len(shared)} groups train and are in another part as well, such as "
             f"{shared[0]}: what is measured is no estimate for new ones."
         )
-
-
-def members_of(training: Rows, groups: Sequence[str] | None) -> dict[str, list[int]]:
-    """Rows that a scale is of: those that train, or all of each group."""
-    if groups is None:
-        return {"": training.tolist()}
-    members: dict[str, list[int]] = {}
-    for row, group in enumerate(groups):
-        members.setdefault(group, []).append(row)
-    return members
 
 
 def fit_scales(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from datamodules.archives.grid_corpus import VOCABULARY
-from datamodules.archives.utd_mhad import ACTIONS
+from datamodules.archives.movements import ACTIONS
 
 Arrays = dict[str, Any]
 

@@ -197,6 +197,34 @@ def test_a_missing_archive_says_where_it_comes_from(tmp_path: Path) -> None:
         UtdMhad(root=str(tmp_path)).split("train")
 
 
+def test_each_subject_may_be_standardised_alone_or_nobody(make: Make) -> None:
+    """As in a table of one's own; fingerprints of the default stay what they were."""
+    plain, alone, raw = (
+        make(augmentation=None, standardise=how) for how in ("training_part", "each_group", "none")
+    )
+    for name in ("skeleton", "inertial"):
+        test = alone.split("test")
+        for subject in (2, 4, 6, 8):
+            rows = [row for row, n in enumerate(test.ids) if f"_s{subject}_" in n]
+            steps = torch.cat([test[row].inputs[name] for row in rows]).double()
+            torch.testing.assert_close(steps.mean(0), torch.zeros_like(steps[0]), atol=1e-4, rtol=0)
+        train = plain.split("train")
+        every = torch.cat([train[row].inputs[name] for row in range(len(train))]).double()
+        torch.testing.assert_close(every.mean(0), torch.zeros_like(every[0]), atol=1e-4, rtol=0)
+        scale = plain.readers[name].scales[""]  # type: ignore[union-attr]
+        own = raw.split("train")[0].inputs[name].numpy()
+        np.testing.assert_allclose(train[0].inputs[name].numpy(), scale(own), rtol=1e-6)
+    assert raw.split("train")[0].inputs["depth"].max() > 200
+    assert "standardise" not in plain.content_options()
+    assert len({data.fingerprint() for data in (plain, alone, raw)}) == 3
+    raw.preparation = raw.learn_preparation()
+    assert set(raw.raw_readers()) == {"depth", "skeleton", "inertial"}
+    with pytest.raises(UserError, match="the subject of a file is not known"):
+        alone.raw_readers()
+    with pytest.raises(UserError, match=r"data\.standardise is 'each_person'"):
+        make(standardise="each_person")
+
+
 @pytest.mark.parametrize("chosen", [(), (2,), (1, 3, 5, 7)])
 def test_who_can_not_validate_is_refused(chosen: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="accepted are some, not all, of 1, 3, 5, 7"):

@@ -186,6 +186,8 @@ def test_events_that_jitter_are_all_kept_but_for_those_that_leave_the_camera() -
 
 
 def test_an_unknown_name_or_severity_is_refused_with_what_is_accepted() -> None:
+    with pytest.raises(UserError, match=r"kind is my\.Fog, an import path; accepted are names"):
+        Corruption("my.Fog")
     with pytest.raises(UserError, match=r"kind is 'fog'; accepted: white_noise, .*jpeg"):
         Corruption("fog")
     with pytest.raises(UserError, match=r"severity is 6.*1.*5"):

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from datamodules.division import members_of
 from datamodules.table.files import Kind
-from datamodules.table.parts import fit_scales, members_of
+from datamodules.table.parts import fit_scales
 from datamodules.table.split import StoredInputs
 
 GROUPS = ["a", "a", "b", "b", "c", "c"]

@@ -34,7 +34,7 @@ def read_files(data: Any, files: list[str]) -> Batch:
         warnings.simplefilter("always")
         raw = data.read_raw(one_sample(files))
     for each in dict.fromkeys(str(note.message) for note in notes):
-        print(f"snnmm: {each}", file=sys.stderr)
+        print(f"note: {each}", file=sys.stderr)
     return next(single_samples(data.raw_batch([raw])))
 
 

@@ -70,7 +70,7 @@ class UtdMhad(MultimodalDataModule):
     Depth is a film of 16 frames, 48x64 pixels. The skeleton has 20 joints in space, `[L, 60]`, 30
     times a second: relative to where the hip is in the first frame, in lengths of the trunk. The
     inertial sensor, on the right wrist or thigh, has acceleration and angular velocity, `[L, 6]`,
-    50 times a second. Every recording has lengths of its own.
+    50 times a second; lengths are each recording's own.
 
     The split is the authors': subjects 1, 3, 5 and 7 train, 2, 4, 6 and 8 test. Subjects of the
     training part validate, so that validation too is on somebody who was never seen. Folds
@@ -108,7 +108,6 @@ class UtdMhad(MultimodalDataModule):
         super().__init__(root, **options)
         check_choice("depth", depth, get_args(Depth))
         check_choice("data.standardise", standardise, get_args(Standardise))
-        self.standardise = standardise
         if not set(val_subjects) < set(TRAINING_SUBJECTS) or not val_subjects:
             raise UserError(
                 f"val_subjects is {list(val_subjects)}; accepted are some, not all, of "
@@ -117,7 +116,7 @@ class UtdMhad(MultimodalDataModule):
         self.file = Path(file or Path(root) / "utd_mhad.npz")
         self.val_subjects, self.refit = tuple(val_subjects), refit
         self.depth: Depth = depth
-        self.augmentation = augmentation
+        self.augmentation, self.standardise = augmentation, standardise
         self.may_share: tuple[SplitName, ...] = ("train", "val") if refit else ()
 
     def facts(self) -> dict[str, Any]:

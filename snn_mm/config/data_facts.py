@@ -20,7 +20,7 @@ KIND = "kind"
 
 ENCODERS = {
     "vector": "MLP",
-    "sequence": "SequenceRNN",
+    "sequence": "MLP",
     "picture": "ConvNet",
     "film": "ConvNet",
     "sound": "ConvNet",
@@ -30,6 +30,9 @@ ENCODERS = {
 
 COMMON = {"neuron": {"class_path": "snn_mm.neurons.IEMFLIF"}, "time_steps": 4}
 """What they have in common: all modalities need one T."""
+
+OWN = {"sequence": {"statistics": ["mean", "std"], "windows": 4}}
+"""What one of a kind has beside it: few sequences are told apart best by what windows hold."""
 
 
 def fill_from_data(
@@ -72,7 +75,10 @@ def default_encoders(
     """
     return {
         name: dict_to_namespace(
-            {"class_path": f"snn_mm.encoders.{ENCODERS[known[KIND]]}", "init_args": COMMON}
+            {
+                "class_path": f"snn_mm.encoders.{ENCODERS[known[KIND]]}",
+                "init_args": COMMON | OWN.get(known[KIND], {}),
+            }
         )
         for name, known in inputs.items()
         if name in wanted and known.get(KIND) in ENCODERS

@@ -46,7 +46,9 @@ def test_the_lines_of_the_page_lead_to_a_report_over_folds(table: Path) -> None:
     saved = yaml.safe_load((table / "runs/mine/0/config.yaml").read_text())
     encoders = saved["model"]["init_args"]["encoders"]
     classes = {name: each["class_path"].rsplit(".", 1)[-1] for name, each in encoders.items()}
-    assert classes == {"face": "MLP", "speech": "SequenceRNN"}
+    assert classes == {"face": "MLP", "speech": "MLP"}
+    pooled = {name: each["init_args"]["statistics"] for name, each in encoders.items()}
+    assert pooled == {"face": [], "speech": ["mean", "std"]}
     assert main(["report", "runs", "--output", "report"]) == 0
     page = Path("report/report.md").read_text()
     assert "(3)" in page

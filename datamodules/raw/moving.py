@@ -123,7 +123,7 @@ class MovingPicture:
     def input(self, folder: Path) -> Tensor:
         """What a network gets now, `[...]`; a folder is for what is written on the way."""
         path = folder / self.place.path
-        self.last.to_image().save(path)
+        self.last.to_image().save(path, compress_level=0)  # packing it takes longer than all else
         return torch.as_tensor(self.reader.read(self.place._replace(path=path), "seen"))
 
     def close(self) -> None:

@@ -137,14 +137,14 @@ def prove(
         batch, left_out = complete(batch)
         proof.left_out += left_out
         if len(batch["id"]):
-            _compare(proof, module, batch, Asked(ports, kind, answer, rounds))
+            _compare(proof, module, batch, FileAsked(ports, kind, answer, rounds))
     reset_neurons(module)
     if not proof.samples:
         raise UserError(f"export: none of {proof.left_out} test samples has all modalities")
     return proof
 
 
-class Asked(NamedTuple):
+class FileAsked(NamedTuple):
     """What `prove` was given of a file."""
 
     ports: list[Port]
@@ -153,7 +153,7 @@ class Asked(NamedTuple):
     rounds: Rounds | None
 
 
-def _compare(proof: Proof, module: LightningModule, batch: Batch, file: Asked) -> None:
+def _compare(proof: Proof, module: LightningModule, batch: Batch, file: FileAsked) -> None:
     with torch.no_grad():
         wanted: dict[str, Tensor] = cast("Any", module).predict_step(batch, 0)[file.kind]
     inputs, answer = fitted(batch, file.ports), file.answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import reduce
 from operator import add
@@ -29,16 +30,14 @@ Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
 
-class CountedLoss(LightningModule):
+class CountedLoss(LightningModule, ABC):
     """A module whose loss has summands that are means over samples, over others each.
 
     Attributes:
-        modalities: their names.
         class_weights: what a sample of each class counts for.
         summands: those of the last step, detached.
     """
 
-    modalities: Any
     weighs_classes = False
     """Whether the loss knows weights of classes."""
 
@@ -46,6 +45,11 @@ class CountedLoss(LightningModule):
         super().__init__()
         self.class_weights = ClassWeighting(None, self)
         self.summands: LossTerms = {}
+
+    @property
+    @abstractmethod
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of fusion."""
 
     def setup(self, stage: str) -> None:
         """Have a mean of the loss for every stage."""

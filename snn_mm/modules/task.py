@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -34,7 +34,7 @@ from snn_mm.modules.optimizers import (
 from snn_mm.modules.shares import share_of_window
 
 
-class TaskModule(CountedLoss, ABC):
+class TaskModule(CountedLoss):
     """Base of every module of this library, whatever it predicts.
 
     A subclass builds its networks, calls `check_parameter_groups`, and says what a step computes
@@ -64,11 +64,6 @@ class TaskModule(CountedLoss, ABC):
         self.scheduler_interval = lr_scheduler_interval
         self.scheduler_monitor = lr_scheduler_monitor
         self.parameter_groups = dict(parameter_groups or {})
-
-    @property
-    @abstractmethod
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities, in the order of fusion."""
 
     @abstractmethod
     def shared_step(self, batch: Batch, stage: Stage) -> Tensor:

@@ -246,7 +246,7 @@ def test_an_own_checkpoint_callback_joins_ours(train: Train) -> None:
 def test_a_bug_keeps_its_stack_trace_and_marks_the_run(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snn_mm.modules.task.reduce", None)
+    monkeypatch.setattr("snn_mm.modules.counted_loss.reduce", None)
     with pytest.raises(TypeError, match="not callable"):
         train()
     results = json.loads((tmp_path / "toy" / "a" / "results.json").read_text())

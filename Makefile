@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all faults fuzz lint format typecheck docs manifest bench clean
+.PHONY: help demo test test-all coverage faults fuzz lint format typecheck docs manifest bench clean
 
 VENV ?= .venv
 INSTALL ?= yes
@@ -30,7 +30,8 @@ DEMO_STAMP := $(VENV)/.snn_mm-demo
 TEST_STAMP := $(VENV)/.snn_mm-test
 SOURCES := snn_mm datamodules feature_makers tests benchmarks examples docs
 # By file: what the tests of a file share is made once.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=term
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+FAST := -m "not slow and not real_data and not faults"
 # More threads than cores slow small networks down, and each test rank starts its own.
 TEST_ENV := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} WANDB_MODE=offline
 
@@ -45,8 +46,11 @@ help: ## show this list
 demo: $(DEMO_READY) ## train the quickstart on two CPU cores (three minutes after the installation)
 	$(BIN)/snnmm fit --config experiments/quickstart.yaml
 
-test: lint typecheck ## check style and types, run the fast tests with coverage
-	$(TEST_ENV) $(PYTEST) -m "not slow and not real_data and not faults"
+test: lint typecheck ## check style and types, run the fast tests
+	$(TEST_ENV) $(PYTEST) $(FAST)
+
+coverage: $(TEST_READY) ## the fast tests, and which lines they leave out (half as long again)
+	$(TEST_ENV) $(PYTEST) $(FAST) --cov --cov-report=term
 
 test-all: lint typecheck ## the same with the slow tests and those on recordings (SNN_MM_DATA)
 	$(TEST_ENV) $(PYTEST) -m "not faults"

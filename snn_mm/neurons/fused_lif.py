@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn_mm.neurons.backward_loops import backward_loop
-from snn_mm.neurons.half_floats import FORMATS, as_array
+from snn_mm.neurons.half_floats import as_array, is_plain
 from snn_mm.neurons.lif_loops import forward_loop
 
 Array = np.ndarray[Any, Any]
@@ -189,12 +189,16 @@ class _FusedLIF(torch.autograd.Function):
         if grad_spikes is None and grad_last is None:
             return None, None, None, None
         grad_x, grad_u = _backward(x, u, grad_spikes, grad_last, ctx.step, ctx.lif)
-        if ctx.is_row:
-            grad_x = grad_x.view(x.shape[1:])
-        elif ctx.step == 0:
-            # One row was repeated: autograd adds up T rows of what we return, so return T-ths.
-            grad_x = (grad_x / len(x)).expand(x.shape)
+        grad_x = of_rows(grad_x, x, ctx)
         return grad_x, None, grad_u if u is not None else None, None
+
+
+def of_rows(grad: Tensor, x: Tensor, ctx: Any) -> Tensor:
+    """The gradient of an input as autograd wants it: of the row `[...]`, or of `x` `[T, ...]`."""
+    if ctx.is_row:
+        return grad.view(x.shape[1:])
+    # One row was repeated: autograd adds up T rows of what we return, so return T-ths.
+    return (grad / len(x)).expand(x.shape) if ctx.step == 0 else grad
 
 
 def _backward(
@@ -226,13 +230,6 @@ def loop_settings(lif: LIFSettings) -> tuple[Any, ...]:
 def fits(x: Tensor) -> bool:
     """Whether the compiled loop takes `x` `[T, ...]`: plain floats on the CPU, not traced."""
     return x.device.type == "cpu" and is_plain(x)
-
-
-def is_plain(x: Tensor) -> bool:
-    """Whether loops can read `x` `[T, ...]` as it lies in memory: floats that nobody traces."""
-    plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
-    floats = plain and x.dtype in FORMATS and not torch.compiler.is_compiling()
-    return floats and x.dim() > 1 and x.numel() > 0
 
 
 def fused_lif(x: Tensor, u: Tensor | None, lif: LIFSettings) -> tuple[Tensor, Tensor]:

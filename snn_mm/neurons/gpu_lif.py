@@ -22,9 +22,10 @@ from snn_mm.neurons.fused_lif import (
     empty_state,
     in_rows,
     in_rows_of,
-    is_plain,
+    of_rows,
     row_or_all,
 )
+from snn_mm.neurons.half_floats import is_plain
 from snn_mm.neurons.lif_loops import ARCTAN
 
 BLOCK_BYTES = 2048
@@ -104,9 +105,7 @@ class _GPULIF(torch.autograd.Function):
         how = (lif.decay_input, lif.detach_reset, lif.surrogate == ARCTAN)
         given = (u is None, grad_last is not None, repeated)
         _launch(kernels().lif_backward, grad_u, (*tensors, *numbers), (len(x), *how, *given))
-        if repeated and not ctx.is_row:
-            # Autograd adds up T rows of what we return, so return T-ths.
-            grad_x = (grad_x / len(x)).expand(x.shape)
+        grad_x = of_rows(grad_x, x, ctx)
         return grad_x, None, grad_u if u is not None else None, None
 
 

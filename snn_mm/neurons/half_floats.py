@@ -127,3 +127,10 @@ def _settle(numbers: Any, values: Any) -> Any:
             numbers[i] = narrow(values[i], numbers)
 
     return write
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether loops can read `x` `[T, ...]` as it lies in memory: floats that nobody traces."""
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided
+    floats = plain and x.dtype in FORMATS and not torch.compiler.is_compiling()
+    return floats and x.dim() > 1 and x.numel() > 0

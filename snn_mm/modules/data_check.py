@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from lightning import Trainer
-from torch import Tensor
+from torch import Tensor, nn
 
-from snn_mm.contracts import Batch
+from snn_mm.contracts import Batch, Presence
 from snn_mm.errors import UserError
 from snn_mm.presence import check_presence
 
@@ -47,6 +47,62 @@ def lacks_modalities(trainer: Trainer | None) -> bool:
         return False
     sources = [getattr(trainer, "datamodule", None), *getattr(trainer, "callbacks", [])]
     return any(getattr(source, "lacks_modalities", False) for source in sources)
+
+
+def check_silent_ranks(trainer: Trainer, model: nn.Module) -> None:
+    """Refuse batch norm over ranks that may have no sample of a modality.
+
+    Such a rank skips the layers of the modality, and with them what the others wait for.
+
+    Args:
+        trainer: of several ranks, or of one, where nobody waits.
+        model: what it trains.
+
+    Raises:
+        UserError: names what to change.
+    """
+    if trainer.world_size > 1 and lacks_modalities(trainer) and synchronises(trainer, model):
+        raise UserError(
+            "trainer.sync_batchnorm: a rank whose samples all lack a modality would leave the "
+            "others waiting for ever\naccepted: ordinary batch norm, or one rank"
+        )
+
+
+def synchronises(trainer: Trainer, model: nn.Module) -> bool:
+    """Whether trainer or model have batch norms that take their statistics over all ranks."""
+    asked = getattr(trainer.strategy, "_layer_sync", None) is not None
+    return asked or any(isinstance(part, nn.SyncBatchNorm) for part in model.modules())
+
+
+def check_told(present: Presence, module: object) -> None:
+    """Refuse to train on several ranks, untold, with a modality that no sample of a batch has.
+
+    Ranks would wait for gradients, or at a batch norm, for ever.
+
+    Args:
+        present: of a batch, at hand.
+        module: what is trained; one without trainer is let be.
+
+    Raises:
+        UserError: names the modality, and how to tell.
+    """
+    trainer: Trainer | None = getattr(module, "_trainer", None)
+    if trainer is None or trainer.world_size == 1 or not trainer.training:
+        return
+    silent = [name for name in getattr(module, "modalities", ()) if _is_silent(present, name)]
+    if not silent or lacks_modalities(trainer):
+        return
+    looks = getattr(trainer.strategy, "_ddp_kwargs", {}).get("find_unused_parameters")
+    if not looks or (isinstance(module, nn.Module) and synchronises(trainer, module)):
+        raise UserError(
+            f"data: no sample of a batch has {', '.join(silent)}, which several ranks must know "
+            "before they train\naccepted: lacks_modalities = True in the data module, or in the "
+            "callback that takes modalities away"
+        )
+
+
+def _is_silent(present: Presence, modality: str) -> bool:
+    return modality in present and not present[modality].any()
 
 
 def check_sequences(
@@ -152,6 +208,7 @@ def check_batch(batch: Batch, module: object) -> Batch:
     if "present" in batch and target.device.type == "cpu":
         modalities = getattr(module, "modalities", ())
         check_presence(batch["present"], modalities, len(target), batch.get("id"))
+        check_told(batch["present"], module)
     if num_classes is not None and target.device.type == "cpu" and len(target):
         lowest, highest = int(target.min()), int(target.max())
         if lowest < 0 or highest >= num_classes:

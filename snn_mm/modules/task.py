@@ -17,7 +17,7 @@ from snn_mm.errors import UserError
 from snn_mm.modules.counted_loss import STAGES as STAGES
 from snn_mm.modules.counted_loss import CountedLoss
 from snn_mm.modules.counted_loss import Stage as Stage
-from snn_mm.modules.data_check import check_batch, lacks_modalities
+from snn_mm.modules.data_check import check_batch, check_silent_ranks, lacks_modalities
 from snn_mm.modules.optimizers import (
     Interval,
     OptimizerFactory,
@@ -109,9 +109,14 @@ class TaskModule(CountedLoss):
         """Have DDP look for parameters without a gradient, unless it was told not to.
 
         By default it waits for all of them, so that training would end in its second step.
+
+        Raises:
+            UserError: ranks would wait for a modality that one of them may not have.
         """
         super().setup(stage)
         strategy = self.trainer.strategy
+        if stage == "fit":
+            check_silent_ranks(self.trainer, self)
         if isinstance(strategy, DDPStrategy) and self.skips_parameters():
             strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 

@@ -20,7 +20,8 @@ from lightning import Callback
 from torch.overrides import TorchFunctionMode
 
 from snn_mm.callbacks import AGM, IEMF, OGM, PMR, FactorTracker, LossAdjustment, Modulation
-from snn_mm.contracts import Batch
+from snn_mm.contracts import Batch, StepOutput
+from snn_mm.modules import TAAFModule
 
 WAITS = {
     *("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__"),
@@ -140,6 +141,32 @@ def test_a_step_waits_only_where_its_factors_are_made(
     assert set(watch.places) - ON_THE_CPU - {NEURONS} == waits
     per_step = sum(found in waits for found in watch.places) / 2
     assert per_step == len(modulations)  # once each
+
+
+@pytest.mark.parametrize("absent", [False, True], ids=["all there", "absent"])
+@pytest.mark.parametrize("alpha", [0.8, "attention"], ids=str)
+def test_factors_of_the_loss_wait_once_whoever_is_absent(
+    alpha: Any, absent: bool, device: torch.device, make_module: Any, batches: list[Batch]
+) -> None:
+    """Beside where the loss of the module itself looks: it takes the samples that are there."""
+    module = make_module(kind=TAAFModule, width=None).to(device)
+    inputs = {name: x.to(device) for name, x in batches[0]["inputs"].items()}
+    target, mask = batches[0]["target"].to(device), torch.arange(6, device=device) > 2
+    output = module(inputs, {"a": mask}) if absent else module(inputs)
+    terms = module.loss_terms(output, {}, target)
+    step = StepOutput(output, module.readout(output), target)
+    callback = LossAdjustment(alpha=alpha)
+    callback._module = module
+    before: list[str | None] = []
+    with watched(device, before):
+        if alpha == "attention":
+            module.scores(output)
+            module.loss_terms(output, {}, target)
+    places: list[str | None] = []
+    with watched(device, places):
+        callback.rewrite_terms(terms, step, 0)
+    assert len(callback.factors) == 4
+    assert len(places) == len(before) + 1, places
 
 
 def test_what_waits_is_seen(device: torch.device) -> None:

@@ -14,13 +14,13 @@ from snn_mm.callbacks.modulation.base import accuracies, epoch_of, sum_over_rank
 from snn_mm.callbacks.modulation.functional.iemf import true_class_probability
 from snn_mm.callbacks.modulation.functional.loss_adjustment import attention_factors
 from snn_mm.callbacks.modulation.functional.ogm_ge import ogm_coefficients
-from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios
+from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios, ratios_of_steps
 from snn_mm.callbacks.modulation.gradient import by_modality
 from snn_mm.callbacks.modulation.loss import LossModulation
 from snn_mm.contracts import FusionOutput, LossTerms, ScoresTimeSteps, StepOutput
 from snn_mm.errors import UserError
 from snn_mm.losses import weighted_terms
-from snn_mm.presence import present_rows, stacked_masks, taken
+from snn_mm.presence import stacked_masks
 
 AfterEnd = Literal["k_one", "drop_unimodal"]
 Level = Literal["batch", "validation"]
@@ -114,21 +114,31 @@ class LossAdjustment(LossModulation):
         module: object = self._module
         if not isinstance(module, WeighsTimeSteps):
             return terms
-        unimodal, sums = self._summed_probability(step.output.unimodal, step)  # [M, T]
-        if len(unimodal) < 2:
-            self.factors = {}
-            return terms
-        by_step = [discrepancy_ratios(dict(zip(unimodal, at))) for at in sums.T.tolist()]
-        ratios = sums.new_tensor([[at[name] for at in by_step] for name in unimodal])  # [M, T]
+        sums, counts = self._summed_probability(step.output.unimodal, step)  # [M, T], [M]
+        ratios = ratios_of_steps(sums, counts > 0)
         scores = module.scores(step.output)
-        k = {name: attention_factors(own, scores[name]) for name, own in zip(unimodal, ratios)}
-        # Of all modalities at once: each look at a number waits for the GPU.
-        own = [taken(value, present_rows(step.present, n), dim=1) for n, value in k.items()]
-        means = [torch.stack([value.mean().to(ratios) for value in own]), ratios.mean(1)]
-        k_means, rho = (dict(zip(unimodal, of)) for of in torch.stack(means).tolist())
-        self.factors = {**by_modality("k", k_means), **by_modality("rho", rho)}
+        names = step.output.unimodal
+        k = {name: attention_factors(own, scores[name]) for name, own in zip(names, ratios)}
+        self.factors = self._mean_factors(k, ratios, counts, step)
         weighted = module.time_weighted_terms(step.output, step.target, k)
         return {name: weighted[name] if name in k else term for name, term in terms.items()}
+
+    def _mean_factors(
+        self, k: dict[str, Tensor], ratios: Tensor, counts: Tensor, step: StepOutput
+    ) -> dict[str, float]:
+        """Means of k `[T, N]` over time and the samples of all ranks, and of ρ `[M, T]`."""
+        each = torch.stack([value.to(ratios).mean(dim=0) for value in k.values()])  # [M, N]
+        there = stacked_masks(step.present, k)
+        if there is not None:
+            each = each.masked_fill(~there, 0.0)
+        means = self._over_ranks(each.sum(dim=1)) / counts  # [M]
+        # Of all modalities at once: each look at a number waits for the GPU.
+        rows = zip(k, *torch.stack([means, ratios.mean(dim=1), counts]).tolist())
+        found = {name: (mean, rho) for name, mean, rho, count in rows if count}
+        if len(found) < 2:  # nothing to balance
+            return {}
+        prefixes = ("k", "rho")
+        return {f"{prefixes[i]}_{name}": of[i] for i in range(2) for name, of in found.items()}
 
     def modulate_loss(self, terms: LossTerms, step: StepOutput) -> LossTerms:
         """Rewrite the summands within the window; drop the unimodal ones behind it if asked to."""
@@ -145,40 +155,37 @@ class LossAdjustment(LossModulation):
         self.validation = {n: value for n, value in found.items() if not math.isnan(value)}
 
     def _batch_strength(self, step: StepOutput) -> dict[str, float]:
-        """Summed true-class probability of each modality over the batches of all ranks."""
+        """Summed true-class probability by modality, of those that some sample of a rank has."""
         scored = {name: step.logits[name] for name in step.output.unimodal}
         if self.scored == "mean":
             scored = {name: value.mean(dim=0) for name, value in step.output.unimodal.items()}
-        names, sums = self._summed_probability(scored, step)
-        return dict(zip(names, sums.tolist(), strict=True))
+        sums = torch.stack(self._summed_probability(scored, step))  # [2, M]
+        return {name: value for name, value, count in zip(scored, *sums.tolist()) if count}
 
     def _summed_probability(
         self, scored: dict[str, Tensor], step: StepOutput
-    ) -> tuple[list[str], Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         """True-class probability of `[..., N, K]`, summed over samples and ranks to `[M, ...]`.
 
-        Of the modalities that some sample has, whose names come with it; of one that fewer have, as
-        if all had it. One reduction, whatever the samples of this rank lack.
+        And the number of samples, `[M]`. Of a modality that fewer have, the sum is as if all had
+        it. One reduction, whatever the samples of this rank lack, and no look at the device.
         """
         logits = torch.stack(list(scored.values()))  # [M, ..., N, K]
         true_class = true_class_probability(logits, step.target.expand(logits.shape[:-1]))
         there = stacked_masks(step.present, scored)
-        count = true_class.new_full((len(scored),), len(step.target), dtype=torch.float64)
+        counts = true_class.new_full((len(scored),), len(step.target), dtype=torch.float64)
         if there is not None:
             wide = there.view(len(there), *[1] * (true_class.dim() - 2), -1)  # [M, ..., N]
-            true_class, count = true_class.masked_fill(~wide, 0.0), there.sum(dim=1).double()
+            true_class, counts = true_class.masked_fill(~wide, 0.0), there.sum(dim=1).double()
         sums = true_class.double().sum(dim=-1)  # [M, ...]
-        if there is None and (self._trainer is None or self._trainer.world_size == 1):
-            return list(scored), sums  # nothing to count, for which a GPU would be waited for
-        both = torch.cat([sums.reshape(len(sums), -1), count.unsqueeze(1)], dim=1)
-        if self._trainer is not None:
-            both = sum_over_ranks(both, self._trainer)
-        sums, count = both[:, :-1].reshape(sums.shape), both[:, -1]
-        scale = count.max() / count.clamp_min(1)  # exactly 1 where all have all
-        sums = sums * scale.view(-1, *[1] * (sums.dim() - 1))
-        kept = [row for row, number in enumerate(count.tolist()) if number]
-        names = list(scored)
-        return [names[row] for row in kept], sums[kept]
+        both = torch.cat([sums.reshape(len(sums), -1), counts.unsqueeze(1)], dim=1)
+        both = self._over_ranks(both)
+        sums, counts = both[:, :-1].reshape(sums.shape), both[:, -1]
+        scale = counts.max() / counts.clamp_min(1)  # exactly 1 where all have all
+        return sums * scale.view(-1, *[1] * (sums.dim() - 1)), counts
+
+    def _over_ranks(self, sums: Tensor) -> Tensor:
+        return sums if self._trainer is None else sum_over_ranks(sums, self._trainer)
 
     def _has_ended(self) -> bool:
         trainer, module = self._trainer, self._module

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
 EPSILON = 1e-12
 """Keeps a ratio finite where the other modalities' score vanishes."""
 
@@ -73,3 +76,29 @@ def discrepancy_ratios(scores: Mapping[str, float]) -> dict[str, float]:
     return {
         name: score / max(mean_of_others(scores, name), EPSILON) for name, score in scores.items()
     }
+
+
+def ratios_of_steps(scores: Tensor, there: Tensor) -> Tensor:
+    """Discrepancy ratio ρ at each time step, as `discrepancy_ratios` of those that are there.
+
+    On the device of the scores, which nobody has to look at.
+
+    Args:
+        scores: summed true-class probability of each modality at each time step, `[M, T]`.
+        there: which modalities any sample has, bool `[M]`.
+
+    Returns:
+        ρ >= 0, `[M, T]`; 0, which slows nothing down, where fewer than two are there.
+
+    Example:
+        >>> scores = torch.tensor([[0.5, 1.0], [0.25, 4.0], [9.0, 9.0]])
+        >>> ratios_of_steps(scores, torch.tensor([True, True, False]))
+        tensor([[2.0000, 0.2500],
+                [0.5000, 4.0000],
+                [0.0000, 0.0000]])
+    """
+    known = there.to(scores)  # [M]
+    others = torch.outer(known, known).fill_diagonal_(0.0)  # [M, M]
+    compared = others.sum(dim=1, keepdim=True)  # [M, 1]
+    means = (others @ scores) / compared.clamp_min(1.0)  # [M, T]
+    return scores / means.clamp_min(EPSILON) * (compared > 0)

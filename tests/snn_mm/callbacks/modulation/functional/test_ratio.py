@@ -3,8 +3,13 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
-from snn_mm.callbacks.modulation.functional.ratio import discrepancy_ratios, ratios_to_weakest
+from snn_mm.callbacks.modulation.functional.ratio import (
+    discrepancy_ratios,
+    ratios_of_steps,
+    ratios_to_weakest,
+)
 
 
 def test_two_modalities_give_the_published_ratio_and_its_inverse() -> None:
@@ -36,3 +41,14 @@ def test_vanishing_scores_stay_finite() -> None:
 def test_one_modality_and_negative_scores_are_refused(scores: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="two or more non-negative"):
         discrepancy_ratios(scores)
+
+
+@pytest.mark.parametrize("there", ["abc", "ac", "b", ""])
+def test_ratios_of_steps_are_those_of_each_step_among_who_is_there(there: str) -> None:
+    scores = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scores[0, 1] = scores[2, 1] = 0.0
+    found = ratios_of_steps(scores, torch.tensor([name in there for name in "abc"]))
+    for step in range(5):
+        of = {name: float(scores["abc".index(name), step]) for name in there}
+        expected = dict.fromkeys("abc", 0.0) | (discrepancy_ratios(of) if len(of) > 1 else {})
+        assert found[:, step].tolist() == pytest.approx(list(expected.values()), rel=1e-12)

@@ -22,6 +22,8 @@ TIPS = (
 WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     # Data modules choose their workers: data that lies in memory needs none.
     (r"The '.*_dataloader' does not have many workers", UserWarning),
+    # Experiments name the workers of a machine with a GPU; more than cores cost memory alone.
+    (r"This DataLoader will create \d+ worker processes in total", UserWarning),
     # Modules log per epoch, which this interval does not touch.
     (r"The number of training batches \(\d+\) is smaller than the logging interval", UserWarning),
     # Lightning's own use of torch, whenever it moves a batch.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -102,12 +101,10 @@ def load(data: Any, workers: int, seconds: float) -> dict[str, float]:
         prefetch_factor=data.loader.prefetch_factor if workers else None,
     )
     with one_thread():  # as in a worker
-        with warnings.catch_warnings():  # of more workers than cores
-            warnings.filterwarnings("ignore", message="This DataLoader will create")
-            loader = data.train_dataloader()
-            loader.collate_fn = made = Made(loader.collate_fn, workers)
-            batches = endless(loader)
-            take(batches, seconds / 2)
+        loader = data.train_dataloader()
+        loader.collate_fn = made = Made(loader.collate_fn, workers)
+        batches = endless(loader)
+        take(batches, seconds / 2)
         begun, busy, before = time.perf_counter(), time.process_time(), made.sums.clone()
         samples = take(batches, seconds)
         clock = time.perf_counter() - begun

@@ -2,6 +2,8 @@ import logging
 import warnings
 
 import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from snn_mm.commands.quiet import is_wanted, silence
 
@@ -24,5 +26,6 @@ def test_only_the_named_warnings_are_silenced() -> None:
         warnings.simplefilter("always")
         silence()
         warnings.warn("The 'train_dataloader' does not have many workers", stacklevel=1)
+        DataLoader(TensorDataset(torch.zeros(2)), num_workers=4096)  # its own words
         warnings.warn("The learning rate is negative", stacklevel=1)
     assert [str(warning.message) for warning in caught] == ["The learning rate is negative"]

@@ -35,6 +35,7 @@ from snn_mm import callbacks as ours
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.callbacks.progress import LossBar, PlainProgress
 from snn_mm.callbacks.recording.best_checkpoint import BestCheckpoint
+from snn_mm.callbacks.recording.confusion import ConfusionRecorder
 from snn_mm.callbacks.reproducibility import EpochSeed
 from snn_mm.commands.bench.measure import spread
 from snn_mm.commands.quiet import silence
@@ -56,10 +57,13 @@ CALLBACKS: dict[str, Callable[[], Callback]] = {
     **{name: getattr(ours, name) for name in ("AttentionMonitor", "CoefficientMonitor")},
     **{name: getattr(ours, name) for name in ("FactorTracker", "FiringRateMonitor")},
     "BestCheckpoint": BestCheckpoint,
+    "ConfusionRecorder": ConfusionRecorder,
     "EnergyEstimator": partial(ours.EnergyEstimator, stage="val"),
     "EpochSeed": partial(EpochSeed, 0),
     "FiniteGuard": FiniteGuard,
     "LossBar": LossBar,
+    "ModalityDropout": partial(ours.ModalityDropout, probability=0.3),
+    "ModalityShapley": ours.ModalityShapley,
     "PlainProgress": PlainProgress,
     "SpikeMonitor": ours.SpikeMonitor,
 }

@@ -173,6 +173,8 @@ def main() -> None:
     if options.task:
         measured(options.task, options.dir)
         return
+    if options.dir:
+        options.dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         path = Path(folder) / FILE
         write_file(path, [int(n) for n in options.samples.split(",")])

@@ -139,7 +139,7 @@ class SamplePage:
 
     def _attention(self) -> list[Section]:
         network = getattr(self.asked.module, "network", None)
-        if isinstance(network, SGMT) and "present" not in self.asked.batch:
+        if isinstance(network, SGMT):
             parts = record_clip(network, self.asked.batch)
             maps = [(part.name, attention_map(part, None, None)) for part in parts]
             figure = draw_maps({f"{name}: {which}": values for name, (values, which) in maps})

@@ -72,13 +72,15 @@ class Sums:
     def _add(self, attention: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         spikes, valid, *rest = inputs
         context, context_valid = rest or (spikes, valid)
+        both = valid.any(dim=0) & context_valid.any(dim=0)  # [N]: clips that lack neither
+        valid, context_valid = valid & both, context_valid & both
         scores, pairs = self._logits(spikes, valid, context, context_valid)
         kept = scores.masked_select(pairs)
         self.logits += _sums(kept, kept.square())
         self._add_rows(scores, pairs)
         self.spikes += _places_and_spikes(spikes, valid)
         self.key_spikes += _places_and_spikes(context, context_valid)
-        self.steps += torch.tensor([spikes.shape[1], valid.sum()], dtype=torch.float64)
+        self.steps += torch.stack([both.sum(), valid.sum()]).double().cpu()
 
     def _logits(
         self, spikes: Tensor, valid: Tensor, context: Tensor, context_valid: Tensor
@@ -115,7 +117,9 @@ class Sums:
 
 
 def measure_attention(network: SGMT, batches: Iterable[Batch]) -> list[Measured]:
-    """Measure every attention of a network in evaluation mode over some clips.
+    """Measure every attention of a network in evaluation mode over the clips that reach it.
+
+    One that no clip reaches, for all lack its modality, is left out.
 
     Raises:
         UserError: the network has no firing rate.
@@ -136,7 +140,8 @@ def measure_attention(network: SGMT, batches: Iterable[Batch]) -> list[Measured]
     finally:
         for total in sums:
             total.hook.remove()
-    return [measured(name, number, total) for (name, number, _), total in zip(places, sums)]
+    reached = [(place, total) for place, total in zip(places, sums) if total.steps[0]]
+    return [measured(name, number, total) for (name, number, _), total in reached]
 
 
 def measured(part: str, layer: int, sums: Sums) -> Measured:

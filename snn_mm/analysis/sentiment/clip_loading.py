@@ -87,4 +87,8 @@ def alone(batch: Batch, row: int) -> Batch:
         "target": batch["target"][row : row + 1],
         "id": [batch["id"][row]],
     }
-    return {**single, "unimodal_target": own} if own else single
+    if own:
+        single["unimodal_target"] = own
+    if "present" in batch:
+        single["present"] = {n: mask[row : row + 1] for n, mask in batch["present"].items()}
+    return single

@@ -55,7 +55,9 @@ class Stack(NamedTuple):
 
 
 def record_clip(network: SGMT, clip: Batch) -> list[PartRecord]:
-    """Run a network over one clip and keep attention and spikes of every layer.
+    """Run a network over one clip and keep attention and spikes of every layer that ran.
+
+    Parts that read a modality which the clip lacks did not: they are left out.
 
     Args:
         network: in evaluation mode; left as it was.
@@ -73,6 +75,7 @@ def record_clip(network: SGMT, clip: Batch) -> list[PartRecord]:
                 ],
             )
             for stack in stacks(network)
+            if {stack.queries, stack.keys} <= lengths.keys()
         ]
 
 

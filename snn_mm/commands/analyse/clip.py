@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 
 from snn_mm.commands.analyse.findings import Findings, print_rows
@@ -37,10 +38,20 @@ def analyse(options: argparse.Namespace) -> Findings:
     clip = take_clip(restored.data, options.clip, options.split)
     (case,) = score_clips(sentiment_module(restored), [clip])
     figure = draw_clip(options.clip, record_clip(network, clip), options.layer, options.head)
-    scores = [[h, f"{score:+.3f}", f"{case.label[h]:+.3f}"] for h, score in case.score.items()]
+    scores = [[h, signed(score), signed(case.label[h])] for h, score in case.score.items()]
     print_rows([["Head", "Score", "Label"], *scores])
     print()
     return Findings(restored.run.figures, figures={f"clip-{file_name(options.clip)}": figure})
+
+
+def signed(score: float) -> str:
+    """A score with its sign; a dash of a modality that the clip lacks.
+
+    Example:
+        >>> signed(0.25), signed(math.nan)
+        ('+0.250', '—')
+    """
+    return "—" if math.isnan(score) else f"{score:+.3f}"
 
 
 def file_name(clip: str) -> str:

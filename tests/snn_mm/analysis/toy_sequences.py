@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from datamodules.split_module import SplitName
+from snn_mm.contracts import Batch
 
 SIZES: dict[SplitName, int] = {"train": 24, "val": 8, "test": 10}
 DIMS = {"text": 5, "audio": 3, "visual": 4}
@@ -39,3 +42,13 @@ class ToySequences(SequenceDataModule):
     def raw_text(self, name: str) -> str | None:
         """What is said in a clip."""
         return f"<b>clip</b> {name.rpartition('_')[2]}" if name.startswith("test") else None
+
+
+def without_audio(batch: Batch, *rows: int) -> Batch:
+    """The same batch of which these samples lack sound, with NaN where nobody may read."""
+    inputs = {**batch["inputs"], "audio": batch["inputs"]["audio"].clone()}
+    lengths = {**batch["lengths"], "audio": batch["lengths"]["audio"].clone()}
+    inputs["audio"][list(rows)] = math.nan
+    lengths["audio"][list(rows)] = 0
+    there = {"audio": lengths["audio"] > 0}
+    return {**batch, "inputs": inputs, "lengths": lengths, "present": there}

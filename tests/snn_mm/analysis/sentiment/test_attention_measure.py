@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy_sequences import without_audio
 
 from snn_mm.analysis.sentiment.attention_measure import Measured, measure_attention
 from snn_mm.analysis.sentiment.clip_loading import alone, batches, sgmt_network
@@ -95,6 +96,24 @@ def test_attention_between_modalities_is_measured_too(sgmt_runs: dict[str, Path]
     found = measure_attention(sgmt_network(restored), batches(restored.data, "test"))
     assert [m.part for m in found[-2:]] == ["fusion, text to audio", "fusion, audio to text"]
     assert all(m.variance > 0 for m in found)
+
+
+@pytest.mark.parametrize("run", ["snn", "pairs"])
+def test_clips_that_lack_sound_are_no_part_of_what_reads_it(
+    sgmt_runs: dict[str, Path], run: str
+) -> None:
+    restored = restore(sgmt_runs[run])
+    network, (batch,) = sgmt_network(restored), batches(restored.data, "test")
+    lacking = measure_attention(network, [without_audio(batch, 0, 3)])
+    others = [alone(batch, row) for row in range(len(batch["id"])) if row not in (0, 3)]
+    expected = measure_attention(network, others)
+    for found, wanted in zip(lacking, expected, strict=True):
+        if "audio" in found.part:
+            assert found[3:] == pytest.approx(wanted[3:], rel=1e-5)
+    assert measure_attention(network, [batch]) != lacking
+    silent = measure_attention(network, [without_audio(batch, *range(len(batch["id"])))])
+    parts = [found.part for found in lacking if "audio" not in found.part]
+    assert [found.part for found in silent] == parts
 
 
 def test_an_ann_has_no_rate_to_speak_of(sgmt_runs: dict[str, Path]) -> None:

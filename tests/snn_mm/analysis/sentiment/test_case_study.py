@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_sequences import without_audio
 
 from snn_mm.analysis.sentiment.case_chart import case_chart
 from snn_mm.analysis.sentiment.case_page import axis_limit, case_page
@@ -14,7 +15,6 @@ from snn_mm.analysis.sentiment.case_study import Case, choose_cases, rate_heads,
 from snn_mm.analysis.sentiment.clip_loading import alone, batches, sentiment_module
 from snn_mm.cli import main
 from snn_mm.config.restore import Restored, restore
-from snn_mm.contracts import Batch
 from snn_mm.errors import UserError
 from snn_mm.metrics.sentiment import SCORES
 
@@ -139,6 +139,9 @@ def test_a_clip_alone_is_cut_to_its_lengths(restored: Restored) -> None:
     assert single["id"] == ["test_3"]
     for name, x in single["inputs"].items():
         assert x.shape[:2] == (1, int(batch["lengths"][name][3]))
+    lacking = without_audio(batch, 3)
+    assert "present" not in single
+    assert [alone(lacking, row)["present"]["audio"].tolist() for row in (2, 3)] == [[True], [False]]
 
 
 def test_the_command_writes_the_page_into_the_run(
@@ -169,12 +172,7 @@ def test_a_modality_that_a_clip_lacks_says_nothing_and_is_not_rated(restored: Re
     module = sentiment_module(restored)
     batch = next(iter(batches(restored.data, "test")))
     whole = score_clips(module, [batch])
-    lengths = {name: length.clone() for name, length in batch["lengths"].items()}
-    lengths["audio"][0] = 0
-    inputs = {name: x.clone() for name, x in batch["inputs"].items()}
-    inputs["audio"][0] = math.nan
-    lacking: Batch = {**batch, "inputs": inputs, "lengths": lengths}
-    cases = score_clips(module, [lacking])
+    cases = score_clips(module, [without_audio(batch, 0)])
     assert math.isnan(cases[0].score["audio"])
     assert not math.isnan(cases[0].score["text"] + cases[0].score["fused"])
     assert cases[0].disagreement == abs(cases[0].label["text"] - cases[0].label["visual"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_sequences import without_audio
 
 from snn_mm.analysis.sentiment.clip_figures import attention_map, draw_clip, neuron_layers
 from snn_mm.analysis.sentiment.clip_loading import sgmt_network, take_clip
@@ -62,6 +63,19 @@ def test_only_valid_steps_are_kept_and_rows_sum_to_one(
             assert layer.attention.shape[1:] == (length, length)
             torch.testing.assert_close(layer.attention.sum(dim=-1), torch.ones(2, length))
             assert [len(x) for x in layer.spikes.values()] == [length, length]
+
+
+def test_parts_of_a_modality_that_the_clip_lacks_are_left_out(
+    trained: dict[str, tuple[SGMT, Batch]], records: dict[str, list[PartRecord]]
+) -> None:
+    for name, (network, clip) in trained.items():
+        silent = {part.name: part.layers for part in record_clip(network, without_audio(clip, 0))}
+        whole = {part.name: part.layers for part in records[name]}
+        assert list(silent) == [part for part in whole if "audio" not in part]
+        torch.testing.assert_close(silent["text"], whole["text"])
+        if "fusion" in silent:
+            assert not torch.equal(silent["fusion"][0].attention, whole["fusion"][0].attention)
+        draw_clip("a", [PartRecord(*part) for part in silent.items()])
 
 
 def test_attention_between_two_modalities_has_the_steps_of_both(

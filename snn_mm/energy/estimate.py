@@ -56,15 +56,13 @@ def single_samples(batch: Batch, limit: int | None = None) -> Iterator[Batch]:
                 "target": batch["target"][i : i + 1].cpu().clone(),
                 "id": batch["id"][i : i + 1],
             }
-            if "present" in batch:  # what does not run costs nothing
-                sample["present"] = _pick(batch["present"], i)
             if "lengths" in batch:
                 lengths = sample["lengths"] = _pick(batch["lengths"], i)
                 sample["inputs"] = {  # padding is no cost; of what is absent one step is left
                     name: x[:, : max(int(lengths[name]), 1)] if name in lengths else x
                     for name, x in inputs.items()
                 }
-            if "present" in batch:
+            if "present" in batch:  # what does not run costs nothing
                 sample["present"] = _pick(dict(batch["present"]), i)
             yield cast("Batch", sample)
 

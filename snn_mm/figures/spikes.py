@@ -13,13 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from snn_mm.figures.style import STYLE, panels, shades
+from snn_mm.figures.style import STYLE, panel_list, panels, shades
 
 Row = Mapping[str, str]
 Numbers = NDArray[Any]
 
 SHARES = {"rate": "firing rate", "silent": "silent neurons", "saturated": "saturated neurons"}
 MANY_LAYERS = 8
+MOST_PANELS = 3
+"""In a line, beside the names of the layers."""
 SMALLEST_TOP = 0.05
 """A share that stays below is not blown up to the height of the panel."""
 
@@ -72,9 +74,9 @@ def draw_membranes(edges: Numbers, histograms: Mapping[str, Numbers]) -> Figure:
         name: list(dict.fromkeys(own["layer"][own["modality"] == name].tolist()))
         for name in modalities
     }
-    height = 0.9 + 0.35 * max(len(layers) for layers in ridges.values())
-    figure, grid = panels(1, len(modalities), height)
-    for panel, (name, layers) in zip(grid[0], ridges.items()):
+    height = 0.35 * max(len(layers) for layers in ridges.values())
+    figure, axes = panel_list(len(modalities), MOST_PANELS, height, 0.9)
+    for panel, (name, layers) in zip(axes, ridges.items()):
         for place, (layer, colour) in enumerate(zip(layers, shades(len(layers)))):
             counts = own["counts"][(own["modality"] == name) & (own["layer"] == layer)]
             _draw_ridge(panel, edges, counts, -place, colour)

@@ -57,16 +57,19 @@ def convert(module: Any, calibration: Sequence[Batch]) -> None:
         calibration: training batches.
 
     Raises:
-        UserError: it is no chain of layers, so that scales can't go into the weights.
+        UserError: it is no chain of layers, so that scales can't go into the weights, or no sample
+            has one of its modalities.
     """
-    before = predict(module, calibration[0])
+    before = [predict(module, batch) for batch in calibration]
     chains = {name: chain_of(part, module, calibration) for name, part in module.encoders.items()}
+    if unseen := [name for name, chain in chains.items() if not chain]:
+        raise UserError(f"latency: no sample of the calibration has {', '.join(unseen)}")
     scales = activation_scales(module, chains, calibration)
     for name, chain in chains.items():
         last = normalise(chain, scales[name])
         scale_operand(module.fusion, name, last)
-    after = predict(module, calibration[0])
-    apart = max(float((before[n] - after[n]).abs().nan_to_num().max()) for n in before)
+    after = [predict(module, batch) for batch in calibration]
+    apart = max(furthest(*pair) for pair in zip(before, after))
     if apart > TOLERANCE:
         raise UserError(f"{type(module).__name__}: converted it differs by {apart:.1e}; no chain")
     for name, part in module.encoders.items():
@@ -79,8 +82,18 @@ def convert(module: Any, calibration: Sequence[Batch]) -> None:
             part.input_kind = "frames" if part.input_kind == "frames" else "static"
 
 
+def furthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """How far predictions `[N, K]` by head are apart at most; NaN, of who is absent, says nothing.
+
+    Example:
+        >>> furthest({"fused": torch.tensor([[0.5]])}, {"fused": torch.tensor([[0.75]])})
+        0.25
+    """
+    return max(float((one[name] - other[name]).abs().nan_to_num().max()) for name in one)
+
+
 def chain_of(encoder: nn.Module, module: Any, calibration: Sequence[Batch]) -> Chain:
-    """The layers of an encoder, in the order in which they run."""
+    """The layers of an encoder, in the order in which they run; none if no sample reaches it."""
     names = {part: name for name, part in encoder.named_modules()}
     chain: Chain = []
 
@@ -94,7 +107,10 @@ def chain_of(encoder: nn.Module, module: Any, calibration: Sequence[Batch]) -> C
 
     kinds = (*LAYERS, *NORMS, nn.ReLU)
     handles = [p.register_forward_hook(note) for p in names if isinstance(p, kinds)]
-    predict(module, calibration[0])
+    for batch in calibration:
+        predict(module, batch)
+        if chain:
+            break
     for handle in handles:
         handle.remove()
     if not all(relu for *_, relu in chain):

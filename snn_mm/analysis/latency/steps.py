@@ -23,7 +23,8 @@ def trained_steps(module: Any, batch: Batch) -> int:
     """T that a network was trained with: the bins of its events, else what its encoders say."""
     if not is_spiking(module):
         return 1
-    bins = [batch["inputs"][name].shape[1] for name in event_modalities(module)]
+    inputs = batch["inputs"]
+    bins = [inputs[name].shape[1] for name in event_modalities(module) if name in inputs]
     own = [int(part.time_steps) for part in module.encoders.values()]
     return int(min(bins)) if bins else max(own)
 

@@ -70,13 +70,16 @@ class AttentionMonitor(StageRecorder):
             return
         names = list(self._sums)
         sums = torch.stack([self._sums[name] for name in names])  # [M + 1, T]
-        total = trainer.strategy.reduce(sums, reduce_op="sum")
         counts = sums.new_tensor([[self._counts[name]] for name in names])  # [M + 1, 1]
-        counts = trainer.strategy.reduce(counts, reduce_op="sum")
-        means = dict(zip(names, (total / counts).tolist(), strict=True))
+        both = trainer.strategy.reduce(torch.cat([sums, counts], dim=1), reduce_op="sum")
         if writes_files(trainer):
-            epoch = trainer.current_epoch
-            rows = ((epoch, n, t, s) for n in names for t, s in enumerate(means[n]))
+            epoch, found = trainer.current_epoch, zip(names, both.tolist())
+            rows = (
+                (epoch, name, step, total / count)
+                for name, (*totals, count) in found
+                if count  # else no sample has the modality
+                for step, total in enumerate(totals)
+            )
             self._table(trainer).append(rows)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

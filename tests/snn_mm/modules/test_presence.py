@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,6 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
-from torch import nn
-
-from snn_mm.callbacks import AGM, IEMF, PMR, LossAdjustment, Modulation
-from snn_mm.callbacks.modulation.gradient import GradientModulation
-from snn_mm.config.catalogue import components
-from snn_mm.contracts import FUSED, Batch
-from snn_mm.errors import UserError
-from snn_mm.metrics.modality_accuracy import ModalityAccuracy
-from snn_mm.modules import IEMFModule
-from snn_mm.neurons import TAAFLIF
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from presence_cases import (
     CLASSES,
     DIMS,
@@ -40,6 +26,16 @@ from presence_cases import (
     sgd,
     train,
 )
+from torch import nn
+
+from snn_mm.callbacks import AGM, IEMF, PMR, LossAdjustment, Modulation
+from snn_mm.callbacks.modulation.gradient import GradientModulation
+from snn_mm.config.catalogue import components
+from snn_mm.contracts import FUSED, Batch
+from snn_mm.errors import UserError
+from snn_mm.metrics.modality_accuracy import ModalityAccuracy
+from snn_mm.modules import IEMFModule
+from snn_mm.neurons import TAAFLIF
 
 ELSEWHERE = {
     "AVQAModule", "GroundingModule", "SGMTModule", "SentimentModule",  # sequences and questions

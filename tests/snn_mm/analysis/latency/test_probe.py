@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from lightning import LightningDataModule
 from torch import nn
 
 from snn_mm.analysis.latency.probe import LatencyProbe
-from snn_mm.analysis.latency.steps import steps_asked
+from snn_mm.analysis.latency.steps import steps_asked, trained_steps
 from snn_mm.analysis.latency.trials import LatencySettings, Trial
 from snn_mm.config.restore import Restored
 from snn_mm.contracts import Batch
@@ -98,6 +100,51 @@ def test_fewer_steps_are_the_beginning_of_more(events: bool) -> None:
     assert module.encoders["audio"].time_steps == BINS  # the run's network is left as it was
     energy = [probe.measure(Trial("trained", t)).metrics["energy/compute_uj"] for t in (1, 2, 3)]
     assert energy[0] < energy[1] < energy[2]
+
+
+@pytest.mark.parametrize("neuron", [IEMFLIF, nn.ReLU])
+def test_samples_that_lack_a_modality_are_asked_without_it(neuron: Any) -> None:
+    """The first batch has no picture at all, so that nobody may begin with it."""
+    probe, _ = probe_of(neuron, 1 if neuron is nn.ReLU else 2)
+    probe.settings = replace(QUICK, calibration=24)
+    silent, mixed = torch.zeros(16).bool(), torch.arange(16) > 4
+    masked, results = [], []
+    for there in (silent, mixed):
+        batch = made_batch(events=False)
+        batch["inputs"]["visual"][~there] = math.nan
+        masked.append(Batch(**{**batch, "present": {"visual": there}}))
+    never = [{**b, "inputs": dict(b["inputs"])} for b in masked]
+    del never[0]["inputs"]["visual"]
+    never[1]["inputs"]["visual"] = never[1]["inputs"]["visual"].nan_to_num(0.0)
+    for batches in (masked, never):
+        probe.data.batches, found = batches, []
+        probe.__dict__.pop("_converted", None)
+        for trial in probe.trials():
+            result = probe.measure(trial)
+            result.metrics.pop("cpu_ms", None)
+            found.append(result)
+        results.append(found)
+    assert results[0] == results[1]
+    assert all(math.isfinite(x) for result in results[0] for x in result.metrics.values())
+    if neuron is nn.ReLU:  # nothing is left that is no spike
+        assert not any(isinstance(part, nn.ReLU) for part in probe._converted.encoders.modules())
+    shown = {x.metrics["accuracy/visual"] * 11 for x in results[0]}  # of the eleven that have it
+    assert all(right == pytest.approx(round(right)) for right in shown)
+
+
+def test_a_modality_that_no_training_sample_has_is_not_converted() -> None:
+    probe, _ = probe_of(nn.ReLU, 1)
+    absent = {"visual": torch.zeros(16).bool()}
+    probe.data.batches = [{**made_batch(events=False), "present": absent}]
+    with pytest.raises(UserError, match="no sample of the calibration has visual"):
+        probe.measure(Trial("converted", 2))
+
+
+def test_events_that_the_first_batch_lacks_have_the_bins_of_their_encoder() -> None:
+    probe, module = probe_of(IEMFLIF, BINS, events=True)
+    batch = made_batch(events=True)
+    del batch["inputs"]["visual"]
+    assert trained_steps(module, batch) == probe.trained == BINS
 
 
 def test_a_network_without_classes_is_refused() -> None:

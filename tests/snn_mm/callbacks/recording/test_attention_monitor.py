@@ -79,15 +79,11 @@ def test_sums_and_samples_are_added_over_ranks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A second rank has 3 samples that all attend to the first step alone."""
-    first_step = torch.tensor([3.0, 0.0, 0.0])
+    other = torch.tensor([3.0, 0.0, 0.0, 3.0])  # sums and samples
     trainer, monitor = make_trainer(), AttentionMonitor()
     trainer.state.fn = TrainerFn.FITTING
     monitor._sums, monitor._counts = {FUSED: torch.tensor([1.0, 3.0, 3.0])}, Counter({FUSED: 7})
-    monkeypatch.setattr(
-        trainer.strategy,
-        "reduce",
-        lambda x, reduce_op: x + (first_step if x.shape[-1] == 3 else 3.0),
-    )
+    monkeypatch.setattr(trainer.strategy, "reduce", lambda x, reduce_op: x + other)
     monitor.on_validation_epoch_end(trainer, module)
     assert recorded(tmp_path)[0, FUSED] == pytest.approx([0.4, 0.3, 0.3])
 

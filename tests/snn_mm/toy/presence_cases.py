@@ -1,4 +1,4 @@
-"""What test_presence.py trains: every module, fusion and modulation, on samples that lack one."""
+"""Every module, fusion and modulation, and samples that lack a modality to train them on."""
 
 from __future__ import annotations
 

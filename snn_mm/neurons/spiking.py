@@ -39,14 +39,19 @@ def is_heard(module: nn.Module) -> bool:
 class StartsAtRest(nn.Module):
     """A network that begins every call with its neurons at rest, whatever its `forward` does.
 
-    So no membrane leaks from one batch into the next, nor keeps the graph of a call.
+    So no membrane leaks from one batch into the next, nor keeps the graph of a call. In training
+    mode the last membranes are let go when it ends, which a backward pass has better use for than
+    the next call, that forgets them; in evaluation they stay readable.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Reset the neurons and run `forward`."""
         reset_neurons(self)
         with detached_after(self):
-            return super().__call__(*args, **kwargs)
+            output = super().__call__(*args, **kwargs)
+        if self.training and carrier_of(self) is None:
+            reset_neurons(self)
+        return output
 
 
 def reset_neurons(module: nn.Module) -> None:

@@ -142,11 +142,23 @@ def test_a_network_can_be_copied_after_a_step(
     torch.testing.assert_close(loss(copied(*inputs)), loss(network(*inputs)))
 
 
-def test_membranes_stay_readable_after_a_call() -> None:
-    encoder = Forgetful()
+def test_membranes_stay_readable_after_a_call_in_evaluation() -> None:
+    encoder = Forgetful().eval()
     encoder(X)
     assert encoder.neuron.v.shape == X.shape
     assert not encoder.neuron.v.requires_grad
+
+
+@pytest.mark.parametrize("make", [resnet, recurrent, classifier, trunk, sentiment])
+def test_a_training_step_keeps_no_membrane(
+    make: Callable[[], tuple[nn.Module, tuple[Any, ...]]],
+) -> None:
+    network, inputs = make()
+    output = network(*inputs)
+    held = [m for part in network.modules() for m in getattr(part, "_memories", {}).values()]
+    assert len(held) > 1
+    assert not any(isinstance(each, Tensor) for each in held)
+    loss(output).backward()
 
 
 def test_a_fusion_that_forgets_the_reset_is_reset_too() -> None:

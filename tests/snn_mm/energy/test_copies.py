@@ -25,12 +25,12 @@ def test_copy_runs_spikingjellys_own_operations_on_the_cpu_in_float32() -> None:
 
 
 def test_original_keeps_its_hooks_membranes_and_mode() -> None:
-    original = network().train()
+    original = network().eval()
     seen: list[int] = []
     original["a"].register_forward_hook(lambda *_: seen.append(1))
     original["a"](torch.randn(1, 1, 8, 8))
     membrane = original["a"].neuron.v.clone()
-    copy = copy_for_counting(original)
+    copy = copy_for_counting(original.train())
     copy["a"](torch.randn(1, 1, 8, 8))
     assert original.training
     assert torch.equal(original["a"].neuron.v, membrane)

@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 from weakref import WeakSet
 
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from snn_mm.neurons import packed_spikes
 
 MEASURED_SECONDS = 0.3
 """A step is repeated until it took so long in all, so that a short one is no toss of a coin."""
@@ -64,20 +68,33 @@ class Kept:
 
 def kept_bytes(loss: Callable[[], Tensor], parameters: Iterable[Tensor]) -> int:
     """Bytes of all memory that the graph of a loss holds on to, each piece once."""
-    alive: WeakSet[Kept] = WeakSet()  # a branch that comes to nothing is let go on the way
+    alive: WeakSet[Any] = WeakSet()  # a branch that comes to nothing is let go on the way
+    packed = packed_spikes._pack
 
-    def pack(x: Tensor) -> Kept:
-        kept = Kept(x)
+    def pack(x: Tensor, keep: Callable[[Tensor], Any] = Kept) -> Any:
+        kept = keep(x)
         alive.add(kept)
         return kept
 
-    with saved_tensors_hooks(pack, lambda kept: kept.tensor):
+    # The hooks of a layer hide what it keeps from those around it.
+    with (
+        saved_tensors_hooks(pack, lambda kept: kept.tensor),
+        patch.object(packed_spikes, "_pack", partial(pack, keep=packed)),
+    ):
         value = loss()
-    pieces = [kept.tensor.untyped_storage() for kept in alive]
-    sizes = {piece.data_ptr(): piece.nbytes() for piece in pieces}
+    sizes = dict(map(_memory, alive))
     del value  # until here the graph was alive
     known = {parameter.untyped_storage().data_ptr() for parameter in parameters}
     return sum(size for address, size in sizes.items() if address not in known)
+
+
+def _memory(kept: Any) -> tuple[int, int]:
+    """Where something kept lies, and its bytes."""
+    if isinstance(kept, packed_spikes.PackedSpikes):
+        return kept.words.ctypes.data, kept.words.nbytes
+    tensor: Tensor = kept.kept if isinstance(kept, packed_spikes.Unpacked) else kept.tensor
+    storage = tensor.untyped_storage()
+    return storage.data_ptr(), storage.nbytes()
 
 
 def graph_nodes(loss: Tensor) -> int:

@@ -117,7 +117,7 @@ class PostactivationBlock(nn.Module):
         self.shortcut = nn.Sequential()
         if stride != 1 or inputs != outputs:
             projection = _conv(inputs, outputs, 1, stride)
-            self.shortcut = nn.Sequential(projection, layer.BatchNorm2d(outputs))
+            self.shortcut = SpikingSequential(projection, layer.BatchNorm2d(outputs))
         self.neuron = neuron()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,9 +4,13 @@ from snn_mm.neurons.carried import Carrier, States
 from snn_mm.neurons.connected_lif import ConnectedLIF
 from snn_mm.neurons.fused_lif import repeated
 from snn_mm.neurons.lif import LIF
-from snn_mm.neurons.normed import SpikingSequential, normed_spikes, pooled_spikes
+from snn_mm.neurons.normed import (
+    SpikingProjection,
+    SpikingSequential,
+    normed_spikes,
+    pooled_spikes,
+)
 from snn_mm.neurons.presets import IEMFLIF, SCMRLLIF, SGMTLIF, TAAFLIF, NeuronFactory
-from snn_mm.neurons.projection import SpikingProjection
 from snn_mm.neurons.spiking import (
     StartsAtRest,
     detached_after,

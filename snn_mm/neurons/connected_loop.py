@@ -19,7 +19,8 @@ from torch.autograd.function import once_differentiable
 
 from snn_mm.neurons import gpu_lif
 from snn_mm.neurons.connected_rows import backward_step, forward_rows
-from snn_mm.neurons.fused_lif import LIFSettings, fits, in_chunks, loop_settings
+from snn_mm.neurons.fused_lif import LIFSettings, fits, loop_settings
+from snn_mm.neurons.half_floats import in_chunks
 
 
 class ConnectedSettings(NamedTuple):

@@ -13,11 +13,6 @@ so contiguous and channels-last tensors are both read without a copy. An input t
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -26,12 +21,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn_mm.neurons.backward_loops import backward_loop
-from snn_mm.neurons.half_floats import as_array, is_plain
+from snn_mm.neurons.half_floats import as_array, in_chunks, is_plain
 from snn_mm.neurons.lif_loops import forward_loop
 
 Array = np.ndarray[Any, Any]
 
-_GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
+_ALIGNED = 64  # bytes
 _NONE = np.empty(0, np.float32)
 _ROW = "_snn_mm_row"
 NO_NORM = (_NONE, _NONE, _NONE)
@@ -60,34 +55,7 @@ class LIFSettings(NamedTuple):
     alpha: float
 
 
-@cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:
-    # By process, because the threads of a pool do not survive a fork (data loader workers).
-    return ThreadPoolExecutor(workers, thread_name_prefix=f"lif-{process}")
-
-
-def in_chunks(
-    loop: Callable[..., None], size: int, steps: int, *arguments: Any, piece: int = 16
-) -> None:
-    """Run a loop over M numbers on as many threads as torch uses, the caller's among them.
-
-    Args:
-        loop: takes start, stop and the arguments.
-        size: M.
-        steps: how much work a number is.
-        arguments: all else the loop takes.
-        piece: what no thread shares with another, in numbers.
-    """
-    chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
-    bounds = [size * i // chunks // piece * piece for i in range(chunks)] + [size]
-    mine, *others = pairwise(bounds)
-    futures = [_pool(os.getpid(), chunks - 1).submit(loop, *pair, *arguments) for pair in others]
-    loop(*mine, *arguments)
-    for future in futures:
-        future.result()
-
-
-def _is_dense(x: Tensor) -> bool:
+def is_dense(x: Tensor) -> bool:
     """Whether the numbers of `x` fill one stretch of memory, in whatever order of dimensions."""
     expected = 1
     for stride, size in sorted(zip(x.stride(), x.shape)):
@@ -101,7 +69,7 @@ def _is_dense(x: Tensor) -> bool:
 def in_rows(x: Tensor) -> tuple[Tensor, int]:
     """`x` `[T, ...]` as the loop can read it, copied only if needed, and the step between rows."""
     size = x[0].numel()
-    if _is_dense(x[0]):
+    if is_dense(x[0]):
         if len(x) == 1 or x.stride(0) == size:
             return x, size
         if x.stride(0) == 0:
@@ -127,9 +95,25 @@ def empty_state(row: Tensor) -> Tensor:
     return torch.empty_like(row, dtype=torch.float32)
 
 
+def empty(shape: torch.Size, stride: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """An empty dense tensor, in a block of memory that the next of its size gets again.
+
+    torch asks for aligned blocks. glibc before 2.38 looks for more than such a block takes, hence
+    never in the hole that one of equal size has left: spikes that come and go would leave a hole
+    each between what a step keeps. numpy does not ask, and we align what it gives.
+    """
+    size = shape.numel() * dtype.itemsize
+    room = torch.from_numpy(np.empty(size + _ALIGNED, np.uint8))
+    start = -room.data_ptr() % _ALIGNED
+    return room[start : start + size].view(dtype).as_strided(shape, stride)
+
+
 def empty_rows(x: Tensor) -> Tensor:
     """An empty tensor of the shape of `x` `[T, ...]`, its rows in the memory order of `x[0]`."""
-    return x.new_empty_strided(x.shape, (x[0].numel(), *x[0].stride()))
+    stride = (x[0].numel(), *x[0].stride())
+    if x.device.type != "cpu":
+        return x.new_empty_strided(x.shape, stride)
+    return empty(x.shape, stride, x.dtype)
 
 
 def in_rows_of(x: Tensor, gradient: Tensor | None) -> Tensor:
@@ -155,7 +139,7 @@ def repeated(row: Tensor, steps: int) -> Tensor:
 def row_of(x: Tensor) -> Tensor | None:
     """The row that `repeated` made `x` `[T, ...]` of, if the loops can read it."""
     row: Tensor | None = getattr(x, _ROW, None)
-    return row if row is not None and _is_dense(row) else None
+    return row if row is not None and is_dense(row) else None
 
 
 def row_or_all(x: Tensor) -> tuple[Tensor, int | None]:

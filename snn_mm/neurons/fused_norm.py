@@ -28,12 +28,12 @@ from snn_mm.neurons.fused_lif import (
     empty_rows,
     empty_state,
     fits,
-    in_chunks,
     in_rows_of,
     loop_settings,
     memory,
     state,
 )
+from snn_mm.neurons.half_floats import in_chunks
 from snn_mm.neurons.lif_loops import BLOCK, forward_loop
 from snn_mm.neurons.norm_loops import finish_loop, statistics_loop
 from snn_mm.neurons.spiking import is_heard

@@ -21,12 +21,12 @@ from snn_mm.neurons.fused_lif import (
     empty_rows,
     empty_state,
     fits,
-    in_chunks,
     loop_settings,
     memory,
     row_of,
     state,
 )
+from snn_mm.neurons.half_floats import in_chunks
 from snn_mm.neurons.pool_loops import pooled_backward_loop, pooled_forward_loop
 
 _NARROWEST = 32  # channels below which gathering pixel by pixel takes longer than torch

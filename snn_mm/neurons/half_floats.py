@@ -8,8 +8,11 @@ is, so a loop that uses them is compiled once for each of the three. All of it v
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -24,6 +27,7 @@ from torch import Tensor
 FORMATS = (torch.float32, torch.bfloat16, torch.float16)
 """What the compiled loops read and write."""
 
+_GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
 _LOOPS = [*Path(__file__).parent.glob("*_loops.py"), Path(__file__)]
 _I8, _I16, _I32, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
 
@@ -49,6 +53,33 @@ def _stamp(file: Path) -> str:
     """What is in a file of loops, and in all files of loops of this package."""
     files = sorted({*_LOOPS, file})
     return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
+
+
+@cache
+def _pool(process: int, workers: int) -> ThreadPoolExecutor:
+    # By process, because the threads of a pool do not survive a fork (data loader workers).
+    return ThreadPoolExecutor(workers, thread_name_prefix=f"lif-{process}")
+
+
+def in_chunks(
+    loop: Callable[..., None], size: int, steps: int, *arguments: Any, piece: int = 16
+) -> None:
+    """Run a loop over M numbers on as many threads as torch uses, the caller's among them.
+
+    Args:
+        loop: takes start, stop and the arguments.
+        size: M.
+        steps: how much work a number is.
+        arguments: all else the loop takes.
+        piece: what no thread shares with another, in numbers.
+    """
+    chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
+    bounds = [size * i // chunks // piece * piece for i in range(chunks)] + [size]
+    mine, *others = pairwise(bounds)
+    futures = [_pool(os.getpid(), chunks - 1).submit(loop, *pair, *arguments) for pair in others]
+    loop(*mine, *arguments)
+    for future in futures:
+        future.result()
 
 
 def as_array(x: Tensor) -> np.ndarray[Any, Any]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from snn_mm.neurons import fused_norm, fused_pool
 from snn_mm.neurons.lif import LIF
+from snn_mm.neurons.packed_spikes import packing
+from snn_mm.neurons.presets import TAAFLIF, NeuronFactory
 from snn_mm.neurons.spiking import is_heard
 
 
@@ -48,7 +50,10 @@ def pooled_spikes(neurons: nn.Module, pool: nn.Module, x: Tensor) -> Tensor:
 
 
 class SpikingSequential(nn.Sequential):
-    """Layers in their order, over `[T, N, ...]`; a batch norm and the neurons behind it as one."""
+    """Layers in their order, over `[T, N, ...]`; a batch norm and the neurons behind it as one.
+
+    Convolutions and linear layers keep what they are given of spikes as bits.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """What the last layer makes of `[T, N, ...]`."""
@@ -66,6 +71,21 @@ class SpikingSequential(nn.Sequential):
         return pooled_spikes(last, pool, norm(before))
 
 
+class SpikingProjection(nn.Module):
+    """Linear layer, batch norm over time and batch, neurons: `[T, N, D']` to `[T, N, D]`."""
+
+    def __init__(self, in_features: int, width: int, neuron: NeuronFactory = TAAFLIF) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, width, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+        self.neuron = neuron()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Spikes `[T, N, D]` of features `[T, N, D']`."""
+        flat = self.linear(features.flatten(0, 1))  # [T*N, D]
+        return normed_spikes(self.norm, self.neuron, flat.view(*features.shape[:2], -1))
+
+
 def _through(layers: list[nn.Module], x: Tensor) -> Tensor:
     layers = layers.copy()
     while layers:
@@ -73,5 +93,5 @@ def _through(layers: list[nn.Module], x: Tensor) -> Tensor:
         if layers and isinstance(first, fused_norm.NORMS) and isinstance(layers[0], LIF):
             x = normed_spikes(first, layers.pop(0), x)
         else:
-            x = first(x)
+            x = packing(first, x)
     return x

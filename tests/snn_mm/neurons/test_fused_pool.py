@@ -15,8 +15,8 @@ from snn_mm.neurons import (
     IEMFLIF,
     LIF,
     SpikingSequential,
-    fused_lif,
     fused_pool,
+    half_floats,
     pooled_spikes,
     repeated,
 )
@@ -155,7 +155,7 @@ def test_16_bit_currents_are_computed_in_float32(dtype: torch.dtype, static: boo
 
 @pytest.mark.parametrize("static", [True, False])
 def test_threads_change_nothing(static: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused_lif, "_GRAIN", 1)
+    monkeypatch.setattr(half_floats, "_GRAIN", 1)
     results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)

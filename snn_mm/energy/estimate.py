@@ -20,7 +20,11 @@ from snn_mm.neurons import is_spiking
 
 
 def estimate_energy(
-    module: LightningModule, samples: Sequence[Batch], cost: CostModel, with_twin: bool = True
+    module: LightningModule,
+    samples: Sequence[Batch],
+    cost: CostModel,
+    with_twin: bool = True,
+    arithmetic_only: bool = False,
 ) -> EnergyReport:
     """Measure operations and energy of what `predict_step` computes.
 
@@ -31,10 +35,11 @@ def estimate_energy(
         samples: batches of one sample on the CPU; see `single_samples`.
         cost: pJ per operation and byte.
         with_twin: whether to count the ANN twin too; a network without neurons has none.
+        arithmetic_only: leave out what no multiply-accumulate and accumulate is.
     """
     with torch.random.fork_rng(devices=[]):
         copy = copy_for_counting(module)
-        counters = _count(copy, samples)
+        counters = _count(copy, samples, arithmetic_only)
         layers = label_layers(copy, counters.by_layer())
         twin = _count_twin(copy, samples[:1]) if with_twin and is_spiking(copy) else None
     return EnergyReport(cost, len(samples), layers, twin, counters.without_rule())
@@ -76,8 +81,13 @@ def _pick(tensors: Mapping[str, Tensor], i: int) -> dict[str, Tensor]:
     }
 
 
-def _count(module: LightningModule, samples: Sequence[Batch]) -> OperationCounters:
-    return count_operations(module, samples, lambda sample: module.predict_step(sample, 0))
+def _count(
+    module: LightningModule, samples: Sequence[Batch], arithmetic_only: bool = False
+) -> OperationCounters:
+    def predict(sample: Batch) -> object:
+        return module.predict_step(sample, 0)
+
+    return count_operations(module, samples, predict, arithmetic_only)
 
 
 def _count_twin(copy: LightningModule, samples: Sequence[Batch]) -> list[Layer] | None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, scaled_dot_product_attention
 
 from snn_mm.energy import Counts, count_operations
+from snn_mm.energy.copies import copy_for_counting
 from snn_mm.energy.cost import CostModel
 from snn_mm.energy.layers import label_layers, total
 from snn_mm.energy.report import summarise
@@ -153,3 +154,18 @@ def test_an_lstm_costs_what_its_matrix_products_do() -> None:
     counts = count_operations(lstm, [torch.randn(1, steps, 3)]).by_layer()
     assert sum(c.sites for c in counts.values()) == steps * 4 * 5 * (3 + 5)
     assert torch.backends.mkldnn.enabled
+
+
+def test_arithmetic_alone_is_counted_the_same_in_one_run() -> None:
+    torch.manual_seed(0)
+    model = copy_for_counting(nn.Sequential(nn.Linear(4, 5), LIF(), nn.Linear(5, 3)))
+    runs: list[int] = []
+    model.register_forward_hook(lambda *_: runs.append(1))
+    whole = run(model, SPIKES.unsqueeze(1))
+    both = len(runs)
+    alone = count_operations(model, [SPIKES.unsqueeze(1)], arithmetic_only=True).by_layer()
+    assert (both, len(runs)) == (2, 3)
+    assert {k: (c.mac, c.ac, c.sites) for k, c in alone.items()} == {
+        k: (c.mac, c.ac, c.sites) for k, c in whole.items()
+    }
+    assert sum(c.memory_bytes + c.neuron_updates + c.synops for c in alone.values()) == 0

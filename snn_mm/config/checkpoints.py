@@ -20,10 +20,13 @@ from snn_mm.run.directory import find_run
 Shapes = dict[str, tuple[int, ...]]
 
 
-def check_checkpoint(path: Path, model: LightningModule) -> None:
+def check_checkpoint(path: Path, model: LightningModule) -> dict[str, Any]:
     """Compare a checkpoint's parameters with the model's.
 
     A model that grows while it trains takes the sizes of the checkpoint first.
+
+    Returns:
+        The checkpoint; see `load_checkpoint`.
 
     Raises:
         UserError: the file is no checkpoint, damaged, of another model, or holds NaN.
@@ -31,7 +34,7 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
     check_digest(path)
     checkpoint = load_checkpoint(path)
     if is_overridden("configure_model", model):
-        return  # its layers do not exist yet
+        return checkpoint  # its layers do not exist yet
     if isinstance(model, ResizesForCheckpoint):
         model.match_checkpoint(checkpoint)
     saved = shapes_of(checkpoint["state_dict"])
@@ -44,6 +47,7 @@ def check_checkpoint(path: Path, model: LightningModule) -> None:
             + (f"\nand {len(differences) - 2} more" if len(differences) > 2 else "")
         )
     check_weights(path, checkpoint["state_dict"], model)
+    return checkpoint
 
 
 def check_weights(path: Path, state: dict[str, Any], model: nn.Module) -> None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from lightning import LightningDataModule, LightningModule
 
-from snn_mm.config.checkpoints import check_checkpoint, load_checkpoint
-from snn_mm.config.class_names import import_choices
+from snn_mm.config.checkpoints import check_checkpoint
+from snn_mm.config.class_names import import_named
 from snn_mm.config.errors import error_chain, shorten
 from snn_mm.config.explain import explain
 from snn_mm.config.tree import read_entries
@@ -69,8 +69,7 @@ def restore(
         (held["init_args"] if held else arguments)["root"] = data_root
     built = build(config, directory)
     module, data = built["model"], built["data"]
-    check_checkpoint(path, module)
-    load_state(load_checkpoint(path), module, data)
+    load_state(check_checkpoint(path, module), module, data)
     if data_root is None and (recorded := read_json(directory.preparation)):
         data.preparation = recorded
     if stages:
@@ -142,7 +141,8 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
     Raises:
         UserError: the installed code does not accept the config.
     """
-    import_choices()
+    entries = read_entries([run.config], [])
+    import_named(entries)
     add_class_folders([run.config], of_user(), of_folder())
     parser = GuardedParser(exit_on_error=False)
     for name, base in PARTS.items():
@@ -153,7 +153,7 @@ def build(config: dict[str, dict[str, Any]], run: RunDirectory) -> dict[str, Any
         mistake = next((e for e in error_chain(error) if isinstance(e, UserError)), None)
         if mistake is not None:
             raise mistake from None
-        reason = explain(str(error), read_entries([run.config], []))
+        reason = explain(str(error), entries)
         raise UserError(
             f"{shorten(reason)}\nThe versions that trained it stand in {run.environment}"
         ) from error

@@ -10,6 +10,7 @@ import torch
 import yaml
 from lightning import Trainer
 
+import datamodules
 import snn_mm
 from snn_mm.cli import main
 from snn_mm.config.restore import load_state, restore
@@ -46,6 +47,15 @@ def test_weights_are_those_of_the_best_checkpoint(trained: RunDirectory) -> None
     restored = restore(trained.path).module.state_dict()
     assert saved.keys() == restored.keys()
     assert all(torch.equal(saved[name], restored[name]) for name in saved)
+
+
+def test_data_modules_that_the_config_does_not_name_are_not_imported(
+    trained: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(datamodules, "import_all", lambda: asked.append("all"))
+    restore(trained.path, stages=())
+    assert not asked
 
 
 def test_the_restored_module_tests_as_the_run_did(trained: RunDirectory) -> None:

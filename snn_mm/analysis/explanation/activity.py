@@ -63,7 +63,8 @@ def watch(asked: Asked) -> Activity:
         for name, part in grounded.items():
             hooks.append(part.query.register_forward_hook(partial(_keep, seen, f"{name}/query")))
             hooks.append(part.key.register_forward_hook(partial(_keep, seen, f"{name}/key")))
-        said = asked.output()
+        vars(asked).pop("answer", None)  # it may have been asked before, without the hooks
+        said = asked.answer.output
     grounding = {
         name: _grounding_weights(part, seen[f"{name}/query"], seen[f"{name}/key"])
         for name, part in grounded.items()
@@ -100,7 +101,9 @@ def energy_over_time(asked: Asked, activity: Activity) -> dict[str, Tensor]:
     its inputs are not zero; what runs once for all steps, such as the first layer of a direct
     encoding, stands at the first. What no layer with weights does is spread evenly.
     """
-    report = estimate_energy(asked.module, [asked.batch], COST_MODEL, with_twin=False)
+    report = estimate_energy(
+        asked.module, [asked.batch], COST_MODEL, with_twin=False, arithmetic_only=True
+    )
     parts: dict[str, Tensor] = defaultdict(lambda: torch.zeros(activity.steps, dtype=torch.float64))
     for layer in report.layers:
         energy = energy_compute_pj(layer.counts.mac, layer.counts.ac, COST_MODEL)

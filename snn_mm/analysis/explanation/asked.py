@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningDataModule
@@ -14,8 +15,22 @@ from snn_mm.contracts import FUSED, Batch, Classifies, FusionOutput, ScoresSeque
 from snn_mm.encoders.inputs import lengths_of
 from snn_mm.energy import single_samples
 from snn_mm.errors import UserError
-from snn_mm.metrics.coalitions import choose_rows
+from snn_mm.metrics.coalitions import choose_rows, predict
 from snn_mm.presence import presence_of
+
+Output = FusionOutput | dict[str, Tensor]
+
+
+class Answer(NamedTuple):
+    """What a network says of a batch.
+
+    Attributes:
+        output: logits `[T, N, K]`, or what each head says `[N]`; see `Asked.output`.
+        heads: probabilities `[N, K]`, or scores `[N]`; see `predict`.
+    """
+
+    output: Output
+    heads: dict[str, Tensor]
 
 
 class Asked:
@@ -49,16 +64,26 @@ class Asked:
         """Those of them whose inputs are numbers."""
         return [m for m, x in self.there.items() if x.is_floating_point()]
 
-    def output(
-        self, inputs: Mapping[str, Tensor] | None = None
-    ) -> FusionOutput | dict[str, Tensor]:
+    @cached_property
+    def answer(self) -> Answer:
+        """What it says of the batch as it is, asked once."""
+        given: list[Output] = []
+        hook = self.module.register_forward_hook(lambda *passed: given.append(passed[-1]))
+        try:
+            with torch.no_grad():
+                heads = predict(self.module, self.batch)
+        finally:
+            hook.remove()
+        return Answer(given[-1], heads)
+
+    def output(self, inputs: Mapping[str, Tensor]) -> Output:
         """Logits `[T, B, K]`, or what each head says `[B]`, of inputs `[B, ...]`.
 
         Args:
             inputs: B a multiple of N, sample after sample, again and again; those of the batch are
                 repeated where a modality is not named.
         """
-        batch: Any = self._repeated(inputs or {})
+        batch: Any = self._repeated(inputs)
         if isinstance(self.module, Classifies):
             given = presence_of(batch, self.module.modalities)
             said: FusionOutput = self.module(
@@ -72,12 +97,12 @@ class Asked:
 
     def fused(self, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
         """Fused logits `[B, K]`, or scores `[B]`, of inputs as in `output`."""
-        said = self.output(inputs)
+        said = self.answer.output if inputs is None else self.output(inputs)
         if isinstance(said, FusionOutput):
             said = self.module.readout(said)
         return said[FUSED]
 
-    def chosen(self, inputs: Mapping[str, Tensor], classes: Tensor | None) -> Tensor:
+    def chosen(self, inputs: Mapping[str, Tensor] | None, classes: Tensor | None) -> Tensor:
         """Logit `[B]` of a class `[N]`, or the score, of inputs as in `output`."""
         said = self.fused(inputs)
         if classes is None:

@@ -16,7 +16,7 @@ STEPS, FEW_STEPS = 32, 12
 """Points of the integral, and of inputs that are `LARGE`, such as pictures of 224 x 224."""
 LARGE = 50_000
 """Numbers of a sample from which on fewer points are taken: each is a pass through a network."""
-AT_ONCE, NUMBERS_AT_ONCE = 64, 2_000_000
+AT_ONCE, NUMBERS_AT_ONCE = 64, 1_000_000
 """Inputs that go through the network together, and the numbers in them; both at most."""
 
 
@@ -64,15 +64,15 @@ def integrated_gradients(
         return asked.chosen(dict(zip(names, changed, strict=True)), classes)
 
     with torch.enable_grad(), torch.inference_mode(False):
-        values, _ = IntegratedGradients(forward).attribute(
+        values = IntegratedGradients(forward).attribute(
             inputs,
             baselines=tuple(torch.zeros_like(x) for x in inputs),
             n_steps=steps or (FEW_STEPS if size > LARGE else STEPS),
             internal_batch_size=max(min(AT_ONCE, NUMBERS_AT_ONCE // size), len(inputs[0])),
-            return_convergence_delta=True,
         )
     with torch.no_grad():
-        change = forward(*inputs) - forward(*(torch.zeros_like(x) for x in inputs))
+        nothing = forward(*(torch.zeros_like(x) for x in inputs))
+        change = asked.chosen(None, classes) - nothing
     reset_neurons(asked.module)
     found = {name: value.detach() for name, value in zip(names, values, strict=True)}
     total: Any = sum(value.flatten(1).sum(dim=1) for value in found.values())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_mm.analysis.explanation.asked import Asked
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.metrics.coalitions import keep_only, predict
 from snn_mm.metrics.contribution import Coalition, coalitions, shapley_values
@@ -31,15 +32,14 @@ class CoalitionSays(NamedTuple):
 
 
 @torch.no_grad()
-def ask_coalitions(module: Any, sample: Batch) -> CoalitionSays:
+def ask_coalitions(asked: Asked) -> CoalitionSays:
     """Ask for every choice of modalities.
 
     Args:
-        module: in evaluation mode.
-        sample: a batch of one; a modality that it lacks adds nothing.
+        asked: about a batch of one; a modality that it lacks adds nothing.
     """
-    names = tuple(module.modalities)
-    whole = predict(module, sample)[FUSED][0].double().cpu()
+    module, sample, names = asked.module, asked.batch, tuple(asked.module.modalities)
+    whole = asked.answer.heads[FUSED][0].double().cpu()
     neutral = torch.full_like(whole, 1.0 / len(whole)) if whole.dim() else torch.zeros_like(whole)
     said = {frozenset(names): whole}
     for coalition in coalitions(names):

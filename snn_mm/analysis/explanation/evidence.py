@@ -60,7 +60,7 @@ def scores_of_prefixes(
             for n, x in batch["inputs"].items()
         }
         begun: Any = {**batch, "inputs": inputs, "lengths": lengths}
-        heads: Any = Asked(asked.module, begun).output()
+        heads: Any = Asked(asked.module, begun).answer.output
         for head, value in heads.items():
             said.setdefault(head, []).append(_one(value, of_class))
     return shares, said

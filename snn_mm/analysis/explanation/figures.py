@@ -176,6 +176,9 @@ def draw_rasters(spikes: Mapping[str, Tensor]) -> Figure:
         short = name if len(name) <= LONG else f"…{name[1 - LONG :]}"
         panel.set_title(f"{short}: {values.mean():.1%} of {fired.shape[1]} neurons", loc="left")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    lengths = [len(fired) for fired in spikes.values()]
+    for panel, own, below in zip(axes, lengths, lengths[1:]):
+        panel.xaxis.set_visible(own != below)  # one axis for all that share it
     axes[-1].set_xlabel("time step")
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -13,7 +14,12 @@ from snn_mm.analysis.explanation.activity import (
     watch,
 )
 from snn_mm.analysis.explanation.asked import Asked
-from snn_mm.analysis.explanation.attribution import NEEDS_CAPTUM, completeness, integrated_gradients
+from snn_mm.analysis.explanation.attribution import (
+    NEEDS_CAPTUM,
+    Attribution,
+    completeness,
+    integrated_gradients,
+)
 from snn_mm.analysis.explanation.contribution import ask_coalitions
 from snn_mm.analysis.explanation.evidence import evidence_over_steps, scores_of_prefixes
 from snn_mm.analysis.explanation.figures import (
@@ -65,12 +71,18 @@ class SamplePage:
         sample: a batch of one.
         class_names: K names; none of a module that scores.
         is_labelled: whether the sample's target is known.
+        points: of integrated gradients; see `integrated_gradients`.
     """
 
     def __init__(
-        self, module: Any, sample: Any, class_names: Sequence[str], is_labelled: bool = True
+        self,
+        module: Any,
+        sample: Any,
+        class_names: Sequence[str],
+        is_labelled: bool = True,
+        points: int | None = None,
     ) -> None:
-        self.asked = Asked(module, sample)
+        self.asked, self.points = Asked(module, sample), points
         self.pictures: dict[str, bytes] = {}
         self.activity = watch(self.asked)
         self.classes = self.asked.predicted()
@@ -83,13 +95,18 @@ class SamplePage:
             run: what the run is called.
         """
         name = self.asked.batch["id"][0]
+        evidence, attention, modalities = self._evidence(), self._attention(), self._modalities()
+        with ThreadPoolExecutor(1) as beside:  # torch needs no interpreter, drawing little else
+            found = beside.submit(self._attribution)
+            spikes = self._spikes()
+            inputs = self._inputs(found.result())
         sections = [
             Section("Decision", [self.verdict.table()]),
-            Section("Input", self._inputs()),
-            Section("Evidence over time", self._evidence()),
-            *self._attention(),
-            Section("Modalities", self._modalities()),
-            Section("Spikes", self._spikes()),
+            Section("Input", inputs),
+            Section("Evidence over time", evidence),
+            *attention,
+            Section("Modalities", modalities),
+            Section("Spikes", spikes),
             Section("Energy", self._energy()),
         ]
         summary = f"What {run} made of the sample {name}: {self.verdict.said}."
@@ -109,11 +126,15 @@ class SamplePage:
     def _seen(self) -> Panel:
         return self._panel("input", "What the network was given", draw_inputs(self.asked.there))
 
-    def _inputs(self) -> list[Block]:
-        seen = self._seen()
+    def _attribution(self) -> Attribution | None:
         if find_spec("captum") is None:
+            return None
+        return integrated_gradients(self.asked, self.classes, self.points)
+
+    def _inputs(self, found: Attribution | None) -> list[Block]:
+        seen = self._seen()
+        if found is None:
             return [Figure("As the network gets them.", [seen], []), Text(NEEDS_CAPTUM)]
-        found = integrated_gradients(self.asked, self.classes)
         drawn = draw_inputs(self.asked.there, found.values)
         why = self._panel("attribution", "Integrated gradients", drawn)
         caption = (
@@ -157,7 +178,7 @@ class SamplePage:
 
     def _modalities(self) -> list[Block]:
         try:
-            said = ask_coalitions(self.asked.module, self.asked.batch)
+            said = ask_coalitions(self.asked)
         except UserError as error:  # such as a trunk that attends to one modality by the other
             return [Text(f"What each is worth nobody can say. {error}")]
         values = said.shapley(self.verdict.predicted)

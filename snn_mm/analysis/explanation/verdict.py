@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from snn_mm.analysis.explanation.asked import Asked
 from snn_mm.analysis.explanation.contribution import CoalitionSays
 from snn_mm.analysis.report.document import Table, TableCell
 from snn_mm.contracts import FUSED
-from snn_mm.metrics.coalitions import predict
 
 
 class Verdict:
@@ -66,8 +64,7 @@ class Verdict:
 
     def table(self) -> Table:
         """What each head says."""
-        with torch.no_grad():
-            heads = predict(self.asked.module, self.asked.batch)
+        heads = self.asked.answer.heads
         if self.predicted is None:
             there = {h: x for h, x in heads.items() if not x.isnan().any()}
             rows: list[list[TableCell | str]] = [[h, f"{float(x):+.3f}"] for h, x in there.items()]

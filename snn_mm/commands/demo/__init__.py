@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snn_mm.commands.analyse.runs import add_data_root
 from snn_mm.errors import UserError
+from snn_mm.run.imports import heavy_imports
 
 DESCRIPTION = """\
 A page on this machine alone: drop a film, a sound and a picture, events or features, speak, or
@@ -37,9 +38,10 @@ def run(argv: list[str]) -> int:
     from snn_mm.commands.demo.port import free_port
 
     free_port(options.port)  # a mistake before the network is there
-    from snn_mm.commands.demo.network import RunOnShow
-    from snn_mm.commands.demo.page import serve
-    from snn_mm.commands.quiet import silence
+    with heavy_imports():
+        from snn_mm.commands.demo.network import RunOnShow
+        from snn_mm.commands.demo.page import serve
+        from snn_mm.commands.quiet import silence
 
     silence()
     serve(RunOnShow.load(options.ckpt_path or options.run, options.data_root), options.port)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from snn_mm.commands.analyse.runs import PARTS, add_data_root
 from snn_mm.commands.explain.files import class_names, file_name, read_files, write_page
-from snn_mm.errors import UserError
+from snn_mm.errors import UserError, check_range
+from snn_mm.run.imports import heavy_imports
 from snn_mm.run.links import refuse_link
 
 DESCRIPTION = """\
@@ -32,12 +33,15 @@ def run(argv: list[str]) -> int:
         UserError: no such run or sample, or a network that nothing can be said of.
     """
     options = _parser().parse_args(argv[1:])
+    if options.points is not None:
+        check_range("--points", options.points, 1)
     if options.files and options.sample is not None:
         raise UserError("--sample names one of the data; give it or a file")
-    from snn_mm.analysis.explanation.asked import take_sample
-    from snn_mm.analysis.explanation.page import SamplePage
-    from snn_mm.commands.quiet import silence
-    from snn_mm.config.restore import restore
+    with heavy_imports():
+        from snn_mm.analysis.explanation.asked import take_sample
+        from snn_mm.analysis.explanation.page import SamplePage
+        from snn_mm.commands.quiet import silence
+        from snn_mm.config.restore import restore
 
     silence()
     stages: tuple[str, ...] = ("test",) if options.split == "test" else ("fit", "test")
@@ -51,7 +55,8 @@ def run(argv: list[str]) -> int:
     else:
         sample = take_sample(data, options.sample, options.split)
     names = class_names(data, bool(options.files))
-    page = SamplePage(module, sample, names, not options.files).write(directory.path.name)
+    told = SamplePage(module, sample, names, not options.files, options.points)
+    page = told.write(directory.path.name)
     name = file_name(sample["id"][0])
     if options.out is None:
         refuse_link(directory.path / FOLDER)
@@ -75,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ckpt_path", type=Path, metavar="P", help="another checkpoint of the run")
     add("--sample", metavar="ID", help="which sample (the first)")
     add("--split", choices=PARTS, default=PARTS[0], help=f"of which part ({PARTS[0]})")
+    add("--points", type=int, metavar="N", help="of integrated gradients (32; 12 of large inputs)")
     add("--out", type=Path, metavar="DIR", help=f"where to write (`{FOLDER}/ID` of the run)")
     add_data_root(parser)
     return parser

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snn_mm.errors import UserError
+from snn_mm.run.imports import heavy_imports
 
 if TYPE_CHECKING:
     from snn_mm.config.restore import Restored
@@ -36,9 +37,10 @@ def run(argv: list[str]) -> int:
     options = _parser().parse_args(argv[1:])
     if options.allow != "rounding" and not options.allow.isdecimal():
         raise UserError(f"--allow {options.allow}: accepted are numbers from 0 on, or rounding")
-    from snn_mm.commands.quiet import silence
-    from snn_mm.config.restore import restore
-    from snn_mm.export.formats import check_installed
+    with heavy_imports():
+        from snn_mm.commands.quiet import silence
+        from snn_mm.config.restore import restore
+        from snn_mm.export.formats import check_installed
 
     check_installed(options.to)
     silence()

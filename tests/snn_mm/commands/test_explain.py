@@ -11,6 +11,7 @@ import torch
 
 from snn_mm.analysis.explanation.activity import energy_over_time, watch
 from snn_mm.analysis.explanation.asked import Asked, take_sample
+from snn_mm.analysis.explanation.page import SamplePage
 from snn_mm.cli import main
 from snn_mm.config.restore import restore
 from snn_mm.contracts import FusionOutput
@@ -72,11 +73,22 @@ def test_a_batch_said_twice_is_answered_twice(trained: Path) -> None:
     assert torch.allclose(again, once.repeat(2, 1), atol=1e-6)
 
 
+def test_one_pass_serves_all_that_is_said_of_the_whole_sample(trained: Path) -> None:
+    module, data, _ = restore(trained, stages=("test",))
+    passes: list[int] = []
+    module.register_forward_hook(lambda *_: passes.append(1))
+    page = SamplePage(module, take_sample(data, None), data.class_names)  # type: ignore[attr-defined]
+    said = page.at_once()
+    assert {"Decision", "Evidence over time", "Spikes"} <= said.keys()
+    assert len(passes) == 1 + len(module.modalities)  # type: ignore[arg-type]  # and each alone
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         (["--sample", "nobody"], "no clip 'nobody' in the test part"),
         (["--run", "/nowhere"], "no run"),
+        (["--points", "0"], "--points is 0; accepted: 1 or more"),
     ],
 )
 def test_mistakes_are_said_in_a_line(

@@ -113,9 +113,20 @@ def test_the_exact_attribution_of_a_network_beats_chance_and_its_opposite_loses(
     assert abs(float(area(chance.deletion).mean()) - float(area(chance.insertion).mean())) < 0.5
 
 
+def test_integrated_gradients_ask_for_their_points_and_for_zeros() -> None:
+    pytest.importorskip("captum")
+    module, batch, rows = LinearScores(2), made(1), list[int]()
+    asked = Asked(module, batch)
+    whole = float(asked.answer.heads[FUSED])
+    module.register_forward_hook(lambda *passed: rows.append(len(passed[-1][FUSED])))
+    found = integrated_gradients(asked, None, 5)
+    assert sum(rows) == 5 + 1
+    assert float(found.change) == pytest.approx(whole)  # zeros score 0
+
+
 def test_shapley_values_of_a_sum_are_its_summands() -> None:
     module, batch = LinearScores(), made(1)
-    said = ask_coalitions(module, batch)
+    said = ask_coalitions(Asked(module, batch))
     parts = {m: float(batch["inputs"][m][0] @ w) for m, w in module.weights.items()}
     assert said.shapley(None) == pytest.approx(parts, abs=1e-12)
     assert sum(parts.values()) == pytest.approx(float(said.said[frozenset(module.modalities)]))

@@ -55,3 +55,8 @@ def test_a_long_name_of_a_layer_ends_within_the_picture() -> None:
     title = figure.axes[0]._left_title  # type: ignore[attr-defined]
     assert title.get_text().startswith("…")
     assert title.get_window_extent().x1 <= NARROW * figure.dpi
+
+
+def test_layers_of_as_many_steps_share_an_axis_of_time() -> None:
+    figure = draw_rasters({name: torch.ones(t, 3) for name, t in zip("abcd", (4, 4, 9, 9))})
+    assert [panel.xaxis.get_visible() for panel in figure.axes] == [False, True, False, True]

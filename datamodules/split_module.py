@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, Generic, Literal, Self, TypeVar, cast
 
 from lightning.pytorch import LightningDataModule
@@ -49,6 +50,8 @@ class SplitDataModule(Corruptible, ReadsRaw, LightningDataModule, ABC, Generic[S
     """
 
     may_share: Collection[SplitName] = ()  # splits that may have the same samples as each other
+    step_seconds: Mapping[str, float] = MappingProxyType({})
+    """From one step, frame or column of an input to the next, by modality, where it is known."""
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from datamodules.archives.sentences import (
     CELL,
     COLUMN_RATE,
     COLUMNS,
+    FRAME_RATE,
     FRAMES,
     HEIGHT,
     WIDTH,
@@ -107,6 +108,8 @@ class GridCorpus(MultimodalDataModule):
         self.file = Path(file or Path(root) / "grid_s1.npz")
         self.class_names: Sequence[str] = VOCABULARY[word]
         self.word, self.frames = word, frames
+        film = {"visual": 1 / FRAME_RATE} if lips == "sequence" else {}
+        self.step_seconds = {"audio": 1 / COLUMN_RATE, **film}
         self.window: Window = window
         self.lips: Lips = lips
         self.test_fraction, self.val_fraction = test_fraction, val_fraction

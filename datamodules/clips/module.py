@@ -107,6 +107,8 @@ class ClipDataModule(MultimodalDataModule):
         check_choice("spectrograms", spectrograms, get_args(Keeping))
         self.protocol_name, self.protocol = protocol, self.protocols[protocol].changed(override)
         self.division, self.select = split, select
+        known = self.protocol.step_seconds
+        self.step_seconds = {} if known is None else {"audio": known}
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
         self.snr_db, self.noise_in, self.keeping = snr_db, noise_in, spectrograms
         self.may_share: tuple[SplitName, ...] = ("val", "test") if select == "test" else ()

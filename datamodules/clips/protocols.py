@@ -89,6 +89,13 @@ class Protocol:
                 f"{self.image_size}, or null."
             )
 
+    @property
+    def step_seconds(self) -> float | None:
+        """From one column of the spectrogram to the next; None where clips differ in it."""
+        if self.audio_size is not None:
+            return None if self.seconds is None else self.seconds / self.audio_size
+        return 0.01 if self.spectrogram == "fbank" else self.hop / self.sample_rate
+
     def changed(self, fields: ProtocolFields) -> Protocol:
         """Return a copy with other fields.
 

@@ -76,6 +76,7 @@ class DigitsAV(MultimodalDataModule):
         check_range("pairs_per_image", pairs_per_image, 1)
         check_fractions(val_fraction=val_fraction, test_fraction=test_fraction)
         self.pairs_per_image = pairs_per_image
+        self.step_seconds = {"audio": LOG_MEL.step_seconds}
         self.fractions = (val_fraction, test_fraction)
         self.snr_db = snr_db
 

@@ -94,6 +94,7 @@ class SpokenDigitsEvents(MultimodalDataModule):
         self.test_split, self.held_out_speaker = split, held_out_speaker
         self.val_fraction, self.pairs_per_utterance = val_fraction, pairs_per_utterance
         self.events, self.snr_db = events, snr_db
+        self.step_seconds = {"audio": LOG_MEL.step_seconds}
 
     def sample_shapes(self) -> Shapes:
         """A spectrogram and frames of events."""
@@ -125,10 +126,9 @@ class SpokenDigitsEvents(MultimodalDataModule):
         pairs = cast("Split", split)
         scale = cast("FeatureScale", pairs.transforms["audio"])
         found, rows = fsdd.list_utterances(self.fsdd_dir), pairs.rows["audio"].tolist()
-        utterances = tuple(found[row] for row in rows)
         return {
             "audio": UtteranceSound(
-                utterances=utterances,
+                utterances=tuple(found[row] for row in rows),
                 log_mel=LOG_MEL,
                 scale=scale,
                 snr_db=self.snr_db.audio,

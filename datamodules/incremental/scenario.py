@@ -37,6 +37,7 @@ class IncrementalScenario(IncrementalDataModule):
         )
         self.data = data
         self.modalities, self.class_names = data.modalities, data.class_names
+        self.step_seconds = data.step_seconds
 
     def facts(self) -> dict[str, Any]:
         """What is known of the data set, and how many classes each task adds."""

@@ -120,6 +120,7 @@ class MusicAVQA(MultimodalDataModule):
         **options: Any,
     ) -> None:
         super().__init__(root, **options)
+        self.step_seconds = dict.fromkeys(self.modalities, float(features.stride))
         check_choice("videos", videos, get_args(Videos))
         self.avqa_dir = Path(avqa_dir or Path(root) / "music_avqa")
         self.release, self.videos, self.features = release, videos, features

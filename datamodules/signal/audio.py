@@ -112,6 +112,11 @@ class LogMel:
         """Length of the window in samples."""
         return self.hop * self.frames
 
+    @property
+    def step_seconds(self) -> float:
+        """From one frame to the next."""
+        return self.hop / self.sample_rate
+
     def __call__(self, waves: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn waves `[N, samples]` into log-mel spectrograms `[N, 1, F, L]`."""
         # In pieces: the spectra of thousands of waves at once would not fit in memory.

@@ -168,6 +168,12 @@ class SampleTable(MultimodalDataModule):
         columns = {name: reader.record() for name, reader in self.readers.items()}
         return {**super().learn_preparation(), "columns": columns}
 
+    @property
+    def step_seconds(self) -> dict[str, float]:  # type: ignore[override]
+        """Of sounds, the columns of their spectrograms."""
+        sounds = [n for n, said in self.preparation["columns"].items() if said["kind"] == "sound"]
+        return dict.fromkeys(sounds, self.files.hop / self.files.sample_rate)
+
     def raw_readers(self) -> Mapping[str, RawReader]:
         """Files of the kind that a modality has."""
         from datamodules.table.raw import file_readers  # training reads no raw files

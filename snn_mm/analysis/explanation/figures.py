@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -60,20 +61,26 @@ def rows_of(
 
 @mpl.rc_context(STYLE)
 def draw_inputs(
-    inputs: Mapping[str, Tensor], attributed: Mapping[str, Tensor] | None = None
+    inputs: Mapping[str, Tensor],
+    attributed: Mapping[str, Tensor] | None = None,
+    step_seconds: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Every input `[1, ...]` from the beginning of the clip (0) to its end (1), or a still picture.
+    """Every input `[1, ...]` from the beginning of the clip to its end, or a still picture.
 
     Args:
         inputs: by modality.
         attributed: draw these instead, of the shape of the inputs, red for and blue against.
+        step_seconds: from one step or column of an input to the next; those of which it is not
+            known run from 0 to 1.
     """
+    step_seconds = step_seconds or {}
     shown = inputs if attributed is None else attributed
     figure, axes = rows_of(len(shown), 1.25)
     for (name, x), panel in zip(shown.items(), axes):
-        picture, has_time = picture_of(name, x[0].float().cpu().numpy(), attributed is None)
-        extent = (0.0, 1.0, 0.0, 1.0) if has_time else None
-        is_flat = has_time or len(picture) == 1  # a vector would be a hair
+        picture, steps = picture_of(name, x[0].float().cpu().numpy(), attributed is None)
+        length = steps * step_seconds[name] if name in step_seconds else 1.0
+        extent = (0.0, length, 0.0, 1.0) if steps else None
+        is_flat = bool(steps) or len(picture) == 1  # a vector would be a hair
         options: dict[str, Any] = {"aspect": "auto" if is_flat else "equal", "extent": extent}
         if attributed is not None:
             limit = float(np.quantile(abs(picture), STRONG)) or float(abs(picture).max()) or 1.0
@@ -82,16 +89,18 @@ def draw_inputs(
             options |= {"cmap": "magma"}
         panel.imshow(picture, interpolation="nearest", **options)
         panel.set_yticks([])
-        panel.set_title(name if has_time else f"{name} (no time axis)", loc="left")
-        panel.xaxis.set_visible(has_time)
+        panel.set_title(name if steps else f"{name} (no time axis)", loc="left")
+        panel.xaxis.set_visible(bool(steps))
+        panel.set_xlabel("seconds" if name in step_seconds else "share of the clip")
     timed = [panel for panel in axes if panel.xaxis.get_visible()]
-    if timed:
-        timed[-1].set_xlabel("share of the clip")
+    for panel, below in pairwise(timed):
+        if panel.get_xlabel() == below.get_xlabel():
+            panel.set_xlabel("")
     return figure
 
 
-def picture_of(name: str, x: Numbers, as_seen: bool = True) -> tuple[Numbers, bool]:
-    """What to draw of one input, and whether time runs from left to right in it.
+def picture_of(name: str, x: Numbers, as_seen: bool = True) -> tuple[Numbers, int]:
+    """What to draw of one input, and how many steps run from left to right in it; 0 is no time.
 
     Args:
         name: of the modality.
@@ -99,17 +108,17 @@ def picture_of(name: str, x: Numbers, as_seen: bool = True) -> tuple[Numbers, bo
         as_seen: in colours if there are three channels; else channels are added up.
     """
     if x.ndim < 2:
-        return x.reshape(1, -1), False
+        return x.reshape(1, -1), 0
     if x.ndim == 2:
-        return x.T, True  # [D, L]
+        return x.T, len(x)  # [D, L]
     if x.ndim == 3:
         is_sound = any(word in name.lower() for word in SOUNDS)
         flat = _flat(x, as_seen)
-        return (flat[::-1] if is_sound else flat), is_sound
+        return (flat[::-1] if is_sound else flat), flat.shape[1] if is_sound else 0
     if x.ndim != 4:
-        return x.reshape(len(x), -1).T, True
+        return x.reshape(len(x), -1).T, len(x)
     places = np.linspace(0, len(x) - 1, min(SHOWN_FRAMES, len(x))).round().astype(int)
-    return np.concatenate([_flat(x[place], as_seen) for place in places], axis=1), True
+    return np.concatenate([_flat(x[place], as_seen) for place in places], axis=1), len(x)
 
 
 def _flat(x: Numbers, as_seen: bool) -> Numbers:
@@ -141,7 +150,7 @@ def draw_lines(
     colours = COLOURS if len(names) <= len(COLOURS) else shades(len(names))
     for (kind, by_name), panel in zip(lines.items(), axes):
         for name, values in by_name.items():
-            places = np.arange(1, len(values) + 1) if x is None else x
+            places = np.arange(1, len(values) + 1) if x is None else x[: len(values)]
             colour = colours[names.index(name)]
             marker = "." if len(values) <= 20 else ""
             panel.plot(places, values, color=colour, marker=marker, label=name)

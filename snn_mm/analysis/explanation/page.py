@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ class SamplePage:
         class_names: K names; none of a module that scores.
         is_labelled: whether the sample's target is known.
         points: of integrated gradients; see `integrated_gradients`.
+        step_seconds: of its inputs, by modality, where they are known; see `draw_inputs`.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class SamplePage:
         class_names: Sequence[str],
         is_labelled: bool = True,
         points: int | None = None,
+        step_seconds: Mapping[str, float] | None = None,
     ) -> None:
         self.asked, self.points = Asked(module, sample), points
+        self.step_seconds = step_seconds or {}
         self.pictures: dict[str, bytes] = {}
         self.activity = watch(self.asked)
         self.classes = self.asked.predicted()
@@ -124,7 +127,8 @@ class SamplePage:
         return {title: "\n".join(map(block_html, each)) for title, each in blocks.items()}
 
     def _seen(self) -> Panel:
-        return self._panel("input", "What the network was given", draw_inputs(self.asked.there))
+        drawn = draw_inputs(self.asked.there, step_seconds=self.step_seconds)
+        return self._panel("input", "What the network was given", drawn)
 
     def _attribution(self) -> Attribution | None:
         if find_spec("captum") is None:
@@ -135,10 +139,10 @@ class SamplePage:
         seen = self._seen()
         if found is None:
             return [Figure("As the network gets them.", [seen], []), Text(NEEDS_CAPTUM)]
-        drawn = draw_inputs(self.asked.there, found.values)
+        drawn = draw_inputs(self.asked.there, found.values, self.step_seconds)
         why = self._panel("attribution", "Integrated gradients", drawn)
         caption = (
-            "Inputs as the network gets them, on one time axis, and what each place adds to the "
+            "Inputs as the network gets them, each over its time, and what each place adds to the "
             "decision: red speaks for it, blue against, each modality on its own scale; from zeros."
         )
         return [Figure(caption, [seen, why], []), Text(completeness(found))]
@@ -171,8 +175,12 @@ class SamplePage:
         if not weights:
             return []
         lines = {"attention": {name: values.tolist() for name, values in weights.items()}}
-        what = "the question pays to each second" if self.activity.grounding else "each step has"
-        figure, caption = draw_lines(lines, "weight"), f"The weight that {what}."
+        what, axis, places = "each step has", "time step", None
+        step = self.step_seconds.get(next(iter(weights)))
+        if self.activity.grounding and step is not None:
+            what, axis = "the question pays to each second that was read", "second"
+            places = [step * place for place in range(max(map(len, weights.values())))]
+        figure, caption = draw_lines(lines, "weight", axis, places), f"The weight that {what}."
         shown = self._figure(caption, "attention", "Attention over time", figure)
         return [Section("Attention", [shown])]
 

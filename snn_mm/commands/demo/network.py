@@ -122,7 +122,9 @@ class RunOnShow:
     def _show(self, sample: Any, is_labelled: bool) -> dict[str, str]:
         known = () if is_labelled else self.data.preparation.get("class_names", ())
         names: Sequence[str] = known or getattr(self.data, "class_names", ())
-        return SamplePage(self.module, sample, names, is_labelled).at_once()
+        seconds = getattr(self.data, "step_seconds", {})
+        page = SamplePage(self.module, sample, names, is_labelled, step_seconds=seconds)
+        return page.at_once()
 
     def _in_time(self, answer: Callable[..., dict[str, str]], *given: Any) -> dict[str, str]:
         """Answer in a thread of its own, which does not keep the process from its end."""

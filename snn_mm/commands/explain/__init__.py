@@ -55,7 +55,8 @@ def run(argv: list[str]) -> int:
     else:
         sample = take_sample(data, options.sample, options.split)
     names = class_names(data, bool(options.files))
-    told = SamplePage(module, sample, names, not options.files, options.points)
+    seconds = getattr(data, "step_seconds", {})
+    told = SamplePage(module, sample, names, not options.files, options.points, seconds)
     page = told.write(directory.path.name)
     name = file_name(sample["id"][0])
     if options.out is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 
 from datamodules.clips.protocols import IEMF, NO_OVERRIDE, PMR, Protocol, ProtocolFields
+from datamodules.clips.sound import audio_input
 from snn_mm.errors import UserError
 
 
@@ -40,3 +42,20 @@ def test_an_override_changes_its_fields_alone() -> None:
 def test_what_cannot_be_is_refused(override: Any, says: str) -> None:
     with pytest.raises(UserError, match=says):
         IEMF.changed(override)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [IEMF, PMR, PMR.changed({"audio_size": 64}), IEMF.changed({"spectrogram": "fbank"})],
+    ids=["IEMF", "PMR", "resized", "fbank"],
+)
+def test_columns_last_as_long_as_the_sound_that_they_show(protocol: Protocol) -> None:
+    rate = protocol.sample_rate
+    columns = audio_input(np.zeros(3 * rate, np.float32), rate, protocol).shape[-1]
+    assert protocol.step_seconds is not None
+    whole = 10.24 if protocol.spectrogram == "fbank" else 3.0  # its 1024 frames are filled up
+    assert columns * protocol.step_seconds == pytest.approx(whole, abs=0.05)
+
+
+def test_of_clips_that_differ_in_length_no_column_is_known_to_last() -> None:
+    assert IEMF.changed({"audio_size": 64, "seconds": None}).step_seconds is None

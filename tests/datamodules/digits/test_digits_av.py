@@ -97,7 +97,7 @@ def test_pixels_have_the_snr_asked_for(snr_db: float) -> None:
 @pytest.mark.parametrize("snr_db", [-6.0, 6.0])
 def test_waves_have_the_snr_asked_for(snr_db: float, monkeypatch: pytest.MonkeyPatch) -> None:
     class Waves:
-        samples = 4000
+        samples, step_seconds = 4000, 0.025
 
         def __call__(self, waves: np.ndarray) -> np.ndarray:
             return waves

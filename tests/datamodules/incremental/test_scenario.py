@@ -47,6 +47,7 @@ def test_root_seed_and_options_are_those_of_the_data_set(tmp_path: Path) -> None
     digits = IncrementalScenario(data, classes_per_task=5)
     assert digits.num_tasks == 2
     assert (digits.seed, digits.root) == (3, str(tmp_path))
+    assert digits.step_seconds == {"audio": 0.025}  # 200 samples at 8 kHz
     assert digits.content_options()["fractions"] == (0.1, 0.3)
     assert digits.content_options()["classes_per_task"] == 5
 

@@ -197,6 +197,8 @@ def test_sounds_pictures_films_and_events_are_told_by_their_files(
         "film": [2, 3, 16, 16],
     }
     assert all(x.isfinite().all() for x in batch["inputs"].values())
+    (step,) = dm.step_seconds.values()  # of the sound alone
+    assert shapes["sound"][-1] * step == pytest.approx(0.5, abs=step)
     facts = dm.facts()["inputs"]
     assert facts["sound"] == {"kind": "sound", "in_channels": 1, "bands": 64, "frames": 16}
     assert facts["film"] == {"kind": "film", "in_channels": 3, "input_kind": "frames"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_mm.analysis.explanation.figures import NARROW, draw_lines, draw_rasters
+from snn_mm.analysis.explanation.figures import NARROW, draw_inputs, draw_lines, draw_rasters
 from snn_mm.analysis.explanation.page import SamplePage
 from snn_mm.contracts import Batch
 from snn_mm.modules.continual import ContinualModule
@@ -60,3 +60,19 @@ def test_a_long_name_of_a_layer_ends_within_the_picture() -> None:
 def test_layers_of_as_many_steps_share_an_axis_of_time() -> None:
     figure = draw_rasters({name: torch.ones(t, 3) for name, t in zip("abcd", (4, 4, 9, 9))})
     assert [panel.xaxis.get_visible() for panel in figure.axes] == [False, True, False, True]
+
+
+def test_an_input_runs_over_its_seconds_where_they_are_known() -> None:
+    inputs = {
+        "audio": torch.zeros(1, 1, 4, 30),
+        "visual": torch.zeros(1, 5, 3),
+        "still": torch.zeros(1, 3, 2, 2),
+    }
+    figure = draw_inputs(inputs, step_seconds={"audio": 0.1})
+    audio, visual, still = figure.axes
+    assert audio.get_xlim() == pytest.approx((0.0, 3.0))
+    assert (audio.get_xlabel(), visual.get_xlabel()) == ("seconds", "share of the clip")
+    assert visual.get_xlim() == (0.0, 1.0)
+    assert not still.xaxis.get_visible()
+    both = draw_inputs(inputs, step_seconds={"audio": 0.1, "visual": 0.6})
+    assert [panel.get_xlabel() for panel in both.axes[:2]] == ["", "seconds"]

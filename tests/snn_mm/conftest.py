@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
 from torchmetrics import Metric
 
 from snn_mm.cli import main
@@ -21,21 +20,14 @@ from snn_mm.fusion import Concat, FusionFactory
 from snn_mm.modules import IEMFModule
 from snn_mm.run import RunDirectory
 
+sys.path.insert(0, str(Path(__file__).parent / "toy"))
+
+from toy_training import LinearEncoder
+
+TOY = Path(__file__).parent / "toy"
+"""A small experiment and what trains it, importable here and in processes that tests start."""
+
 DIMS = {"audio": 3, "visual": 5}
-
-
-class LinearEncoder(Encoder):
-    """`[N, C]` to `[T, N, D]`: a linear layer, repeated over T with a growing gain."""
-
-    def __init__(self, in_features: int, feature_dim: int = 4, time_steps: int = 2) -> None:
-        super().__init__()
-        self.feature_dim = feature_dim
-        self.time_steps = time_steps
-        self.linear = nn.Linear(in_features, feature_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.linear(x)
-        return torch.stack([features * (t + 1) for t in range(self.time_steps)])  # [T, N, D]
 
 
 @pytest.fixture
@@ -89,11 +81,6 @@ def make_batch() -> Callable[..., Batch]:
 
     return make
 
-
-TOY = Path(__file__).parent / "toy"
-"""A small experiment, importable here and in the processes that tests start."""
-
-sys.path.insert(0, str(TOY))
 
 Train = Callable[..., RunDirectory]
 

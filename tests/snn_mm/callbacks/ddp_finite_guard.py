@@ -1,22 +1,21 @@
 """Train on two ranks, of which the second gives NaN in its second step; write what each did.
 
-Called by test_finite_guard.py: `python ddp_finite_guard.py DIRECTORY`.
+Called by test_finite_guard.py: `python ddp_finite_guard.py 2 DIRECTORY`.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import rank_trainer, weights_of, write_record
 
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.errors import UserError
@@ -45,40 +44,24 @@ class Net(LightningModule):
 def train(kind: str, guard: FiniteGuard, directory: Path) -> Net:
     module = Net(kind)
     batches = [{"x": torch.full((2, 2), float(i)), "id": [f"{i}a", f"{i}b"]} for i in range(4)]
-    callbacks: list[Callback] = [guard]
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp",
-        max_epochs=1,
-        logger=False,
-        use_distributed_sampler=False,
-        callbacks=callbacks,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=directory,
-    )
+    trainer = rank_trainer(2, guard, default_root_dir=directory)
     trainer.fit(module, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return module
 
 
-def main(directory: Path) -> None:
-    warnings.simplefilter("ignore")
+def main(devices: int, directory: Path) -> None:
     record: dict[str, Any] = {}
     for kind in KINDS:
         guard = FiniteGuard("skip")
         module = train(kind, guard, directory)
-        weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
-        record[kind] = {"skipped": guard.skipped, "weights": weights}
+        record[kind] = {"skipped": guard.skipped, "weights": weights_of(module)}
     for kind in KINDS:
         try:
             train(kind, FiniteGuard(), directory)
         except UserError as error:
             record[kind]["stop"] = str(error)
-    rank = torch.distributed.get_rank()
-    (directory / f"{rank}.json").write_text(json.dumps(record))
+    write_record(directory, devices, record)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import EnergyEstimator
 from snn_mm.contracts import Batch
@@ -164,16 +164,7 @@ def batches(encoder: Any, size: int) -> DataLoader[Batch]:
 def measure(tmp_path: Path) -> Callable[..., EnergyReport]:
     def run(module: IEMFModule, size: int = 2 * PAIRS, **options: Any) -> EnergyReport:
         estimator = EnergyEstimator(batches=2 * PAIRS // size, samples=None)
-        trainer = Trainer(
-            accelerator="cpu",
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=False,
-            callbacks=[estimator],
-            default_root_dir=tmp_path,
-            **options,
-        )
+        trainer = quiet_trainer(estimator, default_root_dir=tmp_path, **options)
         trainer.test(module, batches(module.encoders["x"], size), verbose=False)
         assert estimator.report is not None
         return estimator.report

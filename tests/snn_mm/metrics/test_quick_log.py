@@ -9,6 +9,7 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
+from toy_training import quiet_trainer
 
 from snn_mm.metrics.quick_log import quick_log
 
@@ -122,10 +123,7 @@ def test_after_an_interrupted_epoch_they_are_those_of_lightning_too() -> None:
     for quick in (False, True):
         torch.manual_seed(0)
         module = Logs(quick)
-        interrupted = Trainer(
-            accelerator="cpu", logger=False, max_epochs=1, enable_progress_bar=False,
-            enable_checkpointing=False, enable_model_summary=False, limit_val_batches=0,
-        )  # fmt: skip
+        interrupted = quiet_trainer(limit_val_batches=0)  # fmt: skip
         cut: Any = [*batches()[:2], "no tensor"]
         with pytest.raises(TypeError):
             interrupted.fit(module, DataLoader(cut, batch_size=None))

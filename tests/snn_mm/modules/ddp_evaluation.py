@@ -7,10 +7,7 @@ to send; nothing is learned, so that any number of ranks has the same weights.
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.optim import SGD
+from toy_training import rank_trainer, write_record
 
 from datamodules.base import LoaderOptions, MultimodalDataModule, SplitName
 from datamodules.split import Split
@@ -80,30 +78,17 @@ def main(devices: int, directory: Path) -> None:
     encoders: dict[str, Encoder] = {"audio": Scaled(), "visual": Scaled()}
     module = IEMFModule(encoders, Concat, 3, optimizer=partial(SGD, lr=0.0))
     seen = Seen()
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        max_epochs=2,
-        num_sanity_val_steps=0,
-        logger=False,
-        callbacks=[IEMF(), CoefficientMonitor(), FiringRateMonitor(), seen],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=directory,
-    )
+    options = {"use_distributed_sampler": True, "default_root_dir": directory}
+    recorders = [IEMF(), CoefficientMonitor(), FiringRateMonitor(), seen]
+    trainer = rank_trainer(devices, *recorders, max_epochs=2, num_sanity_val_steps=0, **options)
     data = Points(loader=LoaderOptions(batch_size=1))
     trainer.fit(module, data)
     trainer.test(module, data, verbose=False)
     tested = {name: value for name, value in plain(trainer).items() if name.startswith("test/")}
     validated = [{k: v for k, v in each.items() if k.startswith("val/")} for each in seen.metrics]
     record = {"validated": validated, "tested": tested, "batches": seen.batches}
-    name = f"{devices}-{trainer.global_rank}.json"
-    (directory / name).write_text(json.dumps(record))
+    write_record(directory, devices, record)
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -10,10 +10,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from lightning import LightningDataModule, LightningModule, Trainer
-from torch import Tensor, nn
+from lightning import LightningDataModule, LightningModule
+from torch import Tensor
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import LinearEncoder, quiet_trainer
 
 from datamodules.sequences import SequenceDataModule, SequenceSplit
 from snn_mm.callbacks import IEMF, LossAdjustment
@@ -30,18 +31,6 @@ TARGETS = torch.tensor([k for k, count in enumerate(COUNTS) for _ in range(count
 WEIGHTS = np.array([12 / (3 * count) for count in COUNTS])
 """Of inverse frequency, by hand."""
 LACK = torch.arange(12) % 5 == 1
-
-
-class Steps(Encoder):
-    """A linear layer with a growing gain over three time steps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.feature_dim, self.time_steps = 4, 3
-        self.linear = nn.Linear(3, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([self.linear(x) * (t + 1) for t in range(3)])  # [T, N, D]
 
 
 class Data(LightningDataModule):
@@ -73,7 +62,7 @@ class Data(LightningDataModule):
 
 def make(kind: str, weights: ClassWeights = "inverse_frequency", **options: Any) -> Any:
     torch.manual_seed(0)
-    encoders: dict[str, Encoder] = {"audio": Steps(), "visual": Steps()}
+    encoders: dict[str, Encoder] = {m: LinearEncoder(3, 4, 3) for m in Data.modalities}
     options = {"optimizer": partial(SGD, lr=0.0), "class_weights": weights, **options}
     if kind == "TAAF":
         fusion = partial(Sum, unimodal="shared")
@@ -82,17 +71,7 @@ def make(kind: str, weights: ClassWeights = "inverse_frequency", **options: Any)
 
 
 def fit(module: LightningModule, data: Data, *callbacks: Any, **options: Any) -> dict[str, float]:
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        callbacks=list(callbacks),
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **options,
-    )
+    trainer = quiet_trainer(*callbacks, num_sanity_val_steps=0, **options)
     trainer.fit(module, datamodule=data)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
@@ -265,7 +244,7 @@ def test_what_cannot_be_is_refused() -> None:
 
 
 def test_losses_without_weights_of_classes_refuse_them() -> None:
-    encoders: dict[str, Encoder] = {"audio": Steps(), "visual": Steps()}
+    encoders: dict[str, Encoder] = {m: LinearEncoder(3, 4, 3) for m in Data.modalities}
     with pytest.raises(UserError, match="ContinualModule has no weights of classes"):
         ContinualModule(6, 2, encoders, class_weights="inverse_frequency")
     dims = {"audio": 3}

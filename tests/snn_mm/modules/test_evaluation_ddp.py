@@ -1,24 +1,17 @@
 """Two ranks of unequal shares against one process: each sample is evaluated once."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import ddp_evaluation
 import pytest
+from toy_training import ranks_of
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Return metrics and number of batches by `<ranks>-<rank>`."""
-    folder = tmp_path_factory.mktemp("ddp")
     script = Path(__file__).with_name("ddp_evaluation.py")
-    command = [sys.executable, str(script), "2", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
-    ddp_evaluation.main(1, folder)
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    return ranks_of(script, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, LightningModule
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm import fusion as fusions
 from snn_mm.callbacks import (
@@ -146,16 +147,8 @@ def train(
     torch.manual_seed(0)
     module, callbacks = make().to(dtype), list(callbacks)
     loader: Any = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
-    trainer = Trainer(
-        accelerator="cpu",
-        default_root_dir=folder,
-        callbacks=callbacks,
-        logger=False,
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **{"max_epochs": 2, **options},
+    trainer = quiet_trainer(
+        *callbacks, default_root_dir=folder, num_sanity_val_steps=0, **{"max_epochs": 2, **options}
     )
     trainer.fit(module, loader, loader)
     optimizer: Optimizer = trainer.optimizers[0]

@@ -7,20 +7,15 @@ are of unequal size: a mean of means is not the mean over all samples.
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Trainer
-from torch import Tensor, nn
 from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader, Dataset
+from toy_training import LinearEncoder, own_rank, rank_trainer, weights_of, write_record
 
 from snn_mm.callbacks import (
     AGM,
@@ -54,6 +49,7 @@ CASES: dict[str, list[Modulation]] = {
     "no_joint_lfm_window": [LFM(start_epoch=1, end_epoch=1)],
     "modality_dropout": [ModalityDropout(0.4, seed=3)],
     "modality_dropout_iemf": [ModalityDropout(0.4, per="batch", seed=3), IEMF()],
+    "loss_adjustment": [LossAdjustment()],
     "dropped": [LossAdjustment(end_epoch=1, after_end="drop_unimodal")],
 }
 
@@ -73,21 +69,9 @@ class Samples(Dataset[dict[str, object]]):
         return {"inputs": inputs, "target": index % 3, "id": str(index)}
 
 
-class Linear(Encoder):
-    """One linear layer; no batch norm, so that splitting a batch changes nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.feature_dim, self.time_steps = 4, 1
-        self.linear = nn.Linear(3, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).unsqueeze(0)  # [1, N, D]
-
-
 def make_module(case: str) -> IEMFModule:
     torch.manual_seed(0)
-    encoders: dict[str, Encoder] = {"audio": Linear(), "visual": Linear()}
+    encoders: dict[str, Encoder] = {name: LinearEncoder(3, 4, 1) for name in ("audio", "visual")}
     weight = 0.0 if case.startswith("no_joint") else 1.0
     # Adam would move what has a gradient of zero.
     decays = weight == 0.0 or case == "dropped"
@@ -95,44 +79,28 @@ def make_module(case: str) -> IEMFModule:
     return IEMFModule(encoders, Concat, 3, weight, optimizer=adam if decays else sgd).double()
 
 
-def heads_of(module: IEMFModule) -> list[float]:
-    return torch.cat([p.detach().flatten() for p in module.fusion.heads.parameters()]).tolist()
-
-
 def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
     module, callbacks = make_module(case), CASES[case]
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        max_epochs=EPOCHS,
-        accumulate_grad_batches=2,
-        logger=False,
-        callbacks=list(callbacks),
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=directory,
+    options = {"num_sanity_val_steps": 0, "default_root_dir": directory}
+    trainer = rank_trainer(
+        devices, *callbacks, max_epochs=EPOCHS, accumulate_grad_batches=2, **options
     )
-    rank = int(os.environ.get("LOCAL_RANK", "0"))
-    own = [[shares[rank]] if devices > 1 else shares for shares in SHARES]
+    own = [[shares[own_rank()]] if devices > 1 else shares for shares in SHARES]
     batches = [[i for share in shares for i in range(*share)] for shares in own]
     loader = DataLoader(Samples(), batch_sampler=batches)
     trainer.fit(module, loader, DataLoader(Samples(), batch_size=8))
-    weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
     factors = [callback.factors for callback in callbacks]
-    return {"factors": factors, "weights": weights, "heads": heads_of(module)}
+    return {
+        "factors": factors,
+        "weights": weights_of(module),
+        "heads": weights_of(module.fusion.heads),
+    }
 
 
 def main(devices: int, directory: Path) -> None:
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     records = {case: train(case, devices, directory) for case in CASES}
-    records["start"] = {"heads": heads_of(make_module("no_joint"))}
-    rank = os.environ.get("LOCAL_RANK", "0")
-    (directory / f"{devices}-{rank}.json").write_text(json.dumps(records))
+    records["start"] = {"heads": weights_of(make_module("no_joint").fusion.heads)}
+    write_record(directory, devices, records)
 
 
 if __name__ == "__main__":

@@ -6,20 +6,15 @@ what one process sees: in one step a rank has no sound at all, in another one ra
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Trainer
-from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import LinearEncoder, own_rank, rank_trainer, weights_of, write_record
 
 from snn_mm.callbacks import AGM, IEMF, LFM, OGM, PMR, LossAdjustment, Modulation
 from snn_mm.contracts import Batch
@@ -47,18 +42,6 @@ CASES: dict[str, list[Modulation]] = {
 }
 
 
-class Steps(Encoder):
-    """One linear layer with a growing gain over time; no batch norm."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.feature_dim, self.time_steps = 4, 3
-        self.linear = nn.Linear(3, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([self.linear(x) * (t + 1) for t in range(3)])  # [T, N, D]
-
-
 def make_batch(samples: list[int]) -> Batch:
     """Random inputs; NaN where there is nothing, and no `present` where all is there."""
     generators = {i: torch.Generator().manual_seed(i) for i in samples}
@@ -76,7 +59,7 @@ def make_batch(samples: list[int]) -> Batch:
 def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
     torch.manual_seed(0)
     fusion: FusionFactory = partial(Sum, unimodal="shared")
-    encoders: dict[str, Encoder] = {"audio": Steps(), "visual": Steps()}
+    encoders: dict[str, Encoder] = {name: LinearEncoder(3, 4, 3) for name in LACK}
     options: Any = {"optimizer": partial(SGD, lr=0.2, momentum=0.9)}
     if case.startswith("class_weights"):
         options["class_weights"] = {"0": 3.0, "2": 0.25}
@@ -85,37 +68,20 @@ def train(case: str, devices: int, directory: Path) -> dict[str, Any]:
     else:
         module = IEMFModule(encoders, Sum, 3, **options)
     callbacks = CASES[case]
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
-        max_epochs=3,
-        logger=False,
-        callbacks=list(callbacks),
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=directory,
-    )
-    rank = int(os.environ.get("LOCAL_RANK", "0"))
-    own = [[shares[rank]] if devices > 1 else shares for shares in STEPS]
+    options = {"strategy": "ddp_find_unused_parameters_true", "default_root_dir": directory}
+    trainer = rank_trainer(devices, *callbacks, max_epochs=3, **options)
+    own = [[shares[own_rank()]] if devices > 1 else shares for shares in STEPS]
     batches = [make_batch([i for share in shares for i in range(*share)]) for shares in own]
     loader: Any = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
     trainer.fit(module.double(), loader)
-    weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
     metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-    return {"factors": [c.factors for c in callbacks], "weights": weights, "metrics": metrics}
-
-
-def main(devices: int, directory: Path) -> None:
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    records = {case: train(case, devices, directory) for case in CASES}
-    rank = os.environ.get("LOCAL_RANK", "0")
-    (directory / f"{devices}-{rank}.json").write_text(json.dumps(records))
+    return {
+        "factors": [c.factors for c in callbacks],
+        "weights": weights_of(module),
+        "metrics": metrics,
+    }
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    ranks, folder = int(sys.argv[1]), Path(sys.argv[2])
+    write_record(folder, ranks, {case: train(case, ranks, folder) for case in CASES})

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_training import ranks_of
 
 EVERY_PARAMETER = ["iemf", "ogm_ge", "mslr", "agm", "lfm", "lfm_learnable", "pmr", "pmr_last_step"]
 DROPOUT = ["modality_dropout", "modality_dropout_iemf"]
-CASES = [*EVERY_PARAMETER, *DROPOUT, "no_joint", "no_joint_lfm_window", "dropped"]
+CASES = [
+    *EVERY_PARAMETER,
+    *DROPOUT,
+    "no_joint",
+    "no_joint_lfm_window",
+    "loss_adjustment",
+    "dropped",
+]
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Return factors and weights by `<ranks>-<rank>`."""
-    folder = tmp_path_factory.mktemp("ddp")
     script = Path(__file__).with_name("ddp_modulations.py")
-    for devices in (1, 2):
-        command = [sys.executable, str(script), str(devices), str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    return ranks_of(script, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_training import ranks_of
 
 CASES = [
     *("plain", "iemf", "ogm", "agm", "lfm", "pmr", "loss_adjustment", "attention"),
@@ -19,12 +17,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Return factors, weights and metrics by `<ranks>-<rank>`."""
-    folder = tmp_path_factory.mktemp("ddp_presence")
     script = Path(__file__).with_name("ddp_presence.py")
-    for devices in (1, 2):
-        command = [sys.executable, str(script), str(devices), str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    return ranks_of(script, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.parametrize("case", CASES)

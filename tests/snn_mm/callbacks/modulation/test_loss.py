@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import LossModulation
 from snn_mm.contracts import Batch, LossTerms, StepOutput
@@ -29,16 +30,7 @@ def losses(
     module: IEMFModule, batch: Batch, path: Path, epochs: int, *callbacks: LossModulation
 ) -> dict[str, float]:
     loader = DataLoader([batch], batch_size=None)  # type: ignore[arg-type]
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        callbacks=list(callbacks),
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=path,
-    )
+    trainer = quiet_trainer(*callbacks, max_epochs=epochs, default_root_dir=path)
     trainer.fit(module, loader, loader)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import LossAdjustment
 from snn_mm.contracts import Batch, StepOutput
@@ -107,16 +104,7 @@ def test_factors_carry_no_gradient(module: TAAFModule, make_batch: MakeBatch) ->
 
 def fit(module: TAAFModule, batch: Batch, path: Path, epochs: int, callback: Any) -> None:
     loader = DataLoader([batch], batch_size=None)  # type: ignore[arg-type]
-    Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        callbacks=[callback],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=path,
-    ).fit(module, loader, loader)
+    quiet_trainer(callback, max_epochs=epochs, default_root_dir=path).fit(module, loader, loader)
 
 
 class Recorder(LossAdjustment):
@@ -181,16 +169,3 @@ def test_validation_level_uses_the_accuracies_of_the_epoch_before(
 def test_unknown_option_is_refused() -> None:
     with pytest.raises(UserError, match="level is 'epoch'; accepted: batch, validation"):
         LossAdjustment(level="epoch")  # type: ignore[arg-type]
-
-
-def test_two_ranks_with_a_short_last_batch_equal_one_process_on_the_union(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("ddp_short_batch.py")
-    for devices in (1, 2):
-        command = [sys.executable, str(script), str(devices), str(tmp_path)]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-    one, *two = (
-        json.loads((tmp_path / name).read_text()) for name in ("1-0.json", "2-0.json", "2-1.json")
-    )
-    assert two[0] == two[1]
-    assert two[0]["factors"] == pytest.approx(one["factors"], rel=1e-12)
-    assert two[0]["weights"] == pytest.approx(one["weights"], rel=1e-9)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning import Callback, Trainer
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import EnergyEstimator, FiringRateMonitor
 from snn_mm.contracts import Batch
@@ -56,16 +57,7 @@ def loader() -> DataLoader[Batch]:
 @pytest.fixture
 def make_trainer(tmp_path: Path) -> Callable[..., Trainer]:
     def make(*callbacks: Callback, **options: Any) -> Trainer:
-        return Trainer(
-            accelerator="cpu",
-            logger=False,
-            enable_progress_bar=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            callbacks=list(callbacks),
-            default_root_dir=tmp_path / "run",
-            **options,
-        )
+        return quiet_trainer(*callbacks, default_root_dir=tmp_path / "run", **options)
 
     return make
 

@@ -9,6 +9,7 @@ from lightning import Trainer
 from spikingjelly.activation_based.neuron import BaseNode, SlidingPSN
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import FiringRateMonitor
 from snn_mm.callbacks.recording.firing_rate import count_spikes, spiking_parts
@@ -60,15 +61,7 @@ def batches() -> DataLoader[Batch]:
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        callbacks=[FiringRateMonitor()],
-        default_root_dir=tmp_path,
-    )
+    return quiet_trainer(FiringRateMonitor(), default_root_dir=tmp_path)
 
 
 def test_neurons_of_any_base_class_have_a_rate(trainer: Trainer) -> None:
@@ -141,16 +134,7 @@ def test_an_encoder_that_does_not_fire_in_a_validation_is_warned_of_once(
     encoder.wide, encoder.narrow = Silent(1), Silent(1)
     encoders: dict[str, Encoder] = {"a": encoder, "b": ConvNet(1, time_steps=2, channels=(4,))}
     module = IEMFModule(encoders, Concat, num_classes=2, optimizer=partial(torch.optim.SGD, lr=0.1))
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
-        max_epochs=2,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        callbacks=[FiringRateMonitor()],
-        default_root_dir=tmp_path,
-    )
+    trainer = quiet_trainer(FiringRateMonitor(), max_epochs=2, default_root_dir=tmp_path)
     trainer.fit(module, batches(), batches())
     said = [str(each.message) for each in recwarn if "fired" in str(each.message)]
     assert said == ["no neuron of a fired in the validation of epoch 1: the others do without it"]

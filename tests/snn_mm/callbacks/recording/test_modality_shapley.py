@@ -10,6 +10,7 @@ import torch
 from lightning import Trainer, seed_everything
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import FiringRateMonitor, ModalityShapley
 from snn_mm.callbacks.recording.modality_shapley import coalition_worth
@@ -63,16 +64,7 @@ def make() -> IEMFModule:
 
 
 def trainer(folder: Path, *callbacks: Any, epochs: int = 1) -> Trainer:
-    return Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-        callbacks=list(callbacks),
-    )
+    return quiet_trainer(*callbacks, max_epochs=epochs, default_root_dir=folder)
 
 
 @pytest.mark.parametrize("absent", [False, True])

@@ -6,18 +6,17 @@ batches, so that two ranks with four samples each see what one process sees with
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from conftest import CLASSES, EPOCHS, PER_TASK, Blobs, Linear
-from lightning import Trainer
 from torch.optim import SGD
+from toy_training import rank_trainer, weights_of, write_record
 
 from datamodules.base import LoaderOptions
 from snn_mm.callbacks import IEMF
@@ -36,17 +35,12 @@ def train(devices: int, directory: Path) -> None:
         joint_end_epoch=1,
         optimizer=partial(SGD, lr=0.1),
     )
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
+    trainer = rank_trainer(
+        devices,
+        IEMF(end_epoch=1),
         max_epochs=EPOCHS * CLASSES // PER_TASK,
         reload_dataloaders_every_n_epochs=1,
-        logger=False,
-        callbacks=[IEMF(end_epoch=1)],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        use_distributed_sampler=True,
         default_root_dir=directory / str(devices),
     )
     data = Blobs(
@@ -57,14 +51,9 @@ def train(devices: int, directory: Path) -> None:
         loader=LoaderOptions(batch_size=8 // devices),
     )
     trainer.fit(module, data)
-    weights = torch.cat([p.detach().double().flatten() for p in module.parameters()]).tolist()
     rows = [row[: task + 1] for task, row in enumerate(module.matrix)]
-    rank = os.environ.get("LOCAL_RANK", "0")
-    record = json.dumps({"matrix": rows, "weights": weights})
-    (directory / f"{devices}-{rank}.json").write_text(record)
+    write_record(directory, devices, {"matrix": rows, "weights": weights_of(module)})
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     train(int(sys.argv[1]), Path(sys.argv[2]))

@@ -7,15 +7,14 @@ first has no audio at all in its second batch, so that an encoder runs on one ra
 from __future__ import annotations
 
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import LightningDataModule, Trainer
-from torch import Tensor
+from lightning import LightningDataModule
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import rank_trainer, write_record
 
 sys.path.insert(0, str(Path(__file__).parent))
 from every_network import LONGEST, NETWORKS, WIDTHS, clips
@@ -71,7 +70,6 @@ class Shares(LightningDataModule):
 
 def main(devices: int, directory: Path, name: str) -> None:
     """Train, and write."""
-    warnings.filterwarnings("ignore")
     torch.manual_seed(0)
     module = SentimentModule(
         lambda *_: NETWORKS[name](), WIDTHS, LONGEST, optimizer=lambda p: SGD(p, lr=0.05)
@@ -79,23 +77,11 @@ def main(devices: int, directory: Path, name: str) -> None:
     for part in module.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        precision="64-true",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
+    trainer = rank_trainer(devices, precision="64-true")
     trainer.fit(module, datamodule=Shares())
-    logged: dict[str, Tensor] = {n: v.double() for n, v in trainer.callback_metrics.items()}
-    found = {"weights": module.state_dict(), "logged": logged}
-    torch.save(found, directory / f"{devices}-{trainer.global_rank}.pt")
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    weights = {name: value.tolist() for name, value in module.state_dict().items()}
+    write_record(directory, devices, {"weights": weights, "logged": logged})
 
 
 if __name__ == "__main__":

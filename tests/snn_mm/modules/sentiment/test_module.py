@@ -11,6 +11,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks.finite_guard import FiniteGuard
 from snn_mm.contracts import FUSED, Batch
@@ -76,15 +77,7 @@ def test_a_head_of_weight_zero_alone_has_no_gradient_and_ddp_is_told() -> None:
 
 
 def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **options,
-    )
+    return quiet_trainer(devices=1, **options)
 
 
 def loader(**options: Any) -> DataLoader[Batch]:

@@ -11,6 +11,7 @@ from lightning import Trainer
 from torch import Tensor
 from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.contracts import FUSED, Batch
 from snn_mm.errors import UserError
@@ -63,16 +64,7 @@ def never_loaded(present: dict[str, Tensor], classes: bool = False) -> Batch:
 
 
 def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        precision="64-true",
-        **options,
-    )
+    return quiet_trainer(devices=1, precision="64-true", **options)
 
 
 def loader(*batches: Batch) -> DataLoader[Batch]:

@@ -29,6 +29,8 @@ Kind = Literal["vector", "sequence", "picture", "film", "sound", "events"]
 BY_DIMENSIONS: dict[int, Kind] = {1: "vector", 2: "sequence", 3: "picture", 4: "film"}
 FEATURES: frozenset[Kind] = frozenset({"vector", "sequence"})
 EVENT_FILES, EVENT_KEYS = frozenset({".bin", ".bs2"}), ("x", "y", "t", "p")
+CAMERA_FILES = frozenset({".aedat", ".aedat4", ".raw", ".dat", ".es"})
+"""Read by no library that survives damaged files: aedat 2.3 ends the process."""
 LONGEST = 10.0
 """Seconds of sound that an input has at most, unless `seconds` says otherwise."""
 ACCEPTED = (
@@ -99,6 +101,11 @@ def kind_of(cell: Cell) -> Kind:
             return kind  # type: ignore[return-value]
     if suffix in EVENT_FILES or (suffix == ".npz" and not cell.key and _has_events(cell.path)):
         return "events"
+    if suffix in CAMERA_FILES:
+        raise UserError(
+            f"{cell.path.name} is a recording of an event camera, in a form of its maker\n"
+            "accepted: its events as .npz with x, y, t and p; docs/data.md makes one of it"
+        )
     if suffix not in (".npy", ".npz"):
         raise UserError(f"{cell.path.name} is of no known kind\n{ACCEPTED}")
     values = read_array(cell)

@@ -263,6 +263,11 @@ MISTAKES = {
         lambda t: t.replace("v0.npy", "notes.txt"),
         r"csv:2: column face: notes.txt is of no known kind",
     ),
+    "events of a camera's maker": (
+        lambda t: t.replace("v0.npy", "film.aedat4"),
+        r"csv:2: column face: film.aedat4 is a recording of an event camera.*\n"
+        "accepted: its events as .npz with x, y, t and p; ",
+    ),
     "no such row": (
         lambda t: t.replace("v2.npy", "s2.npy:99"),
         r"csv:4: column face: row 99 of 5; accepted: 0 to 4",
@@ -282,6 +287,7 @@ def test_a_mistake_is_named_with_line_and_column(tmp_path: Path, name: str) -> N
     np.save(tmp_path / "wide.npy", np.zeros(6))
     np.save(tmp_path / "nan.npy", np.full(5, np.nan))
     (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "film.aedat4").write_bytes(b"#!AER-DAT4.0\r\n")
     (tmp_path / "cut.npy").write_bytes((tmp_path / "v2.npy").read_bytes()[:90])
     change, message = MISTAKES[name]
     path.write_text(change(path.read_text()))

@@ -13,6 +13,7 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.contracts import Batch
 from snn_mm.encoders import ConvNet, Encoder
@@ -62,13 +63,8 @@ def make_trainer(tmp_path: Path) -> MakeTrainer:
     """Make quiet trainers, by default of two epochs, in one run directory."""
 
     def make(*callbacks: Callback, **options: Any) -> Trainer:
-        return Trainer(
-            accelerator="cpu",
-            default_root_dir=tmp_path,
-            callbacks=list(callbacks),
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            **{"max_epochs": 2, "logger": False, "enable_checkpointing": False, **options},
+        return quiet_trainer(
+            *callbacks, **{"max_epochs": 2, "default_root_dir": tmp_path, **options}
         )
 
     return make

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import IEMF, LossAdjustment
 from snn_mm.contracts import Batch
@@ -127,14 +127,7 @@ def test_modulations_of_gradients_and_losses_work(
     module = TAAFModule(encoders, 3, fusion_class, width=16).double()
     before = [p.clone() for p in module.fusion_parameters()]
     callbacks = [IEMF(), LossAdjustment()]
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=2,
-        callbacks=callbacks,
-        default_root_dir=tmp_path,
-        **dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False),
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(*callbacks, max_epochs=2, default_root_dir=tmp_path)
     trainer.fit(module, DataLoader([make_batch(8)], batch_size=None))  # type: ignore[arg-type]
     assert all(callback.factors for callback in callbacks)
     assert not any(map(torch.equal, before, module.fusion_parameters()))

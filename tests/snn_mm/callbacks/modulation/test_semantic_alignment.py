@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from torch.utils.data import DataLoader
+from toy_training import quiet_trainer
 
 from snn_mm.callbacks import SemanticAlignment
 from snn_mm.contracts import Batch, StepOutput
@@ -17,18 +17,11 @@ from snn_mm.fusion import CMCI, SCMRL, FusionFactory
 from snn_mm.modules import TAAFModule
 
 
-def fit(make_encoders: Any, fusion: FusionFactory, callback: Any, batch: Batch, path: Path) -> Any:
+def fit(make_encoders: Any, fusion: FusionFactory, callbacks: Any, batch: Batch, path: Path) -> Any:
     torch.manual_seed(0)
     encoders = make_encoders({"audio": 3, "visual": 3})
     module = TAAFModule(encoders, 3, fusion, width=16).double()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        callbacks=callback,
-        default_root_dir=path,
-        **dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False),
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(*callbacks, default_root_dir=path)
     trainer.fit(module, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
     return trainer.callback_metrics["train/loss"]
 

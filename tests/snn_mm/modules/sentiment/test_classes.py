@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 from every_network import EACH, LONGEST, NETWORKS, PRESENT, SAMPLES, WIDTHS, Made, clips
-from lightning import Trainer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 from torchmetrics.functional.classification import multiclass_f1_score
+from toy_training import quiet_trainer
 
 from snn_mm.contracts import FUSED, Batch, ScoresSequences
 from snn_mm.errors import UserError
@@ -41,17 +41,6 @@ def batch() -> Batch:
         "target": torch.arange(SAMPLES) * 4 % CLASSES,
         "id": [f"clip{i}" for i in range(SAMPLES)],
     }
-
-
-def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **{"enable_checkpointing": False, **options},
-    )
 
 
 def loader() -> DataLoader[Batch]:
@@ -93,15 +82,15 @@ def test_a_training_learns_its_classes_and_a_checkpoint_keeps_them(
     for part in module.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
-    run = trainer(max_epochs=60, enable_checkpointing=True, default_root_dir=tmp_path)
+    run = quiet_trainer(max_epochs=60, enable_checkpointing=True, default_root_dir=tmp_path)
     run.fit(module, loader(), loader())
     assert float(run.callback_metrics[f"val/accuracy/{FUSED}"]) > 0.8
     assert set(run.callback_metrics) >= set(module.metric_names())
     run.save_checkpoint(tmp_path / "kept.ckpt")
     again = made_module(NETWORKS[name])
     again.load_state_dict(torch.load(tmp_path / "kept.ckpt", weights_only=True)["state_dict"])
-    (found,) = trainer().predict(again, loader()) or []
-    (wanted,) = trainer().predict(module, loader()) or []
+    (found,) = quiet_trainer().predict(again, loader()) or []
+    (wanted,) = quiet_trainer().predict(module, loader()) or []
     assert found["id"] == batch()["id"]
     for head, probability in found["probability"].items():
         assert probability.shape == (SAMPLES, CLASSES)
@@ -131,7 +120,7 @@ def test_sgmt_takes_three_kinds_of_input_of_own_lengths_and_the_weights_of_its_p
 
 def test_scores_of_an_epoch_are_accuracy_and_macro_f1() -> None:
     module, data = made_module(NETWORKS["LFDNN-"]), batch()
-    (logged,) = trainer().test(module, loader(), verbose=False)
+    (logged,) = quiet_trainer().test(module, loader(), verbose=False)
     with torch.no_grad():
         logits = module.eval()(data["inputs"], data["lengths"])[FUSED]
     right = (logits.argmax(dim=1) == data["target"]).float().mean()

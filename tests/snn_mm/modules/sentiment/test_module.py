@@ -76,10 +76,6 @@ def test_a_head_of_weight_zero_alone_has_no_gradient_and_ddp_is_told() -> None:
         assert bool(silent) == network.skips_parameters() == (weight == 0)
 
 
-def trainer(**options: Any) -> Trainer:
-    return quiet_trainer(devices=1, **options)
-
-
 def loader(**options: Any) -> DataLoader[Batch]:
     return DataLoader([batch(**options)], batch_size=None)  # type: ignore[arg-type]
 
@@ -111,7 +107,7 @@ def test_each_head_learns_its_own_label_or_that_of_the_clip() -> None:
 
 def test_scores_of_every_head_are_logged_against_their_own_label() -> None:
     model = module()
-    (logged,) = trainer().test(model, loader(), verbose=False)
+    (logged,) = quiet_trainer().test(model, loader(), verbose=False)
     data = batch()
     with torch.no_grad():
         scores = model(data["inputs"], data["lengths"])
@@ -124,7 +120,7 @@ def test_scores_of_every_head_are_logged_against_their_own_label() -> None:
 @pytest.mark.usefixtures("no_sync_advice")
 def test_training_learns_and_a_second_epoch_starts_its_scores_anew() -> None:
     model = module(optimizer=lambda parameters: SGD(parameters, lr=0.05))
-    run = trainer(max_epochs=30)
+    run = quiet_trainer(max_epochs=30)
     run.fit(model, loader(), loader())
     assert float(run.callback_metrics["val/mae/fused"]) < 0.45  # a constant has 0.6
     assert len(model.metrics("train")[FUSED].metric_state["score"]) == 0
@@ -140,7 +136,7 @@ def test_callbacks_see_the_scores_of_a_training_epoch_when_it_ends() -> None:
         def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
             later.extend([float(trainer.logged_metrics[name])] if seen else [])
 
-    fitted = trainer(max_epochs=3, callbacks=[Look()])
+    fitted = quiet_trainer(Look(), max_epochs=3)
     fitted.fit(module(optimizer=partial(SGD, lr=0.1)), loader())
     assert seen == [*later, float(fitted.logged_metrics[name])]
     assert len(set(seen)) == 3
@@ -160,7 +156,7 @@ class NoNumber(Linear):
 def test_a_step_that_the_guard_leaves_out_is_not_rated() -> None:
     guard, fitted = FiniteGuard("skip"), module()
     fitted.network = NoNumber(DIMS, LONGEST)
-    run = trainer(max_epochs=1, callbacks=[guard])
+    run = quiet_trainer(guard)
     with pytest.warns(UserWarning, match="the loss is inf, by its summand text, audio, fused"):
         run.fit(fitted, DataLoader([batch()] * 3, batch_size=None))  # type: ignore[arg-type]
     assert guard.skipped == 1
@@ -178,7 +174,7 @@ def test_a_modality_that_is_left_out_has_no_part_and_no_loss() -> None:
 
 
 def test_predict_gives_scores_by_head() -> None:
-    (found,) = trainer().predict(module(), loader()) or []
+    (found,) = quiet_trainer().predict(module(), loader()) or []
     assert found["id"] == [str(i) for i in range(6)]
     assert {head: score.shape for head, score in found["score"].items()} == dict.fromkeys(
         ("text", "audio", FUSED), (6,)

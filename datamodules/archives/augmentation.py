@@ -1,4 +1,4 @@
-"""What training changes in recorded movements: their speed, their direction, their size."""
+"""What training changes in recordings: how movements go, and when clips begin."""
 
 from __future__ import annotations
 
@@ -43,6 +43,32 @@ class MovementAugmentation:
         if self.size:
             x = x * rng.uniform(1 - self.size, 1 + self.size, x.shape[-1:]).astype(np.float32)
         return x
+
+
+@dataclass(frozen=True)
+class ClipAugmentation:
+    """How much training changes clips that are heard and seen; 0 changes nothing.
+
+    Attributes:
+        shift: seconds by which a clip begins earlier or later at most; its last or first step
+            fills what is missing.
+    """
+
+    shift: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_range("augmentation.shift", self.shift, 0)
+
+    def __call__(self, clip: Array, rate: int, rng: np.random.Generator) -> Array:
+        """Change a clip `[L, ...]` of so many steps a second; the same draws shift all rates alike.
+
+        Example:
+            >>> drawn = np.random.default_rng(1)  # 0.01 of -0.2 to 0.2 seconds
+            >>> ClipAugmentation(0.2)(np.array([1, 2, 3, 4]), 100, drawn)
+            array([2, 3, 4, 4])
+        """
+        later = round(rng.uniform(-self.shift, self.shift) * rate)
+        return clip[np.clip(np.arange(len(clip)) + later, 0, len(clip) - 1)]
 
 
 def warped_times(steps: int, strength: float, rng: np.random.Generator) -> NDArray[np.float64]:

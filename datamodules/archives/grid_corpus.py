@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from datamodules.archives.archive import (
-    Array,
-    check_equally_many,
-    check_within,
-    content_digest,
-    read_archive,
-    sequence_facts,
-)
+from datamodules.archives.archive import Array, content_digest, sequence_facts
+from datamodules.archives.augmentation import ClipAugmentation
+from datamodules.archives.mouth import Region, Template, cut_mouths, learn_template
 from datamodules.archives.sentences import (
+    AREAS,
     BANDS,
-    CELL,
     COLUMN_RATE,
     COLUMNS,
     FRAME_RATE,
     FRAMES,
-    HEIGHT,
-    WIDTH,
+    VOCABULARY,
     ClipReader,
     Lips,
     lip_reader,
+    read_sentences,
 )
 from datamodules.archives.split import Reader, RecordingSplit
 from datamodules.base import MultimodalDataModule, SplitName
@@ -39,28 +35,8 @@ from datamodules.raw.reads import RawReader
 from datamodules.split import FeatureScale
 from snn_mm.errors import UserError, check_choice, check_range
 
-VOCABULARY: dict[str, tuple[str, ...]] = {
-    "command": ("bin", "lay", "place", "set"),
-    "color": ("blue", "green", "red", "white"),
-    "preposition": ("at", "by", "in", "with"),
-    "letter": tuple("abcdefghijklmnopqrstuvxyz"),
-    "digit": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-    "adverb": ("again", "now", "please", "soon"),
-}
-"""The words at each place of a sentence; W is no letter of GRID, for it is three syllables."""
 Word = Literal["command", "color", "preposition", "letter", "digit", "adverb"]
 Window = Literal["whole", "word"]
-LAYOUT = {
-    "lips": ("u", (None, FRAMES, HEIGHT, WIDTH)),
-    "logmel": ("f", (None, COLUMNS, BANDS)),
-    "words": ("iu", (None, len(VOCABULARY))),
-    "word_times": ("f", (None, len(VOCABULARY), 2)),
-    "clip": ("U", (None,)),
-} | {f"vocab_{place}": ("U", (len(words),)) for place, words in VOCABULARY.items()}
-SOURCE = (
-    "Accepted is an archive of one speaker of GRID (Cooke et al. 2006; speaker 1 is\n"
-    "in TVR28/LipNet), with the keys of docs/data.md; set file."
-)
 
 
 class GridCorpus(MultimodalDataModule):
@@ -77,11 +53,17 @@ class GridCorpus(MultimodalDataModule):
         file: the archive; None is `root/grid_s1.npz`.
         word: which of the six is the class.
         window: what is seen and heard: the `whole` clip, or the `word` alone.
-        lips: what the film is for its encoder: a `sequence` `[L, 70]` of means of 4x4 pixels,
-            `frames` `[L, 1, 28, 40]`, or `channels` of one image `[L, 28, 40]`.
+        region: what is seen of the pictures, in which the head is now here, now there: all of the
+            `picture`, 28x40 pixels; or the `mouth`, 16x20 pixels, found in each clip by laying its
+            mean picture over that of the training part.
+        lips: what the film is for its encoder: a `sequence` `[L, D]` of means of 4x4 pixels, D =
+            70, or of a mouth of 2x2, D = 80; `frames` `[L, 1, H, W]`; or `channels` of one image
+            `[L, H, W]`.
         frames: L of `frames` and `channels`, evenly spread over the window.
         test_fraction: part of the sentences that tests.
         val_fraction: part of the other sentences that validates.
+        augmentation: what training changes in clips, anew in each epoch, in sound and film alike;
+            as a function of (seed, epoch, sentence).
     """
 
     modalities = ("audio", "visual")
@@ -96,12 +78,15 @@ class GridCorpus(MultimodalDataModule):
         frames: int = 15,
         test_fraction: float = 0.3,
         val_fraction: float = 0.15,
+        region: Region = "picture",
+        augmentation: ClipAugmentation | None = None,
         **options: Any,
     ) -> None:
         super().__init__(root, **options)
         check_choice("word", word, get_args(Word))
         check_choice("window", window, get_args(Window))
         check_choice("lips", lips, get_args(Lips))
+        check_choice("region", region, get_args(Region))
         check_range("frames", frames, 1, FRAMES)
         check_fractions(test_fraction=test_fraction)
         check_fractions(val_fraction=val_fraction)
@@ -112,12 +97,14 @@ class GridCorpus(MultimodalDataModule):
         self.step_seconds = {"audio": 1 / COLUMN_RATE, **film}
         self.window: Window = window
         self.lips: Lips = lips
+        self.region: Region = region
+        self.augmentation = augmentation
         self.test_fraction, self.val_fraction = test_fraction, val_fraction
 
     def facts(self) -> dict[str, Any]:
         """K, widths of the sequences, and what the film is for its encoder."""
         visual: dict[str, dict[str, object]] = {
-            "sequence": {"in_features": HEIGHT * WIDTH // CELL**2},
+            "sequence": {"in_features": AREAS[self.region].features},
             "frames": {"in_channels": 1, "input_kind": "frames"},
             "channels": {"in_channels": self.frames, "input_kind": "static"},
         }
@@ -129,25 +116,18 @@ class GridCorpus(MultimodalDataModule):
         return self._shapes(1.0 if self.window == "whole" else 0.1)
 
     def _shapes(self, share: float) -> Shapes:
+        area = AREAS[self.region]
         film = {
-            "sequence": (round(share * FRAMES), HEIGHT * WIDTH // CELL**2),
-            "frames": (self.frames, 1, HEIGHT, WIDTH),
-            "channels": (self.frames, HEIGHT, WIDTH),
+            "sequence": (round(share * FRAMES), area.features),
+            "frames": (self.frames, 1, area.height, area.width),
+            "channels": (self.frames, area.height, area.width),
         }
         return {"audio": (round(share * COLUMNS), BANDS), "visual": film[self.lips]}
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
         """The archive, read when it is first asked for."""
-        arrays = read_archive(self.file, LAYOUT, SOURCE)
-        sentences = {key: x for key, x in arrays.items() if not key.startswith("vocab_")}
-        check_equally_many(self.file, sentences)
-        for place, (key, words) in enumerate(VOCABULARY.items()):
-            check_within(self.file, f"words ({key})", arrays["words"][:, place], 0, len(words) - 1)
-            if tuple(arrays[f"vocab_{key}"]) != words:
-                raise UserError(f"vocab_{key} of {self.file}: accepted are {', '.join(words)}")
-        _check_times(self.file, arrays["word_times"])
-        return arrays
+        return read_sentences(self.file)
 
     @property
     def labels(self) -> Rows:
@@ -167,12 +147,21 @@ class GridCorpus(MultimodalDataModule):
     def load_split(self, name: SplitName) -> RecordingSplit:
         """Take the sentences of one part."""
         ids = [str(clip) for clip in self.arrays["clip"]]
-        return RecordingSplit(self.readers, self.parts[name], self.labels, ids, self.content)
+        seed = self.seed if name == "train" else None
+        rows = self.parts[name]
+        return RecordingSplit(
+            self.readers, rows, self.labels, ids, self.content, seed, in_time=True
+        )
 
     def content_options(self) -> dict[str, object]:
         """Return the options that decide the samples."""
         names = ("word", "window", "lips", "frames", "test_fraction", "val_fraction")
-        return {name: getattr(self, name) for name in names}
+        options: dict[str, object] = {name: getattr(self, name) for name in names}
+        if self.region != "picture":  # runs of before there was a choice name none
+            options["region"] = self.region
+        if self.augmentation is not None:
+            options["augmentation"] = asdict(self.augmentation)
+        return options
 
     collate = staticmethod(collate_ragged)
 
@@ -184,7 +173,8 @@ class GridCorpus(MultimodalDataModule):
     def learn_preparation(self) -> dict[str, Any]:
         """Names of the classes, and what clips are shifted and scaled by."""
         scales = {name: scale.record() for name, scale in self.scales.items()}
-        return {**super().learn_preparation(), "scales": scales}
+        mouth = {"mouth": self.template.tolist()} if self.region == "mouth" else {}
+        return {**super().learn_preparation(), "scales": scales, **mouth}
 
     def raw_readers(self) -> Mapping[str, RawReader]:
         """Arrays of a clip, as the archive has them.
@@ -200,13 +190,26 @@ class GridCorpus(MultimodalDataModule):
                 "accepted: a run with data.window whole"
             )
         scales = {name: FeatureScale.of_record(x) for name, x in self.preparation["scales"].items()}
-        return sentence_readers(scales, self.lips, self.frames)
+        mouth = self.preparation.get("mouth")  # runs of before there was a choice have none
+        template = None if mouth is None else np.array(mouth, np.float32)
+        return sentence_readers(scales, self.lips, self.frames, template)
+
+    @cached_property
+    def template(self) -> Template:
+        """What clips are laid over, from the training part."""
+        return learn_template(self.arrays["lips"][self.parts["train"]])
+
+    @cached_property
+    def films(self) -> Array:
+        """What is seen of each sentence, `[n, 75, H, W]`."""
+        films = self.arrays["lips"]
+        return films if self.region == "picture" else cut_mouths(films, self.template)
 
     @cached_property
     def scales(self) -> dict[str, FeatureScale]:
         """What clips are shifted and scaled by, from the training part."""
         train = self.parts["train"]
-        heard, seen = self.arrays["logmel"][train].astype(np.float64), self.arrays["lips"][train]
+        heard, seen = self.arrays["logmel"][train].astype(np.float64), self.films[train]
         return {
             "audio": FeatureScale.fit(heard.reshape(-1, BANDS)),
             "visual": FeatureScale(float(seen.mean()), float(seen.std())),
@@ -217,19 +220,9 @@ class GridCorpus(MultimodalDataModule):
         """What makes the inputs of a sentence, by modality."""
         place = list(VOCABULARY).index(self.word)
         times = None if self.window == "whole" else self.arrays["word_times"][:, place]
-        sound, film = self.arrays["logmel"], self.arrays["lips"]
+        sound, scales, augment = self.arrays["logmel"], self.scales, self.augmentation
+        film = self.films, times, scales["visual"], augment
         return {
-            "audio": ClipReader(sound, COLUMN_RATE, times, self.scales["audio"]),
-            "visual": lip_reader(film, times, self.scales["visual"], self.lips, self.frames),
+            "audio": ClipReader(sound, COLUMN_RATE, times, scales["audio"], augment),
+            "visual": lip_reader(*film, self.lips, self.frames, AREAS[self.region]),
         }
-
-
-def _check_times(path: Path, times: Array) -> None:
-    """Refuse windows `[n, words, 2]` that are empty or begin before the clip."""
-    wrong = (times[..., 0] < 0) | ~(times[..., 1] > times[..., 0])
-    if len(rows := np.argwhere(wrong)):
-        row, word = rows[0]
-        raise UserError(
-            f"word_times of {path}: word {word} of row {row} has {times[row, word].tolist()}; "
-            "accepted are a begin of at least 0 and a later end, in seconds"
-        )

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.archives import movements, sentences
-from datamodules.archives.sentences import ClipReader, Lips, lip_reader
+from datamodules.archives.mouth import Template, cut_mouths
+from datamodules.archives.sentences import AREAS, ClipReader, Lips, lip_reader
 from datamodules.raw.arrays import NUMBERS, numbers_of
 from datamodules.raw.reads import Place, RawReader
 from datamodules.split import FeatureScale
@@ -43,21 +44,26 @@ def movement_readers(scales: Scales, form: movements.Depth) -> dict[str, RawRead
     return {name: RawReader(read, NUMBERS) for name, read in made.items()}
 
 
-def sentence_readers(scales: Scales, lips: Lips, frames: int) -> dict[str, RawReader]:
+def sentence_readers(
+    scales: Scales, lips: Lips, frames: int, template: Template | None
+) -> dict[str, RawReader]:
     """A log-mel spectrogram `[L, 40]` and pictures of a mouth `[L, 28, 40]` as inputs.
 
     Args:
         scales: what they are shifted and scaled by.
         lips: the form of the film, as `GridCorpus` has it.
         frames: how many of it.
+        template: `[h, w]`, by which the mouth is found; None for the whole picture.
     """
+    area = AREAS["picture" if template is None else "mouth"]
 
     def audio(place: Place, _: str) -> NDArray[np.float32]:
         clip = numbers_of(place, (None, sentences.BANDS))
-        return ClipReader(clip[None], sentences.COLUMN_RATE, None, scales["audio"])(0, None)
+        return ClipReader(clip[None], sentences.COLUMN_RATE, None, scales["audio"], None)(0, None)
 
     def visual(place: Place, _: str) -> NDArray[np.float32]:
-        film = numbers_of(place, (None, sentences.HEIGHT, sentences.WIDTH))
-        return lip_reader(film[None], None, scales["visual"], lips, frames)(0, None)
+        film = numbers_of(place, (None, sentences.HEIGHT, sentences.WIDTH))[None]
+        seen = film if template is None else cut_mouths(film, template)
+        return lip_reader(seen, None, scales["visual"], None, lips, frames, area)(0, None)
 
     return {"audio": RawReader(audio, NUMBERS), "visual": RawReader(visual, NUMBERS)}

@@ -64,6 +64,7 @@ class RecordingSplit(SampleSource):
         ids: the name of every recording of the data set, R.
         content: a digest of all recordings.
         augment_seed: of what is drawn in training; None draws nothing.
+        in_time: whether all modalities see the same draws, as what is heard and seen at once must.
     """
 
     def __init__(
@@ -74,12 +75,13 @@ class RecordingSplit(SampleSource):
         ids: Sequence[str],
         content: str,
         augment_seed: int | None = None,
+        in_time: bool = False,
     ) -> None:
         self.readers, self.rows, self.content = dict(readers), rows, content
         self.modalities = tuple(readers)
         self.labels = labels[rows].astype(np.int64)
         self.ids: Sequence[str] = [ids[row] for row in rows]
-        self.augment_seed = augment_seed
+        self.augment_seed, self.in_time = augment_seed, in_time
 
     def __getitem__(self, index: int | Draw) -> Sample:
         epoch, place = Draw.of(index)
@@ -96,5 +98,6 @@ class RecordingSplit(SampleSource):
     def _read(self, modality: str, row: int, epoch: int, name: str) -> Tensor:
         rng = None
         if self.augment_seed is not None:
-            rng = stream(self.augment_seed, "augment", modality, epoch, name)
+            drawn_for = "" if self.in_time else modality
+            rng = stream(self.augment_seed, "augment", drawn_for, epoch, name)
         return torch.from_numpy(np.ascontiguousarray(self.readers[modality](row, rng)))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.archives.grid_corpus import VOCABULARY
 from datamodules.archives.movements import ACTIONS
+from datamodules.archives.sentences import VOCABULARY
 
 Arrays = dict[str, Any]
 

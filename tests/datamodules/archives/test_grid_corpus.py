@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 import torch
 
 from datamodules import GridCorpus
-from datamodules.archives.grid_corpus import VOCABULARY
+from datamodules.archives.augmentation import ClipAugmentation
+from datamodules.archives.sentences import VOCABULARY
 from datamodules.base import LoaderOptions
+from datamodules.split import Draw
 from snn_mm.errors import UserError
 from tests.datamodules.archive_files import made_grid, write
 
@@ -80,6 +83,62 @@ def test_a_film_is_what_its_encoder_is_told(
     assert data.facts()["inputs"]["audio"] == {"in_features": 40}
 
 
+@pytest.mark.parametrize(
+    ("lips", "shape", "facts"),
+    [
+        ("sequence", (75, 80), {"in_features": 80}),
+        ("frames", (5, 1, 16, 20), {"in_channels": 1, "input_kind": "frames"}),
+        ("channels", (5, 16, 20), {"in_channels": 5, "input_kind": "static"}),
+    ],
+)
+def test_a_mouth_is_what_its_encoder_is_told(
+    make: Make, lips: Any, shape: tuple[int, ...], facts: dict[str, Any]
+) -> None:
+    data = make(region="mouth", lips=lips, frames=5)
+    assert data.split("val")[0].inputs["visual"].shape == data.sample_shapes()["visual"] == shape
+    assert data.facts()["inputs"]["visual"] == facts
+    assert (
+        data.facts()["feature_dims"]["visual"] == data.split("val")[0].inputs["visual"][0].numel()
+    )
+
+
+def test_mouths_are_found_by_the_training_part_alone(archive: str, tmp_path: Path) -> None:
+    data = GridCorpus(file=archive, region="mouth")
+    arrays = made_grid()
+    arrays["lips"][data.parts["test"]] = 255 - arrays["lips"][data.parts["test"]]
+    other = GridCorpus(file=write(tmp_path / "other.npz", arrays), region="mouth")
+    np.testing.assert_array_equal(data.template, other.template)
+    assert not torch.equal(*(d.split("test")[0].inputs["visual"] for d in (data, other)))
+
+
+def test_training_shifts_sound_and_film_together(make: Make) -> None:
+    plain, moved = make(), make(augmentation=ClipAugmentation(0.4))
+    shifts = set()
+    for epoch, place in product(range(3), range(6)):
+        still, other = plain.split("train")[place].inputs, moved.split("train")[Draw(epoch, place)]
+        heard, seen = (shift_of(still[m], other.inputs[m]) for m in ("audio", "visual"))
+        assert abs(heard / 50 - seen / 25) <= 0.03  # each to the nearest of its own steps
+        assert abs(seen / 25) <= 0.42
+        shifts.add(seen)
+    assert len(shifts) > 5
+    assert min(shifts) < 0 < max(shifts)
+    for part in ("val", "test"):
+        same = (data.split(part)[0].inputs["visual"] for data in (plain, moved))  # type: ignore[arg-type]
+        assert torch.equal(*same)
+
+
+def shift_of(still: torch.Tensor, moved: torch.Tensor) -> int:
+    """By how many steps `[L, D]` begins later, its ends repeated."""
+    places = torch.arange(len(still))
+    fits = [
+        k
+        for k in range(-25, 26)
+        if torch.equal(still[(places + k).clamp(0, len(still) - 1)], moved)
+    ]
+    (found,) = fits
+    return found
+
+
 def test_frames_are_spread_over_the_window_from_its_first_to_its_last(make: Make) -> None:
     films = [make(lips="frames", frames=n).split("val")[0].inputs["visual"] for n in (75, 2)]
     assert torch.equal(films[1], films[0][[0, -1]])
@@ -100,7 +159,15 @@ def test_parts_are_apart_and_every_seed_has_the_same_test(make: Make) -> None:
 
 
 def test_the_fingerprint_tells_options_apart(make: Make) -> None:
-    others = ({}, {"window": "word"}, {"word": "color"}, {"lips": "frames"}, {"seed": 1})
+    others = (
+        {},
+        {"window": "word"},
+        {"word": "color"},
+        {"lips": "frames"},
+        {"seed": 1},
+        {"region": "mouth"},
+    )
+    others += tuple({"augmentation": ClipAugmentation(shift)} for shift in (0.1, 0.2))
     assert len({make(**options).fingerprint() for options in others}) == len(others)
 
 
@@ -132,6 +199,13 @@ def test_what_does_not_fit_is_named(change: Any, words: str, tmp_path: Path) -> 
     arrays[key] = make_wrong(arrays[key])
     with pytest.raises(UserError, match=words):
         GridCorpus(file=write(tmp_path / "wrong.npz", arrays)).split("train")
+
+
+def test_options_that_are_wrong_are_named(make: Make) -> None:
+    with pytest.raises(UserError, match=r"region.*nose.*picture, mouth"):
+        make(region="nose")
+    with pytest.raises(UserError, match=r"augmentation\.shift"):
+        ClipAugmentation(shift=-0.1)
 
 
 def test_nothing_in_an_archive_is_unpickled(tmp_path: Path) -> None:

@@ -275,6 +275,8 @@ def test_recordings_of_archives(tmp_path: Path) -> None:
     row = int(grid.parts["test"][4])
     np.savez(tmp_path / "one.npz", audio=arrays["logmel"][row], visual=arrays["lips"][row])
     check(grid, tmp_path / "one.npz", 4, lambda: GridCorpus("/nowhere"))
+    mouths = GridCorpus(file=file, region="mouth")
+    check(mouths, tmp_path / "one.npz", 4, lambda: GridCorpus("/nowhere", region="mouth"))
     with pytest.raises(UserError, match=r"data\.window is word"):
         GridCorpus(file=file, window="word").read_raw(tmp_path / "one.npz")
 

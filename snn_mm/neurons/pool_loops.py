@@ -142,22 +142,21 @@ def _gather(into: Any, gradient: Any, winners: Any, place: Any) -> None:
 
 
 @compiled
-def _gather_pixel(
-    into: Any, gradient: Any, winners: Any, line: int, pixel: int, shape: Any
-) -> None:
-    """The gradient of one pixel `[C]` from those of the maxima `[H', W' * C]`."""
-    _, _, channels, kernel, stride, padding = shape
+def _gather_line(into: Any, gradient: Any, winners: Any, line: int, shape: Any) -> None:
+    """The gradient of a row of pixels `[W * C]` from those of the maxima `[H', W' * C]`."""
+    _, width, channels, kernel, stride, padding = shape
     into[:] = np.float32(0)
-    below, right = line + padding, pixel + padding
-    for row in range(
-        max(0, (below - kernel) // stride + 1), min(len(winners), below // stride + 1)
-    ):
-        of_row, won = gradient[row], winners[row]
-        first = max(0, (right - kernel) // stride + 1)
-        for out in range(first, min(won.size // channels, right // stride + 1)):
-            place = np.uint8((below - row * stride) * kernel + right - out * stride)
+    below = line + padding
+    last = min(len(winners), below // stride + 1)
+    for row in range(max(0, (below - kernel) // stride + 1), last):
+        of_row, won, corner = gradient[row], winners[row], (below - row * stride) * kernel
+        for out in range(won.size // channels):
             low, high = out * channels, (out + 1) * channels
-            _gather(into, of_row[low:high], won[low:high], place)
+            for place in range(kernel):
+                pixel = out * stride - padding + place
+                if 0 <= pixel < width:
+                    to = into[pixel * channels : (pixel + 1) * channels]
+                    _gather(to, of_row[low:high], won[low:high], np.uint8(corner + place))
 
 
 @compiled
@@ -178,20 +177,17 @@ def pooled_backward_loop(
     """
     x, step, grad_pooled, winners, grad_x = rows
     height, width, channels = shape[:3]
-    steps, pixels = len(winners), max(1, BLOCK // channels)
-    scratch = backward_scratch(steps, pixels * channels, 0)
-    given = np.empty((steps, pixels * channels), np.float32)
-    sums = np.empty((2, 0))
-    for number in range(start // (width * channels), stop // (width * channels)):
-        image, line = number // height, number % height
-        for begin in range(0, width, pixels):
-            end = min(begin + pixels, width)
+    steps, row = len(winners), width * channels
+    lines = min(height, max(1, BLOCK // row))
+    scratch, sums = backward_scratch(steps, lines * row, 0), np.empty((2, 0))
+    given = np.empty((steps, lines * row), np.float32)
+    ends = (x, step, grad_x)
+    for image in range(start // (height * row), stop // (height * row)):
+        for begin in range(0, height, lines):
+            end = min(begin + lines, height)
             for t in range(steps):
-                gradient, won = grad_pooled[t, image], winners[t, image]
-                for pixel in range(begin, end):
-                    low = (pixel - begin) * channels
-                    into = given[t][low : low + channels]
-                    _gather_pixel(into, gradient, won, line, pixel, shape)
-            low = (number * width + begin) * channels
-            high = low + (end - begin) * channels
-            backward_block(low, high, given, 0, (x, step, grad_x), state, scratch, none, sums, lif)
+                for line in range(begin, end):
+                    into = given[t][(line - begin) * row : (line - begin + 1) * row]
+                    _gather_line(into, grad_pooled[t, image], winners[t, image], line, shape)
+            low, high = (image * height + begin) * row, (image * height + end) * row
+            backward_block(low, high, given, 0, ends, state, scratch, none, sums, lif)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -117,3 +117,42 @@ def ready(make: Made, training: bool = False) -> SentimentNetwork:
         if name.endswith("bias"):  # a zero bias would hide what it does to what is absent
             nn.init.normal_(parameter, std=0.5)
     return network.train(training)
+
+
+class Clips(NamedTuple):
+    """A batch in float64: sequences `[N, L, D]` and lengths `[N]` by modality."""
+
+    inputs: dict[str, Tensor]
+    lengths: dict[str, Tensor]
+
+    def alone(self, i: int) -> Clips:
+        """Clip i in a batch of its own, without any padding."""
+        cut = {name: x[i : i + 1, : self.lengths[name][i]] for name, x in self.inputs.items()}
+        return Clips(cut, {name: length[i : i + 1] for name, length in self.lengths.items()})
+
+    def padded_with(self, value: float) -> Clips:
+        """The same clips with other values in their padding."""
+        return Clips(
+            {
+                name: torch.stack(
+                    [
+                        torch.cat([row[:n], torch.full_like(row[n:], value)])
+                        for row, n in zip(x, self.lengths[name].tolist(), strict=True)
+                    ]
+                )
+                for name, x in self.inputs.items()
+            },
+            self.lengths,
+        )
+
+
+def random_clips(network: SentimentNetwork, samples: int = 5, seed: int = 0) -> Clips:
+    """Random clips for a network, the first as long as its data allow, each at least one step."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs, lengths = {}, {}
+    for name, dim in network.feature_dims.items():
+        longest = network.max_lengths[name]
+        inputs[name] = torch.randn(samples, longest, dim, generator=generator, dtype=torch.float64)
+        lengths[name] = torch.randint(1, longest + 1, (samples,), generator=generator)
+        lengths[name][0], lengths[name][-1] = longest, 1
+    return Clips(inputs, lengths)

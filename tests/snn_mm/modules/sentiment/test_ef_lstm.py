@@ -11,24 +11,6 @@ from snn_mm.errors import UserError
 from snn_mm.modules.sentiment.ef_lstm import EFLSTM, SequenceNorm
 
 Widths = Callable[..., tuple[dict[str, int], dict[str, int]]]
-MODALITIES = [(), ("text", "audio"), ("audio", "visual"), ("audio",)]
-
-
-@pytest.mark.parametrize("modalities", MODALITIES)
-@pytest.mark.parametrize("steps", [50, 6, 2])
-def test_padding_never_changes_a_result(
-    modalities: tuple[str, ...],
-    steps: int,
-    widths: Widths,
-    padding_is_ignored: Callable[..., None],
-) -> None:
-    padding_is_ignored(EFLSTM(*widths(*modalities), hidden=8, steps=steps))
-
-
-def test_every_parameter_is_trained(
-    widths: Widths, parameters_without_gradient: Callable[..., list[str]]
-) -> None:
-    assert parameters_without_gradient(EFLSTM(*widths(), hidden=8)) == []
 
 
 def test_parameters_are_the_peers_but_for_the_norm_which_is_by_feature(

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
-
 import numpy as np
 import pytest
 import torch
 
 from snn_mm.modules.sentiment.graph_mfn import DynamicFusionGraph, GraphMFN
 from snn_mm.modules.sentiment.memory import Hidden
-from snn_mm.modules.sentiment.network import SentimentNetwork
 
 UNITS = {"text": 8, "audio": 6, "visual": 7}
 LAYERS = {name: Hidden(16, 0.1) for name in ("proposal", "retain", "update", "output")}
@@ -19,24 +15,6 @@ def make(dims: tuple[dict[str, int], dict[str, int]], **options: object) -> Grap
     torch.manual_seed(0)
     settings = {"hidden": UNITS, "memory": 6, "vertex": 5, "steps": 6, **LAYERS, **options}
     return GraphMFN(*dims, **settings)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("padding", ["masked", "averaged"])
-def test_padding_never_changes_a_score_or_a_gradient(
-    widths: Callable[..., tuple[dict[str, int], dict[str, int]]],
-    padding_is_ignored: Callable[[SentimentNetwork], None],
-    padding: str,
-) -> None:
-    padding_is_ignored(make(widths(), padding=padding))
-
-
-@pytest.mark.parametrize("names", [("audio",), *combinations(UNITS, 2), tuple(UNITS)])
-def test_training_reaches_every_parameter_of_any_modalities(
-    widths: Callable[..., tuple[dict[str, int], dict[str, int]]],
-    parameters_without_gradient: Callable[[SentimentNetwork], list[str]],
-    names: tuple[str, ...],
-) -> None:
-    assert parameters_without_gradient(make(widths(*names))) == []
 
 
 @pytest.mark.parametrize(

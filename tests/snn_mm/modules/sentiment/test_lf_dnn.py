@@ -10,20 +10,6 @@ from snn_mm.errors import UserError
 from snn_mm.modules.sentiment.lf_dnn import LFDNN
 
 Widths = Callable[..., tuple[dict[str, int], dict[str, int]]]
-MODALITIES = [(), ("text", "audio"), ("audio", "visual"), ("text",)]
-
-
-@pytest.mark.parametrize("modalities", MODALITIES)
-def test_padding_never_changes_a_result(
-    modalities: tuple[str, ...], widths: Widths, padding_is_ignored: Callable[..., None]
-) -> None:
-    padding_is_ignored(LFDNN(*widths(*modalities)))
-
-
-def test_every_parameter_is_trained(
-    widths: Widths, parameters_without_gradient: Callable[..., list[str]]
-) -> None:
-    assert parameters_without_gradient(LFDNN(*widths())) == []
 
 
 def test_has_as_many_parameters_as_the_peer_on_sims_v2(

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +8,6 @@ from numpy.typing import NDArray
 from snn_mm.errors import UserError
 from snn_mm.modules.sentiment.memory import Hidden, hold_last
 from snn_mm.modules.sentiment.mfn import MFN
-from snn_mm.modules.sentiment.network import SentimentNetwork
 
 Array = NDArray[np.float64]
 
@@ -24,24 +20,6 @@ def make(dims: tuple[dict[str, int], dict[str, int]], **options: object) -> MFN:
     torch.manual_seed(0)
     settings = {"hidden": UNITS, "memory": 6, "steps": 6, **LAYERS, **options}
     return MFN(*dims, **settings)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("padding", ["masked", "averaged"])
-def test_padding_never_changes_a_score_or_a_gradient(
-    widths: Callable[..., tuple[dict[str, int], dict[str, int]]],
-    padding_is_ignored: Callable[[SentimentNetwork], None],
-    padding: str,
-) -> None:
-    padding_is_ignored(make(widths(), padding=padding))
-
-
-@pytest.mark.parametrize("names", [("audio",), *combinations(UNITS, 2), tuple(UNITS)])
-def test_training_reaches_every_parameter_of_any_modalities(
-    widths: Callable[..., tuple[dict[str, int], dict[str, int]]],
-    parameters_without_gradient: Callable[[SentimentNetwork], list[str]],
-    names: tuple[str, ...],
-) -> None:
-    assert parameters_without_gradient(make(widths(*names))) == []
 
 
 def layers(weights: dict[str, Array], name: str, x: Array, first: int = 0, last: int = 3) -> Array:

@@ -16,25 +16,6 @@ from snn_mm.modules.sentiment.tfn import TFN
 
 Widths = Callable[..., tuple[dict[str, int], dict[str, int]]]
 NETWORKS: list[Any] = [MLFDNN, MLMF, MTFN]
-MODALITIES = [(), ("text", "audio"), ("audio", "visual")]
-
-
-@pytest.mark.parametrize("modalities", MODALITIES)
-@pytest.mark.parametrize("network_class", NETWORKS)
-def test_padding_never_changes_a_result(
-    network_class: Any,
-    modalities: tuple[str, ...],
-    widths: Widths,
-    padding_is_ignored: Callable[..., None],
-) -> None:
-    padding_is_ignored(network_class(*widths(*modalities)))
-
-
-@pytest.mark.parametrize("network_class", NETWORKS)
-def test_every_parameter_is_trained(
-    network_class: Any, widths: Widths, parameters_without_gradient: Callable[..., list[str]]
-) -> None:
-    assert parameters_without_gradient(network_class(*widths())) == []
 
 
 @pytest.mark.parametrize(

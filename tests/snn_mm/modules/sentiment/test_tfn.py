@@ -12,7 +12,6 @@ from snn_mm.modules.sentiment.multitask import MTFN
 from snn_mm.modules.sentiment.tfn import TFN, squashed, tensor_fusion
 
 Widths = Callable[..., tuple[dict[str, int], dict[str, int]]]
-MODALITIES = [(), ("text", "audio"), ("audio", "visual")]
 
 
 def test_tensor_fusion_holds_every_product_with_ones() -> None:
@@ -28,20 +27,6 @@ def test_tensor_fusion_of_one_modality_is_its_vector_after_a_one() -> None:
     torch.testing.assert_close(
         tensor_fusion([torch.tensor([[2.0, 3.0]])]), torch.tensor([[1.0, 2.0, 3.0]])
     )
-
-
-@pytest.mark.parametrize("modalities", MODALITIES)
-def test_padding_never_changes_a_result(
-    modalities: tuple[str, ...], widths: Widths, padding_is_ignored: Callable[..., None]
-) -> None:
-    small = {"text": 4, "audio": 3, "visual": 4}
-    padding_is_ignored(TFN(*widths(*modalities), hidden=small, text_out=5))
-
-
-def test_every_parameter_is_trained(
-    widths: Widths, parameters_without_gradient: Callable[..., list[str]]
-) -> None:
-    assert parameters_without_gradient(TFN(*widths())) == []
 
 
 def test_has_as_many_parameters_as_the_peer_on_sims_v2(

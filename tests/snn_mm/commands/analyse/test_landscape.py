@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,12 +26,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Path:
         flags = ["--run.root", str(root), "--run.id", name, "--seed_everything", str(ord(name))]
         assert main(["fit", "--config", str(toy_config), *flags, "--trainer.max_epochs=1"]) == 0
     return root / "toy"
-
-
-@pytest.fixture
-def runs(trained: Path, tmp_path: Path) -> Path:
-    """Two runs, `a` and `b`, to write into."""
-    return Path(shutil.copytree(trained, tmp_path / "toy"))
 
 
 def analyse(*argv: object) -> int:

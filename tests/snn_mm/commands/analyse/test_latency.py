@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,22 +23,11 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Path:
+def trained(train_seeds: Callable[[dict[str, list[str]]], Path]) -> Path:
     """Two seeds of an SNN with T = 2 and of its ANN."""
-    root = tmp_path_factory.mktemp("runs")
-    for name, encoder in KINDS.items():
-        own = [f"--model.encoders.{modality}={encoder}" for modality in ("audio", "visual")]
-        for seed in (0, 1):
-            places = ["--run.root", str(root), "--run.id", f"{name}-{seed}"]
-            flags = [*places, "--seed_everything", str(seed), "--trainer.max_epochs=1", *own]
-            assert main(["fit", "--config", str(toy_config), *flags]) == 0
-    return root / "toy"
-
-
-@pytest.fixture
-def runs(trained: Path, tmp_path: Path) -> Path:
-    """Runs to write into."""
-    return Path(shutil.copytree(trained, tmp_path / "toy"))
+    names = ("audio", "visual")
+    kinds = {kind: [f"--model.encoders.{m}={own}" for m in names] for kind, own in KINDS.items()}
+    return train_seeds(kinds)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,22 +17,10 @@ VANILLA = ["--model.joint_weight=0", "--trainer.callbacks=[]"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, toy_config: Path) -> Path:
+def trained(train_seeds: Callable[[dict[str, list[str]]], Path]) -> Path:
     """Two seeds of IEMF, of vanilla, and of each unimodal twin."""
-    root = tmp_path_factory.mktemp("runs")
-    kinds = {"iemf": [], "vanilla": VANILLA, "audio": ["--model.modalities=[audio]"]}
-    for name, own in kinds.items():
-        for seed in (0, 1):
-            places = ["--run.root", str(root), "--run.id", f"{name}-{seed}"]
-            flags = [*places, "--seed_everything", str(seed), "--trainer.max_epochs=1", *own]
-            assert main(["fit", "--config", str(toy_config), *flags]) == 0
-    return root / "toy"
-
-
-@pytest.fixture
-def runs(trained: Path, tmp_path: Path) -> Path:
-    """Runs to write into."""
-    return Path(shutil.copytree(trained, tmp_path / "toy"))
+    unimodal = ["--model.modalities=[audio]"]
+    return train_seeds({"iemf": [], "vanilla": VANILLA, "audio": unimodal})
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from toy_sequences import without_audio
 
 from snn_mm.analysis.explanation.figures import NARROW, draw_inputs, draw_lines, draw_rasters
 from snn_mm.analysis.explanation.page import SamplePage
+from snn_mm.analysis.sentiment.clip_loading import take_clip
+from snn_mm.config.restore import restore
 from snn_mm.contracts import Batch
 from snn_mm.modules.continual import ContinualModule
 from snn_mm.modules.continual.dual_attention import DualAttention
@@ -35,6 +40,20 @@ def test_a_trunk_that_needs_both_modalities_still_has_a_page(neuron: Any, steps:
     assert "DualAttention attends to one modality by the other" in said["Modalities"]
     assert ("one time step" in said["Evidence over time"]) == (steps == 1)
     assert ("no spiking neurons" in said["Spikes"]) == (steps == 1)
+
+
+def test_a_clip_that_lacks_a_modality_has_a_page_of_the_others(
+    sgmt_runs: dict[str, Path],
+) -> None:
+    restored = restore(sgmt_runs["snn"])
+    clip = take_clip(restored.data, "test_0")
+    whole, silent = (
+        SamplePage(restored.module, batch, (), points=2).write("a run")
+        for batch in (clip, without_audio(clip, 0))
+    )
+    assert silent.pictures.keys() == whole.pictures.keys() >= {"attention", "evidence"}
+    assert silent.pictures["attention"] != whole.pictures["attention"]
+    assert not re.search(r"\bnan\b", silent.html.lower())
 
 
 def test_a_legend_leaves_the_curves_their_room() -> None:

@@ -32,8 +32,9 @@ def packing(layer: nn.Module, x: Tensor) -> Tensor:
 
     Any other input is kept as torch keeps it, after a look at its first numbers.
     """
-    worthwhile = x.numel() >= _SMALLEST and torch.is_grad_enabled()
-    if not worthwhile or not isinstance(layer, LAYERS) or not fits(x):
+    # The size last: in a trace it is a symbol, which asking would bind.
+    packs = torch.is_grad_enabled() and isinstance(layer, LAYERS) and fits(x)
+    if not packs or x.numel() < _SMALLEST:
         return cast("Tensor", layer(x))
     with saved_tensors_hooks(_pack, _unpack):
         return cast("Tensor", layer(x))

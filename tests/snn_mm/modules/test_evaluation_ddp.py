@@ -17,6 +17,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 @pytest.mark.slow
 def test_metrics_of_two_ranks_are_those_of_one_process(records: dict[str, dict[str, Any]]) -> None:
     one = records["1-0"]
+    assert {"test/firing_rate/audio", "test/shapley/audio", "test/xi"} <= set(one["tested"])
     assert [records[rank]["batches"] for rank in ("1-0", "2-0", "2-1")] == [10, 6, 4]
     for rank in ("2-0", "2-1"):
         assert records[rank]["tested"] == pytest.approx(one["tested"], rel=1e-6)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snn_mm.figures.names import place_of, spoken
-from snn_mm.figures.style import COLOURS, STYLE, panels
+from snn_mm.figures.style import COLOURS, STYLE, panels, write_out
 
 Numbers = NDArray[Any]
 Points = Sequence[tuple[int, float]]
@@ -82,6 +82,7 @@ def _draw_lines(panel: Axes, series: Mapping[str, Points]) -> None:
     values = np.concatenate([curve.mean for curve in curves.values()])
     if len(values) and values.min() > 0 and values.max() / values.min() > LOG_SPAN:
         panel.set_yscale("log")
+        write_out(panel.yaxis)
     panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     panel.margins(x=0.01)
 

@@ -14,7 +14,9 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 from snn_mm.run.replace import replacing
 
@@ -74,6 +76,20 @@ def share_range(drawn: Sequence[Axes]) -> None:
     left, right, low, high = zip(*limits)
     for panel in drawn:
         panel.set(xlim=(min(left), max(right)), ylim=(min(low), max(high)))
+
+
+def write_out(axis: Axis) -> None:
+    """Have a logarithmic axis say 0.5, not 5 times a power of ten."""
+    axis.set_major_formatter(WrittenOut())
+    axis.set_minor_formatter(WrittenOut())
+
+
+class WrittenOut(LogFormatterSciNotation):
+    """Numbers of a logarithmic axis without powers of ten, where Matplotlib shows one at all."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """What a tick says."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def shades(count: int) -> list[Any]:

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from snn_mm.analysis.bands import LINES
 from snn_mm.analysis.landscape.surface import Floats, Surface
-from snn_mm.figures.style import COLOURS, STYLE, WIDTH, panels
+from snn_mm.figures.style import COLOURS, STYLE, WIDTH, panels, write_out
 
 Surfaces = Mapping[str, Surface]
 """Landscapes by the name of their run."""
@@ -42,6 +42,7 @@ def draw_profile(surfaces: Surfaces) -> Figure:
         accuracy_panel.plot(surface.ticks, accuracy, **look)
     if _needs_logarithm(surfaces):
         loss_panel.set_yscale("log")
+        write_out(loss_panel.yaxis)
     loss_panel.set_ylabel("loss / nats")
     accuracy_panel.set_ylabel("accuracy")
     accuracy_panel.yaxis.set_major_formatter(PercentFormatter(1.0))

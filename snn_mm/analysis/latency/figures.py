@@ -15,7 +15,7 @@ from snn_mm.analysis.latency.study import ACCURACY, ENERGY, LatencyStudy
 from snn_mm.analysis.latency.trials import Trial
 from snn_mm.analysis.report.groups import Group
 from snn_mm.analysis.report.statistics import MeanDeviation, summarise
-from snn_mm.figures.style import COLOURS, STYLE, panel_list, panels
+from snn_mm.figures.style import COLOURS, STYLE, panel_list, panels, write_out
 
 MARKS = {"trained": "o", "int8": "s", "converted": "^"}
 PANELS_PER_LINE = 3
@@ -89,6 +89,7 @@ def draw_energy(study: LatencyStudy) -> Figure:
             if spots:
                 panel.errorbar(across, up, apart, label=f"{label}: {kind}", **style)
     panel.set_xscale("log")
+    write_out(panel.xaxis)
     panel.set_xlabel("energy of the arithmetic of an inference, µJ")
     panel.set_ylabel("accuracy, fused, %")
     name_lines(figure, panel)

@@ -3,7 +3,7 @@
 Quantisation is simulated: values are rounded to what eight bits can say and computed in float32,
 which gives what integer kernels with accumulators of 32 bits give, on any machine. It is not a
 measurement of speed. torch's own workflow (`torch.ao.quantization`) is deprecated and torchao has
-no static int8 for convolutions outside of a traced graph; the rounding itself is torch's.
+no int8 for convolutions outside of a traced graph; the rounding itself is torch's.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 from snn_mm.figures.style import panels, write_out
 
 
-@pytest.mark.parametrize(("low", "high", "said"), [(0.2, 3.0, "0.5"), (1.4, 6.6, "2")])
+@pytest.mark.parametrize(("low", "high", "said"), [(0.2, 3.0, "0.2"), (1.4, 6.6, "2")])
 def test_a_logarithmic_axis_says_numbers_and_no_powers(low: float, high: float, said: str) -> None:
     figure, [[panel]] = panels(1, 1, 2.0)
     panel.plot([low, high], [0, 1])

@@ -22,6 +22,7 @@ RENAMED = {
     "snn_mm.avqa": "snn_mm.modules.avqa",
     "snn_mm.continual": "snn_mm.modules.continual",
     "snn_mm.continual.added": "snn_mm.fusion.added",
+    "snn_mm.neurons.projection": "snn_mm.neurons.normed",
     "snn_mm.sentiment": "snn_mm.modules.sentiment",
     "snn_mm.sgmt": "snn_mm.modules.sgmt",
     "snn_mm.spike_generated_attention": "snn_mm.modules.sgmt.spike_generated_attention",

@@ -19,6 +19,8 @@ from snn_mm.figures.style import COLOURS, STYLE, panel_list, panels, write_out
 
 MARKS = {"trained": "o", "int8": "s", "converted": "^"}
 PANELS_PER_LINE = 3
+HALF = 50
+"""Letters of a name that fit into half of a figure's width."""
 Spot = tuple[MeanDeviation, MeanDeviation]
 """Where a mean lies, across and up."""
 
@@ -141,4 +143,6 @@ def mean(points: Sequence[object], name: str) -> float:
 
 def name_lines(figure: Figure, panel: Axes) -> None:
     """A legend above all panels."""
-    figure.legend(*panel.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    handles, labels = panel.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels), default=0) <= HALF else 1
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns)

@@ -73,6 +73,7 @@ class SamplePage:
         is_labelled: whether the sample's target is known.
         points: of integrated gradients; see `integrated_gradients`.
         step_seconds: of its inputs, by modality, where they are known; see `draw_inputs`.
+        texts: inputs that are words, such as a question, by name.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class SamplePage:
         is_labelled: bool = True,
         points: int | None = None,
         step_seconds: Mapping[str, float] | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         self.asked, self.points = Asked(module, sample), points
         self.step_seconds = step_seconds or {}
+        self.texts = [Text(f"{name}: {text}") for name, text in (texts or {}).items()]
         self.pictures: dict[str, bytes] = {}
         self.activity = watch(self.asked)
         self.classes = self.asked.predicted()
@@ -105,7 +108,7 @@ class SamplePage:
             inputs = self._inputs(found.result())
         sections = [
             Section("Decision", [self.verdict.table()]),
-            Section("Input", inputs),
+            Section("Input", [*self.texts, *inputs]),
             Section("Evidence over time", evidence),
             *attention,
             Section("Modalities", modalities),
@@ -119,7 +122,7 @@ class SamplePage:
         """What takes a moment, as HTML by section: without gradients and energy."""
         blocks: dict[str, list[Block]] = {
             "Decision": [Text(self.verdict.sentence), self.verdict.table()],
-            "Input": [Figure("As the network gets it.", [self._seen()], [])],
+            "Input": [*self.texts, Figure("As the network gets it.", [self._seen()], [])],
             "Evidence over time": self._evidence(),
             "Modalities": self._modalities(),
             "Spikes": self._spikes(),

@@ -14,6 +14,7 @@ from typing import Any
 
 from snn_mm.analysis.explanation.asked import take_sample, take_samples
 from snn_mm.analysis.explanation.page import SamplePage
+from snn_mm.commands.explain.files import for_a_reader
 from snn_mm.config.restore import restore
 from snn_mm.energy import single_samples
 from snn_mm.errors import UserError
@@ -122,9 +123,8 @@ class RunOnShow:
     def _show(self, sample: Any, is_labelled: bool) -> dict[str, str]:
         known = () if is_labelled else self.data.preparation.get("class_names", ())
         names: Sequence[str] = known or getattr(self.data, "class_names", ())
-        seconds = getattr(self.data, "step_seconds", {})
-        page = SamplePage(self.module, sample, names, is_labelled, step_seconds=seconds)
-        return page.at_once()
+        known = for_a_reader(self.data, sample)
+        return SamplePage(self.module, sample, names, is_labelled, **known).at_once()
 
     def _in_time(self, answer: Callable[..., dict[str, str]], *given: Any) -> dict[str, str]:
         """Answer in a thread of its own, which does not keep the process from its end."""

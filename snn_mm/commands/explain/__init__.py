@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 
 from snn_mm.commands.analyse.runs import PARTS, add_data_root
-from snn_mm.commands.explain.files import class_names, file_name, read_files, write_page
+from snn_mm.commands.explain.files import (
+    class_names,
+    file_name,
+    for_a_reader,
+    read_files,
+    write_page,
+)
 from snn_mm.errors import UserError, check_range
 from snn_mm.run.imports import heavy_imports
 from snn_mm.run.links import refuse_link
@@ -55,8 +61,8 @@ def run(argv: list[str]) -> int:
     else:
         sample = take_sample(data, options.sample, options.split)
     names = class_names(data, bool(options.files))
-    seconds = getattr(data, "step_seconds", {})
-    told = SamplePage(module, sample, names, not options.files, options.points, seconds)
+    known = for_a_reader(data, sample)
+    told = SamplePage(module, sample, names, not options.files, options.points, **known)
     page = told.write(directory.path.name)
     name = file_name(sample["id"][0])
     if options.out is None:

@@ -44,6 +44,18 @@ def class_names(data: Any, raw: bool) -> Sequence[str]:
     return known or tuple(getattr(data, "class_names", ()))
 
 
+def for_a_reader(data: Any, batch: Batch) -> dict[str, Any]:
+    """What a page says of inputs beside their numbers: seconds, and words of tokens.
+
+    A preparation's `words` stand in the order of their tokens, that of padding first.
+    """
+    words = data.preparation.get("words", ())
+    inputs = batch["inputs"] if words else {}
+    tokens = {name: x[0].tolist() for name, x in inputs.items() if not x.is_floating_point()}
+    texts = {name: " ".join(words[i] for i in each if i) for name, each in tokens.items()}
+    return {"step_seconds": getattr(data, "step_seconds", {}), "texts": texts}
+
+
 def file_name(sample: str) -> str:
     """An id as the name of a folder."""
     from snn_mm.commands.analyse.clip import file_name as plain

@@ -122,3 +122,5 @@ def test_raw_files_of_a_test_sample_are_said_to_be_what_the_test_said(
     assert page.count("<img ") == len(drawn)
     assert ("attention" in drawn) == (module != "continual")
     assert "of this inference" in page
+    asked = case.raw.partition("question=")[2].rstrip("?")
+    assert (f"question: {asked}" in page) == (module == "avqa")

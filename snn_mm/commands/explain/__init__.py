@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ckpt_path", type=Path, metavar="P", help="another checkpoint of the run")
     add("--sample", metavar="ID", help="which sample (the first)")
     add("--split", choices=PARTS, default=PARTS[0], help=f"of which part ({PARTS[0]})")
-    add("--points", type=int, metavar="N", help="of integrated gradients (32; 12 of large inputs)")
+    add("--points", type=int, metavar="N", help="of the integral (32; 8 of large spiking networks)")
     add("--out", type=Path, metavar="DIR", help=f"where to write (`{FOLDER}/ID` of the run)")
     add_data_root(parser)
     return parser

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from snn_mm.analysis.explanation.asked import Asked
-from snn_mm.analysis.explanation.attribution import completeness, integrated_gradients
+from snn_mm.analysis.explanation.attribution import (
+    Attribution,
+    completeness,
+    integrated_gradients,
+)
 from snn_mm.analysis.explanation.contribution import ask_coalitions
 from snn_mm.analysis.explanation.deletion import (
     Curves,
@@ -122,6 +126,13 @@ def test_integrated_gradients_ask_for_their_points_and_for_zeros() -> None:
     found = integrated_gradients(asked, None, 5)
     assert sum(rows) == 5 + 1
     assert float(found.change) == pytest.approx(whole)  # zeros score 0
+
+
+def test_a_sum_that_misses_by_more_than_the_change_is_called_noise() -> None:
+    values, change = {"audio": torch.ones(1, 3)}, torch.tensor([2.0])
+    near, far = (Attribution(values, change, torch.tensor([e])) for e in (1.0, -2.5))
+    assert "noise" not in completeness(near)
+    assert "noise" in completeness(far)
 
 
 def test_shapley_values_of_a_sum_are_its_summands() -> None:

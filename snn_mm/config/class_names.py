@@ -24,7 +24,8 @@ from snn_mm.modules.continual.methods import Method
 
 ROOMS = ("callbacks", "encoders", "fusion", "modules", "neurons")
 """Where in `snn_mm` the classes stand that configs name."""
-CLASS_NAME = re.compile(r"\b[A-Z]\w+")
+CLASS_NAME = re.compile(r"(\.?)\b([A-Z]\w+)")
+"""A class behind the dot of its import path, or by its short name."""
 OWN_PACKAGES = ("snn_mm.", "datamodules.", "feature_makers.")
 ROOTS: dict[tuple[str, ...], type] = {
     ("model",): LightningModule,
@@ -44,7 +45,7 @@ def import_choices() -> None:
 
 
 def import_named(entries: Iterable[Entry]) -> None:
-    """Import the classes that a config names; all there are if one is unknown, or for help.
+    """Import the classes that a config names; all there are if a short name is unknown, or none is.
 
     Data modules bring what reads their files, and a run has one of them.
 
@@ -54,10 +55,11 @@ def import_named(entries: Iterable[Entry]) -> None:
     for room in ROOMS:
         import_module(f"snn_mm.{room}")
     known = homes()
-    names = {name for entry in entries for name in CLASS_NAME.findall(entry.value or "")}
-    if not names or any(name not in known and accepted_by(name) is None for name in names):
+    found = {match for entry in entries for match in CLASS_NAME.findall(entry.value or "")}
+    short = {name for dot, name in found if not dot}
+    if not found or any(name not in known and accepted_by(name) is None for name in short):
         datamodules.import_all()
-    for name in names & known.keys():
+    for name in {name for _, name in found} & known.keys():
         import_module(known[name])
 
 

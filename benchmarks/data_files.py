@@ -51,11 +51,11 @@ def avqa(root: Path, suffix: str = ".npy") -> None:
     (folder / "json").mkdir(parents=True)
     words = itertools.cycle(f"word{number}" for number in range(NUM_WORDS - 1))
     videos = [f"{number:08d}" for number in range(4)]
-    for part in ("train", "val", "test"):
+    for first, part in enumerate(("train", "val", "test")):
         entries = [
             {
                 "video_id": videos[number % len(videos)],
-                "question_id": number,
+                "question_id": 420 * first + number,
                 "type": json.dumps(list(QUESTION_KINDS[number % len(QUESTION_KINDS)])),
                 "question_content": " ".join(itertools.islice(words, 10)) + "?",
                 "templ_values": "[]",

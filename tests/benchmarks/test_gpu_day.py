@@ -118,7 +118,7 @@ def test_the_rehearsal_runs_from_end_to_end(tmp_path: Path) -> None:
         "lif": "measured",
         "experiments": "measured",
     }
-    rates = found["parts"]["lif"]["implementations"]["auto"]
+    rates = found["parts"]["lif"]["implementations"]["snn_mm"]
     assert rates["kernels"]["eager"]["implementation"] == "torch-reference"
     assert {one["membrane"] for one in rates["rows"]} == {"float32"}
     assert found["parts"]["experiments"]["rows"]["quickstart 32-true"]["steps"] == 1

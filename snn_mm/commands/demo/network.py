@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from html import escape
@@ -14,7 +14,7 @@ from typing import Any
 
 from snn_mm.analysis.explanation.asked import take_sample, take_samples
 from snn_mm.analysis.explanation.page import SamplePage
-from snn_mm.commands.explain.files import for_a_reader
+from snn_mm.commands.explain.files import class_names, for_a_reader
 from snn_mm.config.restore import restore
 from snn_mm.energy import single_samples
 from snn_mm.errors import UserError
@@ -121,8 +121,7 @@ class RunOnShow:
         return shown
 
     def _show(self, sample: Any, is_labelled: bool) -> dict[str, str]:
-        known = () if is_labelled else self.data.preparation.get("class_names", ())
-        names: Sequence[str] = known or getattr(self.data, "class_names", ())
+        names = class_names(self.data, not is_labelled)
         known = for_a_reader(self.data, sample)
         return SamplePage(self.module, sample, names, is_labelled, **known).at_once()
 

@@ -24,9 +24,9 @@ from torch.nn.functional import cross_entropy
 
 from snn_mm.encoders import ConvNet
 from snn_mm.neurons import IEMFLIF, pooled_spikes, repeated
-from snn_mm.neurons.backward_loops import backward_loop
 from snn_mm.neurons.fused_lif import NO_NORM, loop_settings
-from snn_mm.neurons.lif_loops import forward_loop
+from snn_mm.neurons.loops.backward import backward_loop
+from snn_mm.neurons.loops.lif import forward_loop
 from snn_mm.run.malloc import keep_large_blocks
 
 ENCODERS = {"audio": ((16, 32), (1, 32, 32)), "visual": ((32, 64), (1, 8, 8))}

@@ -3,7 +3,7 @@
 Autograd would record a dozen small operations a step; here a step is a matrix product and a few
 operations in place, and all that can be done for all steps at once is. The operations of the
 forward pass and their order are spikingjelly's, so that spikes are equal. Single precision on the
-CPU has compiled loops (`connected_rows`), where only the backward pass needs matrix products, and
+CPU has compiled loops (`loops.connected`), where only the backward pass needs matrix products, and
 on a GPU kernels that run through all steps of a sample (`gpu_kernels`).
 """
 
@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from snn_mm.neurons import gpu_lif
-from snn_mm.neurons.connected_rows import backward_step, forward_rows
 from snn_mm.neurons.fused_lif import LIFSettings, fits, loop_settings
-from snn_mm.neurons.half_floats import in_chunks
+from snn_mm.neurons.loops.connected import backward_step, forward_rows
+from snn_mm.neurons.loops.threads import in_chunks
 
 
 class ConnectedSettings(NamedTuple):

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from snn_mm.neurons.backward_loops import backward_loop
-from snn_mm.neurons.half_floats import as_array, in_chunks, is_plain
-from snn_mm.neurons.lif_loops import forward_loop
+from snn_mm.neurons.loops.backward import backward_loop
+from snn_mm.neurons.loops.half_floats import as_array, is_plain
+from snn_mm.neurons.loops.lif import forward_loop
+from snn_mm.neurons.loops.threads import in_chunks
 
 Array = np.ndarray[Any, Any]
 

@@ -21,7 +21,6 @@ from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from snn_mm.neurons.backward_loops import backward_loop
 from snn_mm.neurons.fused_lif import (
     Array,
     LIFSettings,
@@ -33,9 +32,10 @@ from snn_mm.neurons.fused_lif import (
     memory,
     state,
 )
-from snn_mm.neurons.half_floats import in_chunks
-from snn_mm.neurons.lif_loops import BLOCK, forward_loop
-from snn_mm.neurons.norm_loops import finish_loop, statistics_loop
+from snn_mm.neurons.loops.backward import backward_loop
+from snn_mm.neurons.loops.lif import BLOCK, forward_loop
+from snn_mm.neurons.loops.norm import finish_loop, statistics_loop
+from snn_mm.neurons.loops.threads import in_chunks
 from snn_mm.neurons.spiking import is_heard
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layer.BatchNorm1d, layer.BatchNorm2d)

@@ -26,8 +26,8 @@ from snn_mm.neurons.fused_lif import (
     row_of,
     state,
 )
-from snn_mm.neurons.half_floats import in_chunks
-from snn_mm.neurons.pool_loops import pooled_backward_loop, pooled_forward_loop
+from snn_mm.neurons.loops.pool import pooled_backward_loop, pooled_forward_loop
+from snn_mm.neurons.loops.threads import in_chunks
 
 _NARROWEST = 16  # channels below which gathering line by line takes longer than torch
 _LONGEST = 15  # windows of more than 255 pixels do not fit into a byte

@@ -25,8 +25,8 @@ from snn_mm.neurons.fused_lif import (
     of_rows,
     row_or_all,
 )
-from snn_mm.neurons.half_floats import is_plain
-from snn_mm.neurons.lif_loops import ARCTAN
+from snn_mm.neurons.loops.half_floats import is_plain
+from snn_mm.neurons.loops.lif import ARCTAN
 
 BLOCK_BYTES = 2048
 """What a program reads of a row: 16 bytes for each of its threads."""

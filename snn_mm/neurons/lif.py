@@ -15,7 +15,8 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 from snn_mm.errors import UserError
-from snn_mm.neurons import fused_lif, fused_norm, fused_pool, gpu_lif, lif_loops
+from snn_mm.neurons import fused_lif, fused_norm, fused_pool, gpu_lif
+from snn_mm.neurons.loops import lif as loops
 from snn_mm.neurons.spiking import is_heard
 
 Implementation = Literal["auto", "reference", "triton"]
@@ -25,8 +26,8 @@ Implementation = Literal["auto", "reference", "triton"]
 """
 
 _FUSED_SURROGATES = {
-    surrogate.PiecewiseQuadratic: lif_loops.TRIANGLE,
-    surrogate.ATan: lif_loops.ARCTAN,
+    surrogate.PiecewiseQuadratic: loops.TRIANGLE,
+    surrogate.ATan: loops.ARCTAN,
 }
 
 

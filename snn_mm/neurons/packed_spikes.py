@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from snn_mm.neurons.fused_lif import Array, empty, fits, is_dense
-from snn_mm.neurons.half_floats import compiled, in_chunks
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.threads import in_chunks
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 _SMALLEST = 1 << 14  # numbers below which memory does not count

@@ -107,7 +107,7 @@ with suppress(ImportError):  # torchmetrics imports it where it is, and it start
 threads = -len(os.listdir("/proc/self/task"))
 import snn_mm.commands.warm
 import torch
-from snn_mm.neurons.lif_loops import forward_loop
+from snn_mm.neurons.loops.lif import forward_loop
 threads += len(os.listdir("/proc/self/task"))
 facts = {"threads": threads, "loops": len(forward_loop.signatures)}
 print(json.dumps({**facts, "modules": sorted(sys.modules), "cuda": torch.cuda.is_initialized()}))

@@ -112,7 +112,7 @@ def test_the_compiled_loops_equal_spikingjellys_operations(
 def test_the_compiled_loops_take_any_layout_and_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("snn_mm.neurons.half_floats._GRAIN", 1)
+    monkeypatch.setattr("snn_mm.neurons.loops.threads._GRAIN", 1)
     x, threads = current(torch.float32).detach(), torch.get_num_threads()
     across = x.permute(2, 1, 0).contiguous().permute(2, 1, 0).requires_grad_()  # [T, N, D]
     expected = layer()(x)

@@ -11,7 +11,8 @@ import torch
 from spikingjelly.activation_based import layer, surrogate
 from torch import Tensor, nn
 
-from snn_mm.neurons import IEMFLIF, LIF, SpikingSequential, fused_norm, half_floats, normed_spikes
+from snn_mm.neurons import IEMFLIF, LIF, SpikingSequential, fused_norm, normed_spikes
+from snn_mm.neurons.loops import threads
 
 MAPS, FEATURES = (5, 3, 8, 6, 7), (5, 6, 40)  # [T, N, C, H, W] and [T, N, D]
 HALVES = (torch.bfloat16, torch.float16)
@@ -132,10 +133,10 @@ def test_16_bit_inputs_are_computed_in_float32(dtype: torch.dtype, shape: tuple[
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     x = given((3, 4, 48, 20, 20))
-    monkeypatch.setattr(half_floats, "_GRAIN", 1 << 12)
+    monkeypatch.setattr(threads, "_GRAIN", 1 << 12)
     results = []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+    for count in (1, 2, 5):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
         results.append(run(norm_for(x), IEMFLIF(), x, normed_spikes))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))

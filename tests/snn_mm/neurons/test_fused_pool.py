@@ -16,10 +16,10 @@ from snn_mm.neurons import (
     LIF,
     SpikingSequential,
     fused_pool,
-    half_floats,
     pooled_spikes,
     repeated,
 )
+from snn_mm.neurons.loops import threads
 
 POOLS = [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 3, 0), (3, 3, 1), (5, 2, 2)]
 SIZES = [(6, 8), (7, 9), (5, 13)]
@@ -155,10 +155,10 @@ def test_16_bit_currents_are_computed_in_float32(dtype: torch.dtype, static: boo
 
 @pytest.mark.parametrize("static", [True, False])
 def test_threads_change_nothing(static: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(half_floats, "_GRAIN", 1)
+    monkeypatch.setattr(threads, "_GRAIN", 1)
     results = []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+    for count in (1, 2, 5):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
         results.append(run(IEMFLIF(), pool_of(), maps(static=static), pooled_spikes, 2))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))

@@ -20,7 +20,7 @@ from torch import Tensor
 from snn_mm.neurons import LIF, connected_loop, fused_lif, gpu_lif
 from snn_mm.neurons.connected_loop import ConnectedSettings
 from snn_mm.neurons.fused_lif import LIFSettings
-from snn_mm.neurons.lif_loops import ARCTAN, TRIANGLE
+from snn_mm.neurons.loops.lif import ARCTAN, TRIANGLE
 
 SHAPE = (2, 5, 6, 7)  # [N, C, H, W]
 HALVES = (torch.bfloat16, torch.float16)

@@ -11,7 +11,8 @@ from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from snn_mm.neurons import IEMFLIF, SpikingSequential, fused_norm, half_floats, packed_spikes
+from snn_mm.neurons import IEMFLIF, SpikingSequential, fused_norm, packed_spikes
+from snn_mm.neurons.loops import threads
 from snn_mm.neurons.packed_spikes import PackedSpikes, Unpacked, packing
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -28,14 +29,14 @@ def spikes(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return (torch.rand(shape, generator=generator) < 0.2).to(dtype)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [1, 255, 257, BLOCK, 5 * BLOCK + 300])
 def test_bits_become_the_spikes_they_were(
-    size: int, dtype: torch.dtype, threads: int, monkeypatch: pytest.MonkeyPatch
+    size: int, dtype: torch.dtype, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(half_floats, "_GRAIN", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(threads, "_GRAIN", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
     x = spikes(size, dtype=dtype)
     kept = packed_spikes._pack(x)
     assert isinstance(kept, PackedSpikes)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.half_floats import compiled, floats_of, narrow, settle, widen
-from snn_mm.neurons.lif_loops import BLOCK, TRIANGLE, charge, load
-from snn_mm.neurons.norm_loops import add, fold
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.half_floats import floats_of, narrow, settle, widen
+from snn_mm.neurons.loops.lif import BLOCK, TRIANGLE, charge, load
+from snn_mm.neurons.loops.norm import add, fold
 
 
 @compiled

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.backward_loops import backward_block, backward_scratch
-from snn_mm.neurons.half_floats import compiled, narrow, widen
-from snn_mm.neurons.lif_loops import BLOCK, fire, load
+from snn_mm.neurons.loops.backward import backward_block, backward_scratch
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.half_floats import narrow, widen
+from snn_mm.neurons.loops.lif import BLOCK, fire, load
 
 _NOTHING = 255
 """The winner of a window without a spike, for a while."""

@@ -1,4 +1,4 @@
-"""Compiled loops and 16-bit floats inside them: read as float32, written rounded to the nearest.
+"""16-bit floats inside compiled loops: read as float32, written rounded to the nearest.
 
 numba does not compute in 16 bits, so their bits come as whole numbers, and the kind of whole number
 tells the format: `int16` is bfloat16, `uint16` is float16. `widen` and `narrow` leave float32 as it
@@ -7,16 +7,8 @@ is, so a loop that uses them is compiled once for each of the three. All of it v
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-import numba
 import numpy as np
 import torch
 from numba import types
@@ -27,59 +19,7 @@ from torch import Tensor
 FORMATS = (torch.float32, torch.bfloat16, torch.float16)
 """What the compiled loops read and write."""
 
-_GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
-_LOOPS = [*Path(__file__).parent.glob("*_loops.py"), Path(__file__)]
 _I8, _I16, _I32, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def compiled(function: _Function) -> _Function:
-    """Compile a loop to machine code, once for every machine where there is room to keep it."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        loop = numba.njit(function, cache=True, **options)
-        # numba compares this with what it kept. Its own stamp is of the function's file alone, so
-        # that it would run old code of what the function calls in another file.
-        loop._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
-    except (RuntimeError, AttributeError, OSError):
-        # No writable place for the cache, or another numba: compile in every process.
-        return cast("_Function", numba.njit(function, **options))
-    return cast("_Function", loop)
-
-
-@cache
-def _stamp(file: Path) -> str:
-    """What is in a file of loops, and in all files of loops of this package."""
-    files = sorted({*_LOOPS, file})
-    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
-
-
-@cache
-def _pool(process: int, workers: int) -> ThreadPoolExecutor:
-    # By process, because the threads of a pool do not survive a fork (data loader workers).
-    return ThreadPoolExecutor(workers, thread_name_prefix=f"lif-{process}")
-
-
-def in_chunks(
-    loop: Callable[..., None], size: int, steps: int, *arguments: Any, piece: int = 16
-) -> None:
-    """Run a loop over M numbers on as many threads as torch uses, the caller's among them.
-
-    Args:
-        loop: takes start, stop and the arguments.
-        size: M.
-        steps: how much work a number is.
-        arguments: all else the loop takes.
-        piece: what no thread shares with another, in numbers.
-    """
-    chunks = max(1, min(torch.get_num_threads(), size * steps // _GRAIN))
-    bounds = [size * i // chunks // piece * piece for i in range(chunks)] + [size]
-    mine, *others = pairwise(bounds)
-    futures = [_pool(os.getpid(), chunks - 1).submit(loop, *pair, *arguments) for pair in others]
-    loop(*mine, *arguments)
-    for future in futures:
-        future.result()
 
 
 def as_array(x: Tensor) -> np.ndarray[Any, Any]:

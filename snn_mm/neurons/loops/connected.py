@@ -2,7 +2,7 @@
 
 Few neurons fire at a step, so what a sample's neurons send each other is a sum over those that did,
 a tenth of a matrix product where one in fifteen fires. Every other operation and its order are
-those of `lif_loops`. The sum has another order than a matrix product of a library, so currents
+those of `loops.lif`. The sum has another order than a matrix product of a library, so currents
 agree to the last digits, and spikes but where a membrane is within them of the threshold.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.backward_loops import surrogate_gradient
-from snn_mm.neurons.half_floats import compiled
-from snn_mm.neurons.lif_loops import charge
+from snn_mm.neurons.loops.backward import surrogate_gradient
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.lif import charge
 
 
 @compiled

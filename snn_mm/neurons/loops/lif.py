@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.half_floats import compiled, narrow, widen
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.half_floats import narrow, widen
 
 TRIANGLE, ARCTAN = 0, 1
 """Surrogates the loops know: spikingjelly's `PiecewiseQuadratic` and `ATan`."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.half_floats import compiled, narrow, widen
+from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.half_floats import narrow, widen
 
 
 @compiled

@@ -32,7 +32,7 @@ from snn_mm.neurons.fused_lif import (
     memory,
     state,
 )
-from snn_mm.neurons.loops.backward import backward_loop
+from snn_mm.neurons.loops.backward import BACKWARD_BLOCK, backward_loop
 from snn_mm.neurons.loops.lif import BLOCK, forward_loop
 from snn_mm.neurons.loops.norm import finish_loop, statistics_loop
 from snn_mm.neurons.loops.threads import in_chunks
@@ -40,7 +40,7 @@ from snn_mm.neurons.spiking import is_heard
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, layer.BatchNorm1d, layer.BatchNorm2d)
 _WIDEST = 1 << 14  # channels whose block still stays in the cache
-_SMALLEST = 1 << 21  # up to so many numbers torch's own two operations take no more time
+_SMALLEST = 1 << 20  # up to so many numbers torch's own two operations take no more time
 
 
 class Statistics(NamedTuple):
@@ -132,14 +132,9 @@ def _move_running(
             running.mul_(1 - (momentum or 0.0)).add_(moved, alpha=momentum or 0.0)
 
 
-def _block(channels: int) -> int:
-    return channels * max(1, BLOCK // channels)
-
-
-def _repeated(values: Array) -> Array:
+def _repeated(values: Array, block: int = BACKWARD_BLOCK) -> Array:
     """Numbers of each channel `[C]` as often as a block has the channel."""
-    channels = len(values)
-    return np.tile(values.astype(np.float32, copy=False), _block(channels) // channels)
+    return np.tile(values.astype(np.float32, copy=False), max(1, block // len(values)))
 
 
 def _affine(statistics: Statistics, weight: Tensor | None, bias: Tensor | None) -> list[Array]:
@@ -169,7 +164,7 @@ class _NormedLIF(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         spikes, last = empty_rows(x), empty_state(x[0])
         size, total = last.numel(), x.numel()
-        scale, shift = (_repeated(each) for each in _affine(statistics, weight, bias))
+        scale, shift = (_repeated(each, BLOCK) for each in _affine(statistics, weight, bias))
         arguments = (memory(x, total), size, state(u, last), memory(spikes, total))
         settings = (memory(last, size), (scale, shift, scale), loop_settings(lif))
         in_chunks(forward_loop, size, len(x), *arguments, *settings, piece=len(scale))

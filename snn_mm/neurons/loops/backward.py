@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.compiled import compiled, inlined
 from snn_mm.neurons.loops.half_floats import floats_of, narrow, settle, widen
-from snn_mm.neurons.loops.lif import BLOCK, TRIANGLE, charge, load
+from snn_mm.neurons.loops.lif import TRIANGLE, charge, load
 from snn_mm.neurons.loops.norm import add, fold
 
+BACKWARD_BLOCK = 2048
+"""Numbers that stay in the cache through all time steps, on the way back: more work, less often."""
 
-@compiled
+
+@inlined
 def surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
     """Derivative of a spike with respect to the membrane above the threshold."""
     if surrogate == TRIANGLE:
@@ -24,7 +27,7 @@ def surrogate_gradient(z: Any, surrogate: int, alpha: Any) -> Any:
     return alpha * np.float32(0.5) / (np.float32(1) + scaled * scaled)
 
 
-@compiled
+@inlined
 def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
     """One step of one block: fill its `charged` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
@@ -34,7 +37,7 @@ def _charge_step(x: Any, u: Any, charged: Any, lif: Any) -> None:
         u[i] = reset if value >= threshold else value
 
 
-@compiled
+@inlined
 def _charge_normed(x: Any, u: Any, charged: Any, norm: Any, lif: Any) -> None:
     """The same of the input of a batch norm."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
@@ -46,7 +49,7 @@ def _charge_normed(x: Any, u: Any, charged: Any, norm: Any, lif: Any) -> None:
         u[i] = reset if value >= threshold else value
 
 
-@compiled
+@inlined
 def _gradient(charged: Any, grad_spike: Any, carry: Any, lif: Any) -> Any:
     """Gradient of a charged membrane; `carry` is that of the membrane after the step."""
     _, threshold, reset, _, detach_reset, surrogate, alpha = lif
@@ -57,7 +60,7 @@ def _gradient(charged: Any, grad_spike: Any, carry: Any, lif: Any) -> Any:
     return grad_spike * slope + carry * kept
 
 
-@compiled
+@inlined
 def _backward_step(
     charged: Any, grad_spike: Any, carry: Any, grad: Any, add: bool, lif: Any
 ) -> None:
@@ -70,7 +73,7 @@ def _backward_step(
         grad[i] = grad[i] + of_input if add else of_input
 
 
-@compiled
+@inlined
 def _backward_normed(
     charged: Any, grad_spike: Any, carry: Any, grad: Any, x: Any, mean: Any, sums: Any, lif: Any
 ) -> None:
@@ -86,7 +89,7 @@ def _backward_normed(
         of_product[i] += of_input * (widen(x[i]) - mean[i])
 
 
-@compiled
+@inlined
 def backward_block(
     low: int,
     high: int,
@@ -169,7 +172,7 @@ def backward_loop(
         lif: the settings.
     """
     x, step, grad_spikes, grad_x = rows
-    block = norm[0].size if norm[0].size else BLOCK
+    block = norm[0].size if norm[0].size else BACKWARD_BLOCK
     size = state[2].size
     given = grad_spikes.reshape(grad_spikes.size // size, size)
     scratch = backward_scratch(len(given), block, norm[0].size)

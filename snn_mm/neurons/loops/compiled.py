@@ -15,9 +15,14 @@ _LOOPS = sorted(Path(__file__).parent.glob("*.py"))
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def compiled(function: _Function) -> _Function:
-    """Compile a loop to machine code, once for every machine where there is room to keep it."""
-    options = {"nogil": True, "error_model": "numpy"}
+def compiled(function: _Function, inline: bool = False) -> _Function:
+    """Compile a loop to machine code, once for every machine where there is room to keep it.
+
+    Args:
+        function: the loop.
+        inline: whether it becomes part of what calls it, whatever LLVM thinks of that.
+    """
+    options = {"nogil": True, "error_model": "numpy", "forceinline": inline}
     try:
         loop = numba.njit(function, cache=True, **options)
         # numba compares this with what it kept. Its own stamp is of the function's file alone, so
@@ -34,3 +39,8 @@ def _stamp(file: Path) -> str:
     """What is in a file of loops, and in all files of loops of this package."""
     files = sorted({*_LOOPS, file})
     return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
+
+
+def inlined(function: _Function) -> _Function:
+    """Compile what a loop does so often that calls would take most of the time."""
+    return compiled(function, inline=True)

@@ -35,14 +35,25 @@ def widen(typing: Any, number: Any) -> Any:
     """A number of a loop's array in float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        bits = arguments[0]
-        if number == types.int16:
-            return builder.bitcast(builder.shl(builder.zext(bits, _I32), _I32(16)), _F32)
-        if number == types.uint16:
-            return builder.fpext(builder.bitcast(bits, ir.HalfType()), _F32)
-        return bits
+        return widened(builder, number, arguments[0])
 
     return types.float32(number), generate
+
+
+def widened(builder: Any, kind: Any, bits: Any) -> Any:
+    """The instructions of `widen`, for a number of this kind or for a vector of them."""
+
+    def like(scalar: Any) -> Any:
+        lanes = getattr(bits.type, "count", None)
+        return scalar if lanes is None else ir.VectorType(scalar, lanes)
+
+    if kind == types.int16:
+        wide = builder.zext(bits, like(_I32))
+        upper = _I32(16) if like(_I32) == _I32 else ir.Constant(wide.type, [16] * wide.type.count)
+        return builder.bitcast(builder.shl(wide, upper), like(_F32))
+    if kind == types.uint16:
+        return builder.fpext(builder.bitcast(bits, like(ir.HalfType())), like(_F32))
+    return bits
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.compiled import compiled, inlined
 from snn_mm.neurons.loops.half_floats import narrow, widen
 
 TRIANGLE, ARCTAN = 0, 1
 """Surrogates the loops know: spikingjelly's `PiecewiseQuadratic` and `ATan`."""
 
-BLOCK = 2048
+BLOCK = 256
+"""Numbers that stay in the cache through all time steps, on the way forward."""
 
 
-@compiled
+@inlined
 def charge(x: Any, u: Any, tau: Any, reset: Any, decay_input: bool) -> Any:
     """The membrane after the leak and the input."""
     if decay_input:
@@ -34,7 +35,7 @@ def charge(x: Any, u: Any, tau: Any, reset: Any, decay_input: bool) -> Any:
     return u - (u - reset) / tau + x
 
 
-@compiled
+@inlined
 def fire(x: Any, spikes: Any, u: Any, lif: Any) -> None:
     """One step of one block: fill its `spikes` and move its membrane `u`, all `[block]`."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
@@ -46,7 +47,7 @@ def fire(x: Any, spikes: Any, u: Any, lif: Any) -> None:
         u[i] = reset if fired else charged
 
 
-@compiled
+@inlined
 def _fire_normed(x: Any, spikes: Any, u: Any, norm: Any, lif: Any) -> None:
     """The same of the input of a batch norm."""
     tau, threshold, reset, decay_input = lif[0], lif[1], lif[2], lif[3]
@@ -60,7 +61,7 @@ def _fire_normed(x: Any, spikes: Any, u: Any, norm: Any, lif: Any) -> None:
         u[i] = reset if fired else charged
 
 
-@compiled
+@inlined
 def load(block: Any, source: Any, low: int, otherwise: Any) -> None:
     """Fill a block from `source` `[M]`, or with a constant if `source` is empty."""
     if source.size:

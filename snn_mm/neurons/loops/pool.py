@@ -12,20 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from snn_mm.neurons.loops.backward import backward_block, backward_scratch
-from snn_mm.neurons.loops.compiled import compiled
+from snn_mm.neurons.loops.backward import BACKWARD_BLOCK, backward_block, backward_scratch
+from snn_mm.neurons.loops.compiled import compiled, inlined
 from snn_mm.neurons.loops.half_floats import narrow, widen
+from snn_mm.neurons.loops.lanes import LANES, add_where, put_where
 from snn_mm.neurons.loops.lif import BLOCK, fire, load
 
 _NOTHING = 255
 """The winner of a window without a spike, for a while."""
 
 
-@compiled
-def _mark(places: Any, spikes: Any, place: Any) -> None:
-    """Note a place where there are spikes, `[C]` all."""
-    for i in range(places.size):
-        places[i] = place if spikes[i] else places[i]
+@inlined
+def _mark(places: Any, at: int, spikes: Any, start: int, channels: int, place: Any) -> None:
+    """Note a place where there are spikes: of a pixel's, in those of a window."""
+    full = channels - channels % LANES
+    for low in range(0, full, LANES):
+        put_where(places, at + low, spikes, start + low, place)
+    for i in range(full, channels):
+        places[at + i] = place if spikes[start + i] else places[at + i]
 
 
 @compiled
@@ -67,12 +71,11 @@ def _mark_row(spikes: Any, places: Any, shape: Any) -> None:
         found[:] = np.uint8(_NOTHING)
         for out in range(found.size // channels):
             begin = out * stride - padding
-            into = found[out * channels : (out + 1) * channels]
             for place in range(kernel - 1, -1, -1):
                 pixel = begin + place
                 if 0 <= pixel < width:
-                    fired = source[pixel * channels : (pixel + 1) * channels]
-                    _mark(into, fired, np.uint8(place))
+                    start = pixel * channels
+                    _mark(found, out * channels, source, start, channels, np.uint8(place))
 
 
 @compiled
@@ -135,11 +138,17 @@ def pooled_forward_loop(
                 _decide(of_row, default, pooled[t, image, out], offset)
 
 
-@compiled
-def _gather(into: Any, gradient: Any, winners: Any, place: Any) -> None:
-    """Add the gradients that one place won, `[C]` all."""
-    for i in range(into.size):
-        into[i] += widen(gradient[i]) if winners[i] == place else np.float32(0)
+@inlined
+def _gather(
+    into: Any, at: int, gradient: Any, winners: Any, start: int, channels: int, place: Any
+) -> None:
+    """Add to a pixel's the gradients of a window that its place won."""
+    full = channels - channels % LANES
+    for low in range(0, full, LANES):
+        add_where(into, at + low, gradient, start + low, winners, place)
+    for i in range(full, channels):
+        won = winners[start + i] == place
+        into[at + i] += widen(gradient[start + i]) if won else np.float32(0)
 
 
 @compiled
@@ -152,12 +161,11 @@ def _gather_line(into: Any, gradient: Any, winners: Any, line: int, shape: Any) 
     for row in range(max(0, (below - kernel) // stride + 1), last):
         of_row, won, corner = gradient[row], winners[row], (below - row * stride) * kernel
         for out in range(won.size // channels):
-            low, high = out * channels, (out + 1) * channels
+            start = out * channels
             for place in range(kernel):
-                pixel = out * stride - padding + place
+                pixel, name = out * stride - padding + place, np.uint8(corner + place)
                 if 0 <= pixel < width:
-                    to = into[pixel * channels : (pixel + 1) * channels]
-                    _gather(to, of_row[low:high], won[low:high], np.uint8(corner + place))
+                    _gather(into, pixel * channels, of_row, won, start, channels, name)
 
 
 @compiled
@@ -179,7 +187,7 @@ def pooled_backward_loop(
     x, step, grad_pooled, winners, grad_x = rows
     height, width, channels = shape[:3]
     steps, row = len(winners), width * channels
-    lines = min(height, max(1, BLOCK // row))
+    lines = min(height, max(1, BACKWARD_BLOCK // row))
     scratch, sums = backward_scratch(steps, lines * row, 0), np.empty((2, 0))
     given = np.empty((steps, lines * row), np.float32)
     ends = (x, step, grad_x)

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-_GRAIN = 1 << 16  # numbers below which a second thread costs more than it saves
+_GRAIN = 1 << 17  # numbers below which a second thread costs more than it saves
 _SHARE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _teams: set[int] = set()
 """Processes in which loops have run on a team, this one or those that it was forked from."""

@@ -23,7 +23,7 @@ from snn_mm.neurons.loops import threads
 
 POOLS = [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 3, 0), (3, 3, 1), (5, 2, 2)]
 SIZES = [(6, 8), (7, 9), (5, 13)]
-STEPS, BATCH, CHANNELS = 4, 3, 8
+STEPS, BATCH, CHANNELS = 4, 3, 19  # a vector of channels, and three more
 
 
 @pytest.fixture(autouse=True)

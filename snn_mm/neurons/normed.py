@@ -43,16 +43,20 @@ def pooled_spikes(neurons: nn.Module, pool: nn.Module, x: Tensor) -> Tensor:
     """
     if type(neurons) is SpikingSequential and not is_heard(neurons):
         return neurons.pooled(pool, x)
-    plain = not isinstance(neurons, LIF) or not neurons.takes_pool() or is_heard(pool)
-    if plain or not fused_pool.fits_pool(pool, x):
-        return cast("Tensor", pool(neurons(x)))
-    return cast("Tensor", neurons(x, pool=pool))
+    if _takes_pool(neurons, pool, x):
+        return cast("Tensor", neurons(x, pool=pool))
+    return cast("Tensor", pool(neurons(x)))
+
+
+def _takes_pool(neurons: nn.Module, pool: nn.Module, x: Tensor) -> bool:
+    plain = isinstance(neurons, LIF) and neurons.takes_pool() and not is_heard(pool)
+    return plain and fused_pool.fits_pool(pool, x)
 
 
 class SpikingSequential(nn.Sequential):
     """Layers in their order, over `[T, N, ...]`; a batch norm and the neurons behind it as one.
 
-    Convolutions and linear layers keep what they are given of spikes as bits.
+    Convolutions and linear layers keep what they are given of 16-bit spikes as bits.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,13 +64,16 @@ class SpikingSequential(nn.Sequential):
         return _through(list(self), x)
 
     def pooled(self, pool: nn.Module, x: Tensor) -> Tensor:
-        """The same behind a max-pool, of maps `[T, N, C, H, W]`."""
+        """The same behind a max-pool, of maps `[T, N, C, H, W]`.
+
+        Neurons run in one pass with the pool rather than with the norm: that saves more.
+        """
         *layers, last = self
         norm = layers[-1] if layers and isinstance(layers[-1], fused_norm.NORMS) else None
         before = _through(layers[:-1] if norm else layers, x)
         if norm is None:
             return pooled_spikes(last, pool, before)
-        if fused_norm.fits_norm(norm, before):
+        if fused_norm.fits_norm(norm, before) and not _takes_pool(last, pool, before):
             return cast("Tensor", pool(normed_spikes(norm, last, before)))
         return pooled_spikes(last, pool, norm(before))
 

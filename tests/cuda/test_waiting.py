@@ -54,7 +54,7 @@ def place() -> str | None:
     """The innermost function of the library, or of what it calls, that is being run."""
     for frame in reversed(traceback.extract_stack(sys._getframe(2))):
         path = Path(frame.filename)
-        if path.parent.name == "neurons" and not torch.cuda.is_available():
+        if "neurons" in path.parts and not torch.cuda.is_available():
             return NEURONS
         if {"snn_mm", "torchmetrics", "lightning"} & set(path.parts) and "tests" not in path.parts:
             return f"{path.name}:{frame.name}"

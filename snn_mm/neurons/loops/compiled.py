@@ -46,8 +46,7 @@ class _Entries(IndexDataCacheFile):  # type: ignore[misc]
 
     def __init__(self, folder: str, function: str, stamp: str) -> None:
         super().__init__(folder, function, stamp)
-        self._versions = f"{function}.*.nbc"
-        self._name = f"{function}.{stamp[:16]}.{{types}}.nbc"
+        self._all, self._current = f"{function}.*.nbc", f"{function}.{stamp[:16]}.*.nbc"
 
     def load(self, key: Any) -> Any:
         """What was kept for these types on this kind of machine; None if nothing was."""
@@ -59,13 +58,13 @@ class _Entries(IndexDataCacheFile):  # type: ignore[misc]
     def save(self, key: Any, data: Any) -> None:
         """Keep compiled code, and remove that of other versions of the function."""
         folder = Path(self._cache_path)
-        for file in set(folder.glob(self._versions)) - set(folder.glob(self._of("*"))):
+        for file in set(folder.glob(self._all)) - set(folder.glob(self._current)):
             file.unlink(missing_ok=True)
         self._save_data(self._of(key), data)
 
     def _of(self, key: Any) -> str:
         made_for = hashlib.sha256(repr((numba.__version__, key)).encode()).hexdigest()
-        return self._name.format(types="*" if key == "*" else made_for[:16])
+        return self._current.replace("*", made_for[:16])
 
 
 @cache

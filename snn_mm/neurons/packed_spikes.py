@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from snn_mm.neurons.fused_lif import Array, empty, fits, is_dense
+from snn_mm.neurons.fused_lif import Array, empty, fits, is_dense, memory
 from snn_mm.neurons.loops.compiled import compiled
 from snn_mm.neurons.loops.threads import in_chunks
 
@@ -60,7 +60,7 @@ class PackedSpikes:
     def tensor(self) -> Tensor:
         """The spikes `[...]`."""
         x = empty(*self.like)
-        arguments = (_numbers(x), self.words, _BITS, _zero_one(x))
+        arguments = (memory(x, x.numel()), self.words, _BITS, _zero_one(x))
         in_chunks(_unpack_loop, len(self.words), len(_BITS) * _ROW, *arguments, piece=1)
         return x
 
@@ -85,7 +85,7 @@ class Unpacked:
 def _pack(x: Tensor) -> PackedSpikes | Unpacked:
     if x.numel() < _SMALLEST or x.dtype not in _HALVES or not is_dense(x):
         return Unpacked(x.detach(), x._version)
-    numbers, odd = _numbers(x), np.zeros(1, np.bool_)
+    numbers, odd = memory(x, x.numel()), np.zeros(1, np.bool_)
     words = np.empty((-(-len(numbers) // (len(_BITS) * _ROW)), _ROW), _BITS.dtype)
     arguments = (numbers, words, _BITS, _zero_one(x), odd)
     in_chunks(_pack_loop, len(words), len(_BITS) * _ROW, *arguments, piece=1)
@@ -98,15 +98,9 @@ def _unpack(kept: PackedSpikes | Unpacked) -> Tensor:
     return kept.tensor()
 
 
-def _numbers(x: Tensor) -> Array:
-    """The bits of each number of a dense tensor `[...]`, as they lie in memory."""
-    numbers: Array = x.detach().as_strided((x.numel(),), (1,)).view(torch.int16).numpy()
-    return numbers
-
-
 def _zero_one(x: Tensor) -> Array:
     """The bits of 0 and of 1 in the type of `x` `[...]`."""
-    return _numbers(torch.tensor([0, 1], dtype=x.dtype))
+    return memory(torch.tensor([0, 1], dtype=x.dtype), 2)
 
 
 @compiled
